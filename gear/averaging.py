@@ -1,0 +1,32 @@
+"""Exponential moving average of a model's weights: what is validated, kept and exported."""
+
+import copy
+from typing import Generic, TypeVar
+
+import torch
+from torch import nn
+
+__all__ = ["WeightAverage"]
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class WeightAverage(Generic[M]):
+    """A shadow of a model. With decay 0 it follows the model exactly.
+
+    The decay grows with the steps, min(decay, (1 + t) / (10 + t)), so that the random start is soon forgotten.
+    """
+
+    def __init__(self, model: M, decay: float) -> None:
+        self.model: M = copy.deepcopy(model).eval()
+        self.decay = decay
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, model: M) -> None:
+        """Take in the model after an optimiser step; buffers are copied."""
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.steps += 1
+        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - keep)
+        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,241 @@
+"""Configuration of one trial: frozen dataclasses, parsed once at the border, passed down whole.
+
+`TrialSpec` is everything a training run depends on (data, split, model, seed); its JSON is what
+`python -m gear.train` reads, what the search hands to a worker and what a campaign records.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from gear.errors import InputDataError
+
+__all__ = [
+    "CurvatureConfig",
+    "EmbeddingConfig",
+    "EncoderConfig",
+    "LossWeights",
+    "PairSpec",
+    "TaskSpec",
+    "TrainingConfig",
+    "TransferConfig",
+    "TrialConfig",
+    "TrialSpec",
+    "from_dict",
+    "to_dict",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One task: a built-in property, or a column of a user's file.
+
+    `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
+    a built-in property brings its own.
+    """
+
+    property: str
+    file: str | None = None
+    column: str | None = None
+    smiles_column: str = "smiles"
+    unit: str = ""
+    log10: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PairSpec:
+    """A target task and the source task it learns from."""
+
+    target: TaskSpec
+    source: TaskSpec
+
+    @property
+    def id(self) -> str:
+        """The pair's name, `hv_from_ds`."""
+        return f"{self.target.property}_from_{self.source.property}"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """D-MPNN: message width, message-passing steps, dropout."""
+
+    width: int = 64
+    depth: int = 3
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """SiLU MLP from the embedding to the latent space: hidden layers, their width, the latent dimension n."""
+
+    depth: int = 1
+    width: int = 64
+    latent: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TransferConfig:
+    """Transfer and inverse transfer: hidden layers, their width, frame width m, isometric skip, initial gain.
+
+    `gain` scales the orthogonal initialisation of hidden layers: at 2 the curvature of the default slice is of order
+    1e-2 to 1e-1 from the start; a nearly linear module has none to match.
+    """
+
+    depth: int = 1
+    inverse_depth: int = 1
+    width: int = 64
+    frame: int = 50
+    skip: bool = True
+    gain: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class CurvatureConfig:
+    """What the metric and curvature losses compare, and on how many molecules of a batch.
+
+    `immersion` is `slice` (the map restricted to the `slice_rank` leading principal directions of the latent
+    batch: curved at any frame width) or `frame` (the whole latent space: curved only if the frame is wider).
+    """
+
+    matching: Literal["ricci", "none"] = "ricci"
+    immersion: Literal["slice", "frame"] = "slice"
+    slice_rank: int = 16
+    metric: Literal["roundtrip", "isometry"] = "roundtrip"
+    molecules: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Weights of the loss terms beside the regression: alpha, beta, gamma, delta, epsilon."""
+
+    auto: float = 0.3
+    cons: float = 0.3
+    map: float = 0.3
+    metric: float = 0.03
+    curv: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Optimisation: AdamW with a cosine schedule to a tenth of the learning rate.
+
+    `batch_size` counts target molecules of a step; as many source molecules join them. An epoch is one pass over
+    the target's training part. `ema` 0 switches the moving average of the weights off. `warm_start_epochs` trains
+    the source branch alone first and copies it to both branches. `patience` 0 switches early stopping off.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    clip: float = 5.0
+    ema: float = 0.98
+    warm_start_epochs: int = 0
+    patience: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class TrialConfig:
+    """One configuration of a method: everything that the search may vary, and the seed."""
+
+    method: str = "gear"
+    seed: int = 0
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    curvature: CurvatureConfig = field(default_factory=CurvatureConfig)
+    weights: LossWeights = field(default_factory=LossWeights)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that cannot be built.
+
+        Raises:
+            InputDataError: a value is out of range.
+        """
+        positive = {
+            "embedding.width": self.embedding.width,
+            "embedding.depth": self.embedding.depth,
+            "encoder.width": self.encoder.width,
+            "encoder.latent": self.encoder.latent,
+            "transfer.depth": self.transfer.depth,
+            "transfer.inverse_depth": self.transfer.inverse_depth,
+            "transfer.width": self.transfer.width,
+            "transfer.frame": self.transfer.frame,
+            "transfer.gain": self.transfer.gain,
+            "curvature.slice_rank": self.curvature.slice_rank,
+            "curvature.molecules": self.curvature.molecules,
+            "training.epochs": self.training.epochs,
+            "training.batch_size": self.training.batch_size,
+            "training.learning_rate": self.training.learning_rate,
+        }
+        for name, value in positive.items():
+            if not value > 0:
+                raise InputDataError(f"{name} must be positive, got {value}")
+        for term in dataclasses.fields(self.weights):
+            weight = getattr(self.weights, term.name)
+            if not 0 <= weight < float("inf"):
+                raise InputDataError(f"weights.{term.name} must be zero or positive, got {weight}")
+        if not 0 <= self.embedding.dropout < 1:
+            raise InputDataError(f"embedding.dropout must lie in [0, 1), got {self.embedding.dropout}")
+        if not 0 <= self.training.ema < 1:
+            raise InputDataError(f"training.ema must lie in [0, 1), got {self.training.ema}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """A training run, reproducible from this alone: which data, which split, which configuration, how many threads."""
+
+    pair: PairSpec
+    split: str
+    split_seed: int = 0
+    threads: int = 1
+    config: TrialConfig = field(default_factory=TrialConfig)
+
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the dataclasses above
+    """The nested plain dict of a configuration, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(cls: type[T], data: dict[str, Any], where: str = "") -> T:
+    """Build a configuration dataclass from the dict of `to_dict`; missing keys take their defaults.
+
+    Raises:
+        InputDataError: an unknown key, a missing required key or a value of the wrong type, named by its path.
+    """
+    prefix = f"{where}." if where else ""
+    if not isinstance(data, dict):
+        raise InputDataError(f"{where or cls.__name__} must be an object, got {data!r}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if unknown := sorted(set(data) - set(fields)):
+        raise InputDataError(f"unknown key {prefix}{unknown[0]}; known: {', '.join(fields)}")
+    hints = typing.get_type_hints(cls)
+    values = {name: _parse(hints[name], value, f"{prefix}{name}") for name, value in data.items()}
+    for name, spec in fields.items():
+        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise InputDataError(f"missing key {prefix}{name}")
+    return cls(**values)
+
+
+def _parse(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type annotation and a JSON value
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type[Any], hint), value, where)
+    if typing.get_origin(hint) is Literal:
+        if value in typing.get_args(hint):
+            return value
+        choices = ", ".join(map(str, typing.get_args(hint)))
+        raise InputDataError(f"{where} must be one of {choices}, got {value!r}")
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) in allowed or (value is None and types.NoneType in allowed):
+        return value
+    names = " or ".join(getattr(a, "__name__", str(a)) for a in allowed)
+    raise InputDataError(f"{where} must be {names}, got {value!r}")

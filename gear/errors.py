@@ -1,0 +1,46 @@
+"""Errors a user can cause, and the one place that turns them into a line and an exit code."""
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+
+__all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "user_command"]
+
+
+class GearError(Exception):
+    """What was wrong, where, and what to do, in one line; a command prints it and exits with 2."""
+
+
+class InputDataError(GearError):
+    """A user's file or value cannot be used."""
+
+
+class StorageError(GearError):
+    """A folder, file or server cannot be read or written."""
+
+
+class UnknownNameError(GearError):
+    """A name (pair, property, split, method, ...) that does not exist.
+
+    Args:
+        kind: what the name should have been, for people: "pair", "split".
+        name: what was given.
+        known: the names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown {kind} '{name}'; known: {', '.join(known)}")
+
+
+def user_command(main: Callable[[], int]) -> Callable[[], int]:
+    """Wrap a command's main: a GearError becomes one line on stderr and exit code 2; bugs keep their traceback."""
+
+    @functools.wraps(main)
+    def wrapped() -> int:
+        try:
+            return main()
+        except GearError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+
+    return wrapped

@@ -1,0 +1,119 @@
+"""Closed-form derivatives of a SiLU MLP, layer by layer; no automatic differentiation.
+
+`derivatives` gives the full tensors, for reading and for tests. `hessian_factors` gives the Hessian as a sum of
+rank-one terms, one a hidden unit, H^a_ij = sum_k C_ak A_ki A_kj, which is all that the curvature needs.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gear.geometry.mlp import SiluMLP, silu_derivatives
+
+__all__ = ["Derivatives", "HessianFactors", "derivatives", "hessian_factors", "jacobian"]
+
+
+class Derivatives(NamedTuple):
+    """Derivatives of phi at B points; those above the order asked for are None."""
+
+    value: Tensor  # (B, m)
+    jacobian: Tensor | None = None  # (B, m, n)
+    hessian: Tensor | None = None  # (B, m, n, n)
+    third: Tensor | None = None  # (B, m, n, n, n)
+
+
+class HessianFactors(NamedTuple):
+    """Jacobian and factorised Hessian at B points, along n directions: H^a_ij = sum_k C_ak A_ki A_kj."""
+
+    jacobian: Tensor  # (B, m, n)
+    a: Tensor  # (B, K, n): derivative of every pre-activation
+    c: Tensor  # (B, m, K): weight of every unit's rank-one term in each output
+
+
+def derivatives(network: SiluMLP, z: Tensor, order: int) -> Derivatives:
+    """Value and derivatives of the network at z (B x n), up to order 3.
+
+    Raises:
+        ValueError: `order` is not 0, 1, 2 or 3.
+    """
+    if order not in (0, 1, 2, 3):
+        raise ValueError(f"order must be 0 to 3, got {order}")
+    batch, n = z.shape
+    a, j = z, torch.eye(n, dtype=z.dtype, device=z.device).expand(batch, n, n)
+    h = z.new_zeros(batch, n, n, n) if order >= 2 else None
+    t = z.new_zeros(batch, n, n, n, n) if order >= 3 else None
+    for layer in network.hidden_layers:
+        s = silu_derivatives(layer(a), order)
+        w, a = layer.weight, s[0]
+        if order < 1:
+            continue
+        ju = w @ j
+        j = s[1][..., None] * ju
+        if h is None:
+            continue
+        hu = torch.einsum("ha,baij->bhij", w, h)
+        outer = torch.einsum("bhi,bhj->bhij", ju, ju)
+        h = s[2][..., None, None] * outer + s[1][..., None, None] * hu
+        if t is not None:
+            mixed = torch.einsum("bhi,bhjk->bhijk", ju, hu)
+            mixed = mixed + mixed.permute(0, 1, 3, 2, 4) + mixed.permute(0, 1, 4, 3, 2)
+            t = (
+                s[3][..., None, None, None] * torch.einsum("bhij,bhk->bhijk", outer, ju)
+                + s[2][..., None, None, None] * mixed
+                + s[1][..., None, None, None] * torch.einsum("ha,baijk->bhijk", w, t)
+            )
+    w = network.output_layer.weight
+    value: Tensor = network.output_layer(a)
+    if network.skip:
+        value = value + network.embed(z)
+    if order < 1:
+        return Derivatives(value)
+    j = w @ j
+    if network.skip:
+        j = j + network.embed(torch.eye(n, dtype=z.dtype, device=z.device)).T
+    return Derivatives(
+        value,
+        j,
+        None if h is None else torch.einsum("ma,baij->bmij", w, h),
+        None if t is None else torch.einsum("ma,baijk->bmijk", w, t),
+    )
+
+
+def jacobian(network: SiluMLP, z: Tensor) -> Tensor:
+    """The Jacobian d phi / d z at z (B x n): (B, m, n)."""
+    j = derivatives(network, z, 1).jacobian
+    assert j is not None
+    return j
+
+
+def hessian_factors(network: SiluMLP, z: Tensor, directions: Tensor | None = None) -> HessianFactors:
+    """Jacobian and factorised Hessian at z (B x n).
+
+    Args:
+        network: phi.
+        z: points, B x n.
+        directions: U (n x k) restricts phi to x -> phi(z + U x) at x = 0; the derivatives are then by x,
+            and n in the shapes of the result is k.
+    """
+    seed = torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if directions is None else directions
+    a, tangent = z, seed.expand(z.shape[0], *seed.shape)
+    tangents, slopes, bends = [], [], []
+    for layer in network.hidden_layers:
+        a, slope, bend = silu_derivatives(layer(a), 2)
+        along = layer.weight @ tangent  # A_l, (B, h_l, n)
+        tangents.append(along)
+        slopes.append(slope)
+        bends.append(bend)
+        tangent = slope[..., None] * along
+    jac = network.output_layer.weight @ tangent
+    if network.skip:
+        jac = jac + network.embed(seed.T).T
+    # B_l = d phi / d a_l (m x h_l), from the output back; the last one is the output layer's weight itself
+    back: Tensor = network.output_layer.weight
+    columns: list[Tensor] = []
+    for index in reversed(range(len(bends))):
+        columns.append(back * bends[index][:, None, :])
+        if index:
+            back = (back * slopes[index][:, None, :]) @ network.hidden_layers[index].weight
+    return HessianFactors(jac, torch.cat(tangents, 1), torch.cat(columns[::-1], 2))

@@ -1,0 +1,33 @@
+"""The induced metric g = J^T J and its factorisation, safe where g is near singular."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["MAX_CONDITION", "checked_cholesky"]
+
+# (max / min diagonal of the Cholesky factor)^2, a cheap lower bound of the condition number of g.
+# Above it a float32 curvature has errors of order one; float64 has digits to spare.
+MAX_CONDITION = {torch.float32: 1e4, torch.float64: 1e12}
+
+
+def checked_cholesky(metric: Tensor) -> tuple[Tensor, Tensor]:
+    """Cholesky factors of metrics, with the hopeless ones replaced before they can poison a gradient.
+
+    A sample whose factorisation fails, is not finite or is too ill-conditioned gets the identity as its metric *before*
+    the differentiable factorisation: masking afterwards is too late, its gradient would be NaN already.
+
+    Args:
+        metric: g, B x n x n, symmetric.
+
+    Returns:
+        Lower factors Lc with g = Lc Lc^T (B x n x n), and the mask of failed samples (B).
+    """
+    with torch.no_grad():
+        factor, info = torch.linalg.cholesky_ex(metric)
+        diagonal = factor.diagonal(dim1=-2, dim2=-1)
+        condition = (diagonal.amax(-1) / diagonal.amin(-1)) ** 2
+        limit = MAX_CONDITION.get(metric.dtype, 1e4)
+        failed = (info != 0) | ~(condition < limit) | ~metric.isfinite().all(-1).all(-1)
+    identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
+    safe = torch.where(failed[:, None, None], identity, metric)
+    return torch.linalg.cholesky(safe), failed

@@ -1,0 +1,106 @@
+"""The curvature term of GEAR: live where it can be, named and skipped where it cannot."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from torch.func import functional_call, jacfwd, vmap
+
+from gear.batching import TrainingData
+from gear.config import CurvatureConfig, TransferConfig, TrialConfig
+from gear.errors import InputDataError
+from gear.geometry import principal_directions, scalar_curvature
+from gear.methods import build_method
+from gear.methods.gear import immersed_dimensions
+
+
+def cold_start(pair, config, seed):
+    """An untrained model in training mode and the latent batches of both branches."""
+    torch.manual_seed(seed)
+    model = build_method(config)
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(100))
+    with torch.no_grad():
+        latent = {name: getattr(model, name).latent(batch.graph) for name in ("source", "target")}
+    return model, latent
+
+
+def autodiff_curvature(transfer, z, directions):
+    """Ricci scalars by nested forward-mode autodiff, with gradients for the module's parameters."""
+    parameters = dict(transfer.named_parameters())
+    origin = torch.zeros(directions.shape[1], dtype=z.dtype)
+
+    def at(point):
+        def phi(x):
+            return functional_call(transfer, parameters, (point + directions @ x,))
+
+        return jacfwd(phi)(origin), jacfwd(jacfwd(phi))(origin)
+
+    return scalar_curvature(*vmap(at)(z))
+
+
+CONFIGS = {
+    "slice": TrialConfig(),
+    "frame": TrialConfig(curvature=CurvatureConfig(immersion="frame"), transfer=TransferConfig(frame=64)),
+}
+
+
+@pytest.mark.parametrize("immersion", CONFIGS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_curvature_is_live_from_a_cold_start_and_right_in_value_and_gradient(immersion, seed, pair):
+    config = CONFIGS[immersion]
+    model, latent = cold_start(pair, config, seed)
+    few = torch.arange(8)
+    for name, z in latent.items():
+        branch = getattr(model, name)
+        found = model.curvature(branch, z, few)
+        assert (found.scalar / immersed_dimensions(config)).abs().mean() > 1e-2
+        found.scalar.square().mean().backward()
+
+        reference = copy.deepcopy(branch.transfer).double()
+        reference.zero_grad()
+        rank = config.curvature.slice_rank
+        directions = principal_directions(z, rank) if immersion == "slice" else torch.eye(z.shape[1])
+        expected = autodiff_curvature(reference, z[few].double(), directions.double())
+        torch.testing.assert_close(found.scalar.double(), expected, rtol=1e-2, atol=0)
+        expected.square().mean().backward()
+        for mine, theirs in zip(branch.transfer.parameters(), reference.parameters(), strict=True):
+            if theirs.grad is not None:
+                distance = (mine.grad.double() - theirs.grad).norm()
+                assert distance <= 1e-2 * theirs.grad.norm()
+
+
+def test_equal_widths_are_reported_as_flat_and_skipped(pair):
+    config = TrialConfig(curvature=CurvatureConfig(immersion="frame"), transfer=TransferConfig(frame=50))
+    model = build_method(config)
+    assert "identically zero" in model.notes[0]
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    terms = model.loss_terms(batch, torch.Generator()).terms
+    assert terms["curv"] == 0
+    assert not terms["curv"].requires_grad
+
+
+def test_slice_keeps_its_curvature_at_the_published_widths():
+    assert build_method(TrialConfig()).notes == ()
+
+
+def test_frame_too_narrow_for_the_latent_space_is_refused():
+    config = TrialConfig(curvature=CurvatureConfig(immersion="frame"), transfer=TransferConfig(frame=40))
+    with pytest.raises(InputDataError, match=r"widen transfer\.frame"):
+        build_method(config)
+
+
+def test_weights_at_zero_switch_their_term_off(pair):
+    config = TrialConfig()
+    config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, metric=0.0, curv=0.0))
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    terms = build_method(config).loss_terms(batch, torch.Generator()).terms
+    assert set(terms) == {"reg", "auto", "cons", "map"}
+
+
+def test_matching_trains_both_transfer_modules(pair):
+    model = build_method(TrialConfig())
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(60))
+    model.loss_terms(batch, torch.Generator()).terms["curv"].backward()
+    for branch in (model.source, model.target):
+        assert branch.transfer.layers[0].weight.grad.abs().max() > 0
