@@ -101,7 +101,7 @@ class CurvatureConfig:
 
     matching: Literal["ricci", "none"] = "ricci"
     immersion: Literal["slice", "frame"] = "slice"
-    slice_rank: int = 16
+    slice_rank: int = 24
     metric: Literal["roundtrip", "isometry"] = "roundtrip"
     molecules: int = 16
 

@@ -93,12 +93,12 @@ def load_export(folder: Path) -> ExportedModel:
     """
     try:
         sums = json.loads((folder / CHECKSUMS).read_text())
-        changed = [name for name in (WEIGHTS, CONFIG) if _sha256(folder / name) != sums.get(name)]
+        for name in (WEIGHTS, CONFIG):
+            if _sha256(folder / name) != sums.get(name):
+                raise StorageError(f"{folder / name} does not match {CHECKSUMS}: it was changed; export it again")
         info = json.loads((folder / CONFIG).read_text())
     except (OSError, ValueError) as error:
         raise StorageError(f"{folder} is no export folder ({error}): give the folder an export wrote") from error
-    if changed:
-        raise StorageError(f"{folder / changed[0]} does not match {CHECKSUMS}: it was changed; export it again")
     if info["format"] != FORMAT:
         raise StorageError(f"{folder} has export format {info['format']}, this version reads {FORMAT}: upgrade gear")
     model = build_method(from_dict(TrialSpec, info["trial"]).config)

@@ -1,0 +1,51 @@
+"""Configurations survive JSON, and a wrong one is named by its path."""
+
+import json
+
+import pytest
+
+from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec, from_dict, to_dict
+from gear.errors import InputDataError
+
+SPEC = TrialSpec(
+    PairSpec(TaskSpec("hv"), TaskSpec("mine", file="a.csv", column="x", unit="K", log10=True)),
+    "scaffold",
+    config=TrialConfig(seed=2**60, weights=LossWeights(curv=0.0)),
+)
+
+
+def test_trial_survives_json():
+    assert from_dict(TrialSpec, json.loads(json.dumps(to_dict(SPEC)))) == SPEC
+
+
+def test_missing_keys_take_their_defaults():
+    data = {"pair": {"target": {"property": "hv"}, "source": {"property": "ds"}}, "split": "random"}
+    assert from_dict(TrialSpec, data).config == TrialConfig()
+
+
+def test_whole_number_serves_as_a_weight():
+    assert from_dict(LossWeights, {"curv": 1}) == LossWeights(curv=1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": {"trainnig": {}}}, "unknown key config.trainnig"),
+        ({"config": {"training": {"epochs": "ten"}}}, "config.training.epochs must be int, got 'ten'"),
+        ({"config": {"training": {"epochs": True}}}, "config.training.epochs must be int"),
+        ({"config": {"curvature": {"immersion": "torus"}}}, "must be one of slice, frame, got 'torus'"),
+        ({"config": {"transfer": {"frame": 0}}}, "transfer.frame must be positive, got 0"),
+        ({"config": {"weights": {"curv": -1}}}, "weights.curv must be zero or positive"),
+        ({"config": {"weights": {"curv": float("nan")}}}, "weights.curv must be zero or positive"),
+        ({"pair": {"target": {"property": "hv"}}}, "missing key pair.source"),
+        ({"pair": "hv_from_ds"}, "pair must be an object"),
+    ],
+)
+def test_wrong_configuration_is_named_by_its_path(change, message):
+    with pytest.raises(InputDataError, match=message):
+        from_dict(TrialSpec, to_dict(SPEC) | change)
+
+
+def test_epochs_must_be_positive():
+    with pytest.raises(InputDataError, match=r"training\.epochs must be positive, got 0"):
+        TrialConfig(training=TrainingConfig(epochs=0))
