@@ -1,0 +1,35 @@
+"""Drives a campaign of fake runs on a local Ray of two CPUs: `python -m tests.search.drive FOLDER RUN [TRIALS]`.
+
+Stands in for `search.run`, which does the same with data, training and tracking around it; so that a test can kill it.
+"""
+
+import sys
+from pathlib import Path
+
+from search import cluster
+from search.campaign import Campaign
+from search.driver import Launch, run_search
+from search.housekeeping import Housekeeper
+from search.plan import plan_to_dict, plan_to_toml
+from search.store import CampaignStore
+from tests.search import fakes
+
+
+def drive(folder, factory, plan, slots=2, time_budget=None):
+    """One launch; returns the campaign and how it went."""
+    if folder.exists():
+        opened = CampaignStore.resume(folder)
+    else:
+        opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
+    with cluster.connected(None), opened as store:
+        campaign = Campaign(plan, store.append, store.events())
+        campaign.listeners.append(Housekeeper(campaign, store))
+        return campaign, run_search(campaign, store, Launch(slots, time_budget), factory)
+
+
+if __name__ == "__main__":
+    cluster.machine_cpus = lambda: 2
+    folder, run, trials = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    campaign, outcome = drive(Path(folder), getattr(fakes, run), fakes.small_plan(trials=trials))
+    print(outcome)
+    sys.exit(0 if outcome == "done" else 130)

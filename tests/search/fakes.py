@@ -1,0 +1,162 @@
+"""Training without training: learning curves in closed form, so that a campaign takes seconds."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+from gear.config import TrainingConfig, TrialConfig
+from search.campaign import Campaign
+from search.plan import CampaignPlan, SearchSettings, expand_pairs
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeEpoch:
+    epoch: int
+    best_validation_rmse: float
+    status: str = "running"
+    reason: str = ""
+
+    def metrics(self):
+        return {"validation_rmse": self.best_validation_rmse, "best_validation_rmse": self.best_validation_rmse}
+
+
+class FakeRun:
+    """A curve that falls towards a floor set by the configuration; same configuration and seed, same curve."""
+
+    def __init__(self, spec, pause=0.0):
+        self.spec, self.pause, self.epoch = spec, pause, 0
+
+    def value(self, epoch):
+        config = self.spec.config
+        floor = 0.3 + abs(math.log10(config.training.learning_rate / 2e-3)) + config.seed % 97 / 1000
+        return floor + math.exp(-epoch / 5)
+
+    def epochs(self):
+        while self.epoch < self.spec.config.training.epochs:
+            time.sleep(self.pause)
+            self.epoch += 1
+            last = self.epoch == self.spec.config.training.epochs
+            yield self.result(*(("complete", "last epoch") if last else ("running", "")))
+
+    def result(self, status, reason):
+        return FakeEpoch(self.epoch, self.value(self.epoch), status, reason)
+
+    def save(self, folder: Path):
+        draft = folder.with_name(f"draft-{folder.name}")
+        draft.mkdir(parents=True)
+        (draft / "state.json").write_text(json.dumps({"epoch": self.epoch}))
+        draft.rename(folder)
+
+    def restore(self, folder: Path):
+        self.epoch = json.loads((folder / "state.json").read_text())["epoch"]
+
+
+class SlowRun(FakeRun):
+    """Slow enough to be interrupted."""
+
+    def __init__(self, spec):
+        super().__init__(spec, pause=0.15)
+
+
+class DyingRun(FakeRun):
+    """Kills its own worker in the fifth epoch, unless it has been restored."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.restored = False
+
+    def restore(self, folder):
+        super().restore(folder)
+        self.restored = True
+
+    def epochs(self):
+        for result in super().epochs():
+            if result.epoch == 5 and not self.restored:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield result
+
+
+class BrokenRun(FakeRun):
+    """Raises in its second epoch."""
+
+    def epochs(self):
+        for result in super().epochs():
+            if result.epoch == 2:
+                raise RuntimeError("CUDA out of memory\nmany more lines")
+            yield result
+
+
+def small_plan(name="test", trials=8, epochs=9, splits=("random",), methods=("gear", "stl"), **search):
+    settings = {"startup_trials": 3, "grace_period": 2} | search
+    return CampaignPlan(
+        name=name,
+        preset="quick",
+        pairs=expand_pairs(["hv_from_ds"]),
+        splits=tuple(splits),
+        methods=tuple(methods),
+        search=SearchSettings(trials=trials, **settings),
+        config=TrialConfig(training=TrainingConfig(epochs=epochs)),
+    )
+
+
+class Simulation:
+    """Drives a campaign as Tune would, with `slots` trials taking turns epoch by epoch.
+
+    Args:
+        plan: of the campaign.
+        steps: recorded by an earlier launch, the events of each step together; this one adds to them.
+        factory: of the runs.
+    """
+
+    def __init__(self, plan, steps=(), factory=FakeRun, slots=3):
+        self.steps = list(steps)
+        self.campaign = Campaign(plan, lambda *events: self.steps.append(events), self.events)
+        self.factory, self.slots = factory, slots
+        self.running = {}
+        self.jobs = []
+        self.tickets = 0
+
+    @property
+    def events(self):
+        return [event for step in self.steps for event in step]
+
+    def run(self, turns=10_000):
+        """Until nothing is left to do, or for a number of turns."""
+        for _ in range(turns):
+            self.fill()
+            if not self.running:
+                break
+            self.turn(next(iter(self.running)))
+        return self
+
+    def fill(self):
+        while len(self.running) < self.slots:
+            self.tickets += 1
+            job = self.campaign.next_job(f"t{self.tickets}")
+            if job is None:
+                break
+            self.jobs.append(job)
+            run = self.factory(job.spec)
+            if job.checkpoint is not None:
+                run.epoch = int(job.checkpoint.rpartition("-")[2])
+            self.running[f"t{self.tickets}"] = (job, run.epochs())
+
+    def turn(self, ticket):
+        job, rows = self.running.pop(ticket)
+        try:
+            result = next(rows)
+            row = {
+                "epoch": result.epoch,
+                "metrics": result.metrics(),
+                "status": result.status,
+                "reason": result.reason,
+                "checkpoint": f"{job.study}/{job.number}/epoch-{result.epoch}",
+            }
+        except RuntimeError as error:
+            row = {"status": "failed", "reason": str(error)}
+        if not self.campaign.report(ticket, row):
+            self.running[ticket] = (job, rows)
