@@ -1,1 +1,1 @@
-"""."""
+"""What to try next and where it runs: Ray Tune and Optuna over `gear`, one campaign of many studies."""

@@ -27,7 +27,8 @@ def canonical_smiles(smiles: str) -> str | None:
 def organic_identity(smiles: str) -> str | None:
     """Identity of a molecule that the built-in tables keep, else None.
 
-    Kept: one fragment with carbon, of common organic elements, neutral, no radical, no isotope, two heavy atoms at least.
+    Kept: one fragment with carbon, of common organic elements, neutral, no radical, no isotope, at least two heavy
+    atoms.
     """
     mol = parse(smiles)
     if mol is None:

@@ -1,10 +1,10 @@
-"""Pairs of tasks, ready to train on: both tasks' parts under one split, and the packed graphs of all their molecules."""
+"""Pairs of tasks, ready to train on: both tasks' parts under one split, and the packed graphs of their molecules."""
 
 import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,8 +123,8 @@ def _load_task(task: TaskSpec) -> dict[str, float]:
     """Value by canonical SMILES."""
     if task.file is not None:
         return read_task(task)
-    table = load_property(task.property)
-    return dict(zip(table["smiles"].to_pylist(), table["value"].to_pylist(), strict=True))
+    columns = load_property(task.property).select(["smiles", "value"]).to_pydict()
+    return dict(zip(columns["smiles"], columns["value"], strict=True))
 
 
 def _description(task: TaskSpec) -> tuple[str, str, bool]:
@@ -135,7 +135,7 @@ def _description(task: TaskSpec) -> tuple[str, str, bool]:
     return spec.name, spec.unit, spec.log10
 
 
-def _scaffold_of(pair: PairSpec):  # noqa: ANN202 - a function of a SMILES
+def _scaffold_of(pair: PairSpec) -> Callable[[str], str]:
     if pair.target.file is None and pair.source.file is None:
         return load_scaffold_groups().__getitem__
     return functools.cache(scaffold_group)

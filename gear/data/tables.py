@@ -34,8 +34,8 @@ def load_property(code: str) -> pa.Table:
 @functools.cache
 def load_scaffold_groups() -> dict[str, str]:
     """Scaffold group of every molecule of the built-in tables."""
-    table = _cached(GROUPS)
-    return dict(zip(table["smiles"].to_pylist(), table["group"].to_pylist(), strict=True))
+    columns = _cached(GROUPS).to_pydict()
+    return dict(zip(columns["smiles"], columns["group"], strict=True))
 
 
 def _cached(name: str) -> pa.Table:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gear.config import TrainingConfig, TrialConfig
 from search.campaign import Campaign
 from search.plan import CampaignPlan, SearchSettings, expand_pairs
+from search.row import Row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,14 +150,9 @@ class Simulation:
         job, rows = self.running.pop(ticket)
         try:
             result = next(rows)
-            row = {
-                "epoch": result.epoch,
-                "metrics": result.metrics(),
-                "status": result.status,
-                "reason": result.reason,
-                "checkpoint": f"{job.study}/{job.number}/epoch-{result.epoch}",
-            }
+            checkpoint = f"{job.study}/{job.number}/epoch-{result.epoch}"
+            row = Row(result.status, result.reason, result.epoch, result.metrics(), checkpoint)
         except RuntimeError as error:
-            row = {"status": "failed", "reason": str(error)}
+            row = Row("failed", str(error))
         if not self.campaign.report(ticket, row):
             self.running[ticket] = (job, rows)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gear.errors import GearError
 from search.campaign import Campaign
 from search.events import EpochReported, StudyFinished, TrialAsked, TrialEnded
+from search.row import Row
 from search.sampler import build_study
 from tests.search.fakes import BrokenRun, FakeEpoch, FakeRun, Simulation, small_plan
 
@@ -147,7 +148,7 @@ def test_a_trial_is_not_judged_twice_at_a_rung():
     cut = events.index(survivor)
     campaign = Campaign(plan, events=events[:cut])
     campaign.next_job("again")
-    worst = {"epoch": 2, "metrics": {"best_validation_rmse": 99.0}, "status": "running", "reason": "", "checkpoint": ""}
+    worst = Row("running", epoch=2, metrics={"best_validation_rmse": 99.0})
     assert campaign.report("again", worst) is False
 
 
@@ -187,7 +188,7 @@ def test_a_result_of_an_attempt_that_was_given_up_is_ignored():
     campaign = Campaign(small_plan())
     campaign.next_job("old")
     campaign.lose("old", "node gone")
-    assert campaign.report("old", {"status": "complete", "reason": ""}) is True
+    assert campaign.report("old", Row("complete", epoch=9, metrics={"best_validation_rmse": 0.1})) is True
     assert campaign.studies["hv_from_ds.random.gear"].count("complete") == 0
 
 
