@@ -48,7 +48,7 @@ def vote(spec: Property, sources: Iterable[Source]) -> dict[int, Vote]:
     """The agreed value of every substance (by CAS number); those whose sources disagree are left out."""
     trusted: dict[int, list[Ballot]] = defaultdict(list)
     mixed: dict[int, list[Ballot]] = defaultdict(list)
-    kinds = {}
+    kinds: dict[int, str] = {}
     for source in sources:
         side = mixed if source.kind == "mixed" else trusted
         for cas, value in source.values.items():
@@ -60,9 +60,9 @@ def vote(spec: Property, sources: Iterable[Source]) -> dict[int, Vote]:
         ballots = trusted[cas] or mixed[cas]
         witnesses = mixed[cas] if trusted[cas] else []
         kind = "mixed" if not trusted[cas] else ("derived" if kinds[cas] == "derived" else "experimental")
-        value = _decide(spec, ballots, witnesses)
-        if value is not None and not (spec.experimental_only and kind == "mixed"):
-            found[cas] = Vote(value, kind, tuple(ballots))
+        agreed = _decide(spec, ballots, witnesses)
+        if agreed is not None and not (spec.experimental_only and kind == "mixed"):
+            found[cas] = Vote(agreed, kind, tuple(ballots))
     return found
 
 

@@ -53,7 +53,8 @@ def scaffold_group(smiles: str) -> str:
     butylamine, but not with 2-methylpropanol.
     """
     mol = parse(smiles)
-    scaffold = "" if mol is None else MurckoScaffold.MurckoScaffoldSmiles(mol=mol)
+    assert mol is not None, smiles  # identities parse
+    scaffold: str = MurckoScaffold.MurckoScaffoldSmiles(mol=mol)
     return scaffold or f"acyclic:{_carbon_skeleton(mol)}"
 
 

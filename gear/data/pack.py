@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gear.data.cache import replace_file
 from gear.data.molecule import parse
@@ -95,7 +96,8 @@ def open_pack(path: Path) -> PackedGraphs:
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     arrays = {}
     for name, (_, width) in _FIELDS.items():
-        flat = table[name].chunk(0).values.to_numpy(zero_copy_only=True)
+        (cell,) = table[name].chunks
+        flat = pc.list_flatten(cell).to_numpy(zero_copy_only=True)
         arrays[name] = flat.reshape(-1, width) if width > 1 else flat
     return PackedGraphs(**arrays)
 
