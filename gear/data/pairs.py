@@ -118,12 +118,16 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
     )
 
 
-@functools.lru_cache(maxsize=8)
 def _load_task(task: TaskSpec) -> dict[str, float]:
     """Value by canonical SMILES."""
     if task.file is not None:
         return read_task(task)
-    columns = load_property(task.property).select(["smiles", "value"]).to_pydict()
+    return _load_built_in(task.property)
+
+
+@functools.cache
+def _load_built_in(code: str) -> dict[str, float]:
+    columns = load_property(code).select(["smiles", "value"]).to_pydict()
     return dict(zip(columns["smiles"], columns["value"], strict=True))
 
 

@@ -1,0 +1,61 @@
+"""The rule that stops a trial is that of Ray's ASHA scheduler."""
+
+from types import SimpleNamespace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ray.tune.schedulers import ASHAScheduler
+
+from search.halving import milestones, stops
+
+EPOCHS, GRACE, FACTOR = 20, 2, 3
+
+
+def test_rungs_start_at_the_grace_period_and_grow_by_the_factor():
+    assert milestones(4, 3, 20) == (4, 12)
+    assert milestones(10, 3, 100) == (10, 30, 90)
+    assert milestones(30, 3, 20) == ()
+
+
+def test_the_first_at_a_rung_goes_on():
+    assert not stops(99.0, 4, [], 3)
+    assert not stops(99.0, 4, [{1: 0.1, 2: 0.1}], 3)
+
+
+def test_the_best_third_goes_on():
+    others = [{4: value} for value in (0.1, 0.2, 0.3, 0.4)]
+    assert not stops(0.15, 4, others, 3)
+    assert stops(0.25, 4, others, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    curves=st.lists(st.lists(st.floats(0, 10), min_size=EPOCHS, max_size=EPOCHS).map(sorted), min_size=1, max_size=8),
+    order=st.randoms(use_true_random=False),
+)
+def test_it_decides_as_rays_asha_does(curves, order):
+    asha = ASHAScheduler(
+        time_attr="epoch",
+        metric="rmse",
+        mode="min",
+        max_t=EPOCHS,
+        grace_period=GRACE,
+        reduction_factor=FACTOR,
+        stop_last_trials=False,
+    )
+    rungs = milestones(GRACE, FACTOR, EPOCHS)
+    recorded = {name: {} for name in range(len(curves))}
+    going = dict.fromkeys(recorded, 0)
+    for name in going:
+        asha.on_trial_add(None, SimpleNamespace(trial_id=name))
+    while going:
+        name = order.choice(sorted(going))
+        going[name] += 1
+        epoch, value = going[name], curves[name][::-1][going[name] - 1]
+        others = [curve for other, curve in recorded.items() if other != name]
+        ours = epoch in rungs and stops(value, epoch, others, FACTOR)
+        recorded[name][epoch] = value
+        theirs = asha.on_trial_result(None, SimpleNamespace(trial_id=name), {"epoch": epoch, "rmse": value})
+        assert ours == (theirs == "STOP")
+        if ours or epoch == EPOCHS:
+            del going[name]

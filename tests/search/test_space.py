@@ -1,0 +1,58 @@
+"""Every suggestion is a configuration that can be built, within the bounds of its dimension."""
+
+import dataclasses
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gear.config import TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.methods import METHODS as BUILDABLE
+from search.space import METHODS, Choice, defaults, space, suggest
+
+BASE = TrialConfig(training=TrainingConfig(epochs=7))
+
+
+def asked(seed):
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed)).ask()
+
+
+def test_every_method_has_a_space():
+    assert set(METHODS) == set(BUILDABLE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31 - 1))
+def test_every_suggestion_is_valid_and_within_bounds(method, seed):
+    trial = asked(seed)
+    config = suggest(trial, method, BASE)
+    assert from_dict(TrialConfig, to_dict(config)) == config
+    assert config.method == method
+    for dimension in space(method):
+        group, name = dimension.path.split(".")
+        value = getattr(getattr(config, group), name)
+        assert value == trial.params[dimension.path]
+        if isinstance(dimension, Choice):
+            assert value in dimension.choices
+        else:
+            assert dimension.low <= value <= dimension.high
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_defaults_lie_in_the_space_and_give_the_base_back(method):
+    study = optuna.create_study()
+    study.enqueue_trial(defaults(method, BASE))
+    assert suggest(study.ask(), method, BASE) == dataclasses.replace(BASE, method=method)
+
+
+def test_what_is_not_in_the_space_stays_the_bases():
+    base = dataclasses.replace(BASE, curvature=dataclasses.replace(BASE.curvature, immersion="frame"), seed=5)
+    config = suggest(asked(0), "gear", base)
+    assert (config.curvature, config.seed, config.training.epochs) == (base.curvature, 5, 7)
+
+
+def test_single_task_learning_has_no_dimension_of_transfer():
+    assert not [d.path for d in space("stl") if d.path.startswith(("weights.", "transfer.", "curvature."))]
+    assert {d.path for d in space("stl")} < {d.path for d in space("gear")}
