@@ -157,5 +157,4 @@ def test_a_campaign_can_be_extended(tmp_path):
     drive(tmp_path / "c", fakes.FakeRun, larger)
     events = events_of(tmp_path / "c")
     assert events[: len(first)] == first
-    assert [end.number for end in ends_of(events)][:2] == [0, 1]
-    assert {end.number for end in ends_of(events)} == {0, 1, 2, 3, 4}
+    assert sorted(end.number for end in ends_of(events)) == [0, 1, 2, 3, 4]

@@ -1,0 +1,281 @@
+"""The state of a campaign and its decisions: what to run next, and the verdict on every epoch. No Ray, no files.
+
+Every decision is recorded as an event, and only events change the state, so a campaign rebuilt from its events is the
+campaign that wrote them.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
+from gear.errors import GearError
+from search.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
+from search.halving import milestones, stops
+from search.plan import CampaignPlan, StudyPlan
+from search.row import Row
+from search.sampler import Observation, propose
+
+__all__ = ["Campaign", "Job", "Study", "Trial"]
+
+OBJECTIVE = "best_validation_rmse"
+FEWEST_LOSSES = 6  # in a row, and more than a lost node explains, before the campaign gives up
+SHARE_IN_FLIGHT = 5  # at most a fifth of a study's budget at once, or the sampler proposes without having learnt
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An attempt at a trial, to be run: `checkpoint` is where it goes on from, relative to the campaign folder."""
+
+    study: str
+    number: int
+    attempt: int
+    spec: TrialSpec
+    checkpoint: str | None
+
+
+@dataclass(slots=True)
+class Trial:
+    """What is known of a trial. `curve`: best validation RMSE so far by epoch, finite ones."""
+
+    study: str
+    number: int
+    params: dict[str, Any]
+    distributions: dict[str, str]
+    config: dict[str, Any]
+    attempt: int = 0
+    workers_lost: int = 0
+    checkpoint: str | None = None
+    curve: dict[int, float] = field(default_factory=dict)
+    epoch: int = 0
+    state: State | Literal["running"] = "running"
+    reason: str = ""
+    value: float | None = None
+
+    def observation(self) -> Observation:
+        """The trial as the sampler sees it."""
+        return Observation(self.params, self.distributions, self.state, self.curve)
+
+
+@dataclass(slots=True)
+class Study:
+    """A study: its plan, its trials by number, and its evaluations on test, oldest first."""
+
+    plan: StudyPlan
+    budget: int
+    replacements: int
+    trials: list[Trial] = field(default_factory=list)
+    finished: list[StudyFinished] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.plan.name
+
+    def count(self, state: str) -> int:
+        """Number of trials in a state."""
+        return sum(trial.state == state for trial in self.trials)
+
+    @property
+    def to_start(self) -> int:
+        """Trials still to be asked for: the budget, and a replacement for each failure within the limit."""
+        return self.budget + min(self.count("failed"), self.replacements) - len(self.trials)
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the lowest validation RMSE."""
+        complete = [trial for trial in self.trials if trial.state == "complete"]
+        return min(complete, key=lambda trial: (trial.value, trial.number), default=None)
+
+
+class Campaign:
+    """Decides and records.
+
+    Args:
+        plan: what to do.
+        record: called with the events of each step before they take effect; it makes them last.
+        events: what an earlier launch recorded.
+    """
+
+    def __init__(
+        self, plan: CampaignPlan, record: Callable[..., None] = lambda *_: None, events: Iterable[Event] = ()
+    ) -> None:
+        self.plan = plan
+        self.studies = {
+            study.name: Study(study, plan.search.trials, plan.search.replacements) for study in plan.studies
+        }
+        self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
+        self.lock = threading.RLock()  # the progress table reads from its own thread
+        self._record_event = record
+        self._live: dict[str, Trial] = {}
+        self._most_live = self._lost_in_a_row = 0
+        self._milestones = milestones(plan.search.grace_period, plan.search.reduction_factor, plan.epochs)
+        for event in events:
+            self._apply(event)
+
+    @property
+    def done(self) -> bool:
+        """Whether every study has used its budget and no trial is left to end."""
+        return all(study.to_start <= 0 and study.count("running") == 0 for study in self.studies.values())
+
+    @property
+    def live(self) -> int:
+        """Attempts handed out and not ended."""
+        return len(self._live)
+
+    def running_epochs(self, study: str) -> list[int]:
+        """Finished epochs of the study's trials that are handed out."""
+        return sorted(trial.epoch for trial in self._live.values() if trial.study == study)
+
+    def next_job(self, ticket: str) -> Job | None:
+        """Hand out the next attempt under the caller's ticket; None when there is nothing to run now.
+
+        Interrupted trials come first; then the study with most left to start, if possible one that has few trials
+        in flight.
+        """
+        with self.lock:
+            interrupted = self._interrupted()
+            asked = self._ask_again(interrupted) if interrupted is not None else self._ask_new()
+            if asked is None:
+                return None
+            self._record(asked)
+            study = self.studies[asked.study]
+            self._live[ticket] = study.trials[asked.number]
+            self._most_live = max(self._most_live, len(self._live))
+            return Job(asked.study, asked.number, asked.attempt, self.spec(asked.study, asked.number), asked.checkpoint)
+
+    def report(self, ticket: str, row: Row) -> bool:
+        """Take an epoch of a trial; returns whether the trial is to stop.
+
+        Args:
+            ticket: that the attempt was handed out under; an unknown one belongs to an attempt given up.
+            row: what it reports.
+        """
+        with self.lock:
+            trial = self._live.get(ticket)
+            if trial is None:
+                return True
+            state, reason = self._verdict(trial, row)
+            events: list[Event] = []
+            value, epochs = trial.value, trial.epoch
+            if row.epoch is not None:
+                key = (trial.study, trial.number, trial.attempt)
+                events.append(EpochReported(*key, row.epoch, dict(row.metrics), row.checkpoint))
+                value, epochs = _finite(row.metrics[OBJECTIVE]), row.epoch
+                self._lost_in_a_row = 0
+            if state != "running":
+                events.append(TrialEnded(trial.study, trial.number, state, reason, value, epochs))
+                del self._live[ticket]
+            self._record(*events)
+            return state != "running"
+
+    def lose(self, ticket: str, reason: str) -> None:
+        """The worker of an attempt died: the trial is interrupted, or fails if it has lost too many.
+
+        Raises:
+            GearError: workers die one after the other and none finishes an epoch; going on would waste the budget.
+        """
+        with self.lock:
+            trial = self._live.pop(ticket, None)
+            if trial is None:
+                return
+            events: list[Event] = [AttemptLost(trial.study, trial.number, trial.attempt, reason)]
+            lost = trial.workers_lost + 1
+            if lost >= self.plan.search.attempts:
+                why = f"{lost} workers died while they trained it: {reason}"
+                events.append(TrialEnded(trial.study, trial.number, "failed", why, trial.value, trial.epoch))
+            self._record(*events)
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= max(FEWEST_LOSSES, 2 * self._most_live):
+                raise GearError(f"{self._lost_in_a_row} workers in a row died before any finished an epoch: {reason}")
+
+    def finish_study(self, finished: StudyFinished) -> None:
+        """Record that the winner of a study was evaluated."""
+        with self.lock:
+            self._record(finished)
+
+    def spec(self, study: str, number: int) -> TrialSpec:
+        """The full specification of a trial."""
+        plan, settings = self.studies[study].plan, self.plan.search
+        config = from_dict(TrialConfig, self.studies[study].trials[number].config)
+        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config)
+
+    def _interrupted(self) -> Trial | None:
+        live = {id(trial) for trial in self._live.values()}
+        trials = (trial for study in self.studies.values() for trial in study.trials)
+        return next((trial for trial in trials if trial.state == "running" and id(trial) not in live), None)
+
+    def _ask_again(self, trial: Trial) -> TrialAsked:
+        return TrialAsked(
+            trial.study,
+            trial.number,
+            trial.attempt + 1,
+            trial.params,
+            trial.distributions,
+            trial.config,
+            trial.checkpoint,
+        )
+
+    def _ask_new(self) -> TrialAsked | None:
+        open_studies = [study for study in self.studies.values() if study.to_start > 0]
+        if not open_studies:
+            return None
+        study = max(open_studies, key=lambda s: (len(self.running_epochs(s.name)) < _most_in_flight(s), s.to_start))
+        observed = [trial.observation() for trial in study.trials]
+        proposal = propose(study.name, study.plan.method, self.plan.config, self.plan.search, observed)
+        config = to_dict(proposal.config)
+        return TrialAsked(study.name, len(observed), 0, proposal.params, proposal.distributions, config)
+
+    def _verdict(self, trial: Trial, row: Row) -> tuple[State | Literal["running"], str]:
+        if row.epoch is None or row.status == "failed":
+            return "failed", row.reason
+        value, epoch = row.metrics[OBJECTIVE], row.epoch
+        if not math.isfinite(value):
+            return "failed", f"validation RMSE is {value} at epoch {epoch}"
+        if row.status == "complete":
+            return "complete", row.reason
+        # an epoch repeated after an interruption was judged the first time
+        if epoch in self._milestones and epoch > trial.epoch:
+            others = [other.curve for other in self.studies[trial.study].trials if other is not trial]
+            if stops(value, epoch, others, self.plan.search.reduction_factor):
+                return "pruned", f"outside the best 1/{self.plan.search.reduction_factor:g} at epoch {epoch}"
+        return "running", ""
+
+    def _record(self, *events: Event) -> None:
+        self._record_event(*events)
+        for event in events:
+            self._apply(event)
+        for listener in self.listeners:
+            listener(*events)
+
+    def _apply(self, event: Event) -> None:
+        study = self.studies[event.study]
+        match event:
+            case TrialAsked(attempt=0):
+                study.trials.append(Trial(event.study, event.number, event.params, event.distributions, event.config))
+            case TrialAsked():
+                study.trials[event.number].attempt = event.attempt
+            case EpochReported():
+                trial = study.trials[event.number]
+                trial.epoch = max(trial.epoch, event.epoch)
+                trial.checkpoint = event.checkpoint
+                value = _finite(event.metrics[OBJECTIVE])
+                if value is not None:
+                    trial.value = trial.curve[event.epoch] = value
+            case AttemptLost():
+                study.trials[event.number].workers_lost += 1
+            case TrialEnded():
+                trial = study.trials[event.number]
+                trial.state, trial.reason, trial.value = event.state, event.reason, event.value
+            case StudyFinished():
+                study.finished.append(event)
+
+
+def _most_in_flight(study: Study) -> int:
+    return max(1, study.budget // SHARE_IN_FLIGHT)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

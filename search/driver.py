@@ -1,0 +1,93 @@
+"""Runs a campaign: one Tune experiment over its remaining work. The only place that calls Tune."""
+
+import logging
+import shutil
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from search.campaign import Campaign
+from search.fault import FaultKeeper
+from search.scheduler import CampaignScheduler
+from search.searcher import CampaignSearcher
+from search.store import CampaignStore
+from search.trainable import RunFactory, make_trainable, training_run
+
+__all__ = ["Launch", "run_search"]
+
+Outcome = Literal["done", "out of time", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How this launch runs, as opposed to what the campaign is."""
+
+    concurrency: int
+    time_budget: float | None = None  # seconds
+
+
+def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory: RunFactory = training_run) -> Outcome:
+    """Run what is left of a campaign on the connected Ray.
+
+    A new Tune experiment every time; what Tune itself writes is removed again.
+
+    Raises:
+        GearError: the campaign folder can no longer be written.
+    """
+    _silence()
+    faults, started = FaultKeeper(), time.monotonic()
+    try:
+        _tuner(campaign, store, launch, faults, factory).fit()
+    except KeyboardInterrupt:
+        return "interrupted"
+    finally:
+        shutil.rmtree(store.folder / "tune", ignore_errors=True)
+    faults.raise_first()
+    if campaign.done:
+        return "done"
+    out_of_time = launch.time_budget is not None and time.monotonic() - started >= launch.time_budget
+    return "out of time" if out_of_time else "interrupted"
+
+
+def _tuner(
+    campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory
+) -> tune.Tuner:
+    search = campaign.plan.search
+    trainable = make_trainable(store.folder.resolve(), search.checkpoint_every, factory)
+    most_trials = len(campaign.studies) * (search.trials + search.replacements) * search.attempts
+    return tune.Tuner(
+        tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),
+        tune_config=tune.TuneConfig(
+            search_alg=CampaignSearcher(campaign, faults),
+            scheduler=CampaignScheduler(campaign, faults),
+            num_samples=most_trials,
+            max_concurrent_trials=launch.concurrency,
+            time_budget_s=launch.time_budget,
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(store.folder.resolve()),
+            failure_config=tune.FailureConfig(max_failures=0),  # the campaign hands a lost trial out again itself
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials write their own
+            verbose=0,
+        ),
+    )
+
+
+def _trial_name(trial: Trial) -> str:
+    job = trial.config
+    return f"{job['study']}-{job['number']}-{job['attempt']}"
+
+
+def _silence() -> None:
+    """Tune's own lines say less than the progress table, in the same place."""
+    warnings.filterwarnings("ignore", module="ray")
+    for name in ("ray.tune", "ray.air", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

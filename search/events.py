@@ -1,0 +1,107 @@
+"""What happens in a campaign, as events: the truth that everything else is rebuilt from.
+
+A trial's life: `TrialAsked`, one `EpochReported` an epoch, `TrialEnded`. Where its worker died, `AttemptLost` and
+another `TrialAsked` with the next attempt come between. A driver that dies writes nothing: a trial asked for and not
+ended was interrupted.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gear.config import to_dict
+
+__all__ = [
+    "AttemptLost",
+    "EpochReported",
+    "Event",
+    "State",
+    "StudyFinished",
+    "TrialAsked",
+    "TrialEnded",
+    "decode",
+    "encode",
+]
+
+State = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialAsked:
+    """A trial was handed out.
+
+    `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
+    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder.
+    """
+
+    study: str
+    number: int
+    attempt: int
+    params: dict[str, Any]
+    distributions: dict[str, str]
+    config: dict[str, Any]
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReported:
+    """An epoch of a trial: its metrics, and the newest checkpoint, relative to the campaign folder."""
+
+    study: str
+    number: int
+    attempt: int
+    epoch: int
+    metrics: dict[str, Any]
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLost:
+    """The worker of an attempt died; the trial itself goes on, if it has attempts left."""
+
+    study: str
+    number: int
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """The verdict on a trial; `value` is its best validation RMSE, standardised, where it has one."""
+
+    study: str
+    number: int
+    state: State
+    reason: str
+    value: float | None
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFinished:
+    """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study."""
+
+    study: str
+    winner: int
+    validation_rmse: float
+    test_evaluations: int
+    scores: dict[str, Any] = field(default_factory=dict)
+
+
+Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished
+_TYPES: dict[str, type[Event]] = {
+    cls.__name__: cls for cls in (TrialAsked, EpochReported, AttemptLost, TrialEnded, StudyFinished)
+}
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """The plain dict of an event, ready for JSON."""
+    return {"event": type(event).__name__, **to_dict(event)}
+
+
+def decode(data: dict[str, Any]) -> Event:
+    """The event of `encode`'s dict.
+
+    Raises:
+        KeyError, TypeError: not an event, or one that this version does not know.
+    """
+    return _TYPES[data["event"]](**{name: value for name, value in data.items() if name != "event"})

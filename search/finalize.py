@@ -1,0 +1,138 @@
+"""After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tracking.registry import Winner, register_winner
+
+from gear.data import PairData, load_pair
+from gear.errors import GearError
+from search.campaign import Campaign, Study, Trial
+from search.events import StudyFinished
+from search.store import CampaignStore
+
+__all__ = ["Standing", "finalize", "standings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units."""
+
+    study: str
+    pair: str
+    split: str
+    method: str
+    complete: int
+    pruned: int
+    failed: int
+    validation_rmse: float | None = None
+    test_rmse: float | None = None
+    test_rmse_units: float | None = None
+    test_evaluations: int = 0
+
+
+def finalize(
+    campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None] = print
+) -> list[Standing]:
+    """Evaluate, export and register the winner of every study that has one, and give the leaderboard.
+
+    A winner that was evaluated by an earlier launch is not evaluated again; exporting and registering are repeated,
+    since they may have been interrupted.
+
+    Raises:
+        GearError: a checkpoint cannot be read or an export not written.
+    """
+    for study in campaign.studies.values():
+        if study.best is None:
+            say(f"{study.name}: no trial completed, so there is no winner")
+            continue
+        pair = load_pair(study.plan.pair, study.plan.split, campaign.plan.search.split_seed)
+        finished = _evaluated(campaign, store, study, study.best, pair)
+        _export(campaign, store, study, study.best, pair, finished)
+        try:
+            register_winner(tracking_uri, store.export_folder(study.name), _winner(campaign, study, finished, pair))
+        except GearError as error:
+            say(f"{study.name}: exported, but not registered: {error}")
+    return standings(campaign)
+
+
+def standings(campaign: Campaign) -> list[Standing]:
+    """The leaderboard, in the order of the plan."""
+    return [_standing(study) for study in campaign.studies.values()]
+
+
+def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData) -> StudyFinished:
+    """The test scores of the winner: recorded, or computed now and recorded."""
+    if study.finished and study.finished[-1].winner == best.number:
+        return study.finished[-1]
+    from gear.evaluate import test_scores  # torch, not before it is needed
+
+    assert best.checkpoint is not None
+    assert best.value is not None
+    scores = test_scores(store.folder / best.checkpoint, campaign.spec(study.name, best.number), pair)
+    finished = StudyFinished(
+        study=study.name,
+        winner=best.number,
+        validation_rmse=best.value,
+        test_evaluations=len(study.finished) + 1,
+        scores=dataclasses.asdict(scores),
+    )
+    campaign.finish_study(finished)
+    return finished
+
+
+def _export(
+    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData, finished: StudyFinished
+) -> None:
+    from gear.export import export_model
+
+    assert best.checkpoint is not None
+    evidence: dict[str, Any] = {
+        "campaign": campaign.plan.name,
+        "study": study.name,
+        "trial": best.number,
+        "trials (complete, pruned, failed)": f"{study.count('complete')}, {study.count('pruned')}, "
+        f"{study.count('failed')}",
+        "validation RMSE": finished.validation_rmse,
+        "test RMSE": finished.scores["rmse"],
+        f"test RMSE ({pair.target.unit})": finished.scores["rmse_units"],
+        "test evaluations": finished.test_evaluations,
+    }
+    spec = campaign.spec(study.name, best.number)
+    export_model(store.folder / best.checkpoint, spec, pair, store.export_folder(study.name), evidence)
+
+
+def _winner(campaign: Campaign, study: Study, finished: StudyFinished, pair: PairData) -> Winner:
+    return Winner(
+        pair=study.plan.pair.id,
+        split=study.plan.split,
+        method=study.plan.method,
+        study=study.name,
+        campaign=campaign.plan.name,
+        number=finished.winner,
+        validation_rmse=finished.validation_rmse,
+        test_rmse=finished.scores["rmse"],
+        test_rmse_units=finished.scores["rmse_units"],
+        test_evaluations=finished.test_evaluations,
+        split_hash=pair.split_hash,
+    )
+
+
+def _standing(study: Study) -> Standing:
+    best, last = study.best, study.finished[-1] if study.finished else None
+    tested = last if last is not None and best is not None and last.winner == best.number else None
+    return Standing(
+        study=study.name,
+        pair=study.plan.pair.id,
+        split=study.plan.split,
+        method=study.plan.method,
+        complete=study.count("complete"),
+        pruned=study.count("pruned"),
+        failed=study.count("failed"),
+        validation_rmse=None if best is None else best.value,
+        test_rmse=None if tested is None else tested.scores["rmse"],
+        test_rmse_units=None if tested is None else tested.scores["rmse_units"],
+        test_evaluations=len(study.finished),
+    )

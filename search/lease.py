@@ -1,0 +1,98 @@
+"""A lease on a campaign folder: one live driver at a time.
+
+The lease is a file with the driver's host, process and last heartbeat. It is stale, and taken over, when its process
+is gone from this host or its heartbeat is old.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from gear.errors import StorageError
+
+__all__ = ["Lease"]
+
+HEARTBEAT_SECONDS = 10.0
+STALE_SECONDS = 90.0  # of silence; a driver that was only suspended finds its lease gone and stops
+
+
+class Lease:
+    """Hold a folder until `release`; a thread renews it.
+
+    Raises:
+        StorageError: another live driver holds it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lease.json"
+        self._me = {"token": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}
+        self._stop = threading.Event()
+        self._take()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    @property
+    def held(self) -> bool:
+        """Whether the folder is still ours."""
+        holder = _read(self.path)
+        return holder is not None and holder.get("token") == self._me["token"]
+
+    def release(self) -> None:
+        """Give the folder back."""
+        self._stop.set()
+        self._thread.join()
+        if self.held:
+            self.path.unlink(missing_ok=True)
+
+    def _take(self) -> None:
+        holder = _read(self.path)
+        if holder is not None and _alive(holder):
+            raise StorageError(
+                f"campaign {self.path.parent} is in use by process {holder['pid']} on {holder['host']}: "
+                "wait for it, or end it and try again"
+            )
+        self._write()
+        if not self.held:  # another driver took the stale lease at the same moment
+            raise StorageError(f"campaign {self.path.parent} was just taken by another driver: try again later")
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(OSError):  # a hiccup of the disk; the next beat tries again
+                if not self.held:
+                    return
+                self._write()
+
+    def _write(self) -> None:
+        draft = self.path.with_suffix(f".{self._me['token']}")
+        draft.write_text(json.dumps({**self._me, "heartbeat": time.time()}))
+        draft.replace(self.path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        holder: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return holder
+
+
+def _alive(holder: dict[str, Any]) -> bool:
+    if time.time() - holder["heartbeat"] > STALE_SECONDS:
+        return False
+    return holder["host"] != socket.gethostname() or _process_exists(holder["pid"])
+
+
+def _process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,257 @@
+"""What a campaign is to do: pairs x splits x methods, and how each study is searched."""
+
+import fnmatch
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gear.config import PairSpec, TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.data import PAIRS, SPLITS, parse_pair
+from gear.errors import InputDataError, UnknownNameError
+from search.space import METHODS
+
+__all__ = [
+    "PRESETS",
+    "CampaignPlan",
+    "SearchSettings",
+    "StudyPlan",
+    "expand_pairs",
+    "plan_from_dict",
+    "plan_to_dict",
+    "plan_to_toml",
+    "read_plan",
+    "stable_seed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How every study is searched.
+
+    Attributes:
+        trials: budget of a study; failed trials are replaced, up to `replacements`.
+        startup_trials: sampled at random before the sampler learns from the finished ones.
+        grace_period: epochs before early stopping looks at a trial for the first time.
+        reduction_factor: of the trials that reach a rung, about one in this many goes on.
+        replacements: most failed trials of a study that are replaced.
+        attempts: most workers that a trial may lose, plus one.
+        checkpoint_every: epochs; the last epoch of a trial is always kept.
+        seed: of the campaign; every trial's seed follows from it.
+        split_seed: of the splits.
+        cpus_per_trial: also the threads of a trial.
+        gpus_per_trial: a fraction shares a GPU.
+    """
+
+    trials: int = 8
+    startup_trials: int = 4
+    grace_period: int = 4
+    reduction_factor: float = 3.0
+    replacements: int = 4
+    attempts: int = 3
+    checkpoint_every: int = 1
+    seed: int = 0
+    split_seed: int = 0
+    cpus_per_trial: int = 1
+    gpus_per_trial: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be searched.
+
+        Raises:
+            InputDataError: a value is out of range.
+        """
+        for name in ("trials", "grace_period", "attempts", "checkpoint_every", "cpus_per_trial"):
+            if getattr(self, name) < 1:
+                raise InputDataError(f"search.{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("startup_trials", "replacements", "gpus_per_trial", "seed", "split_seed"):
+            if getattr(self, name) < 0:
+                raise InputDataError(f"search.{name} must not be negative, got {getattr(self, name)}")
+        if self.reduction_factor <= 1:
+            raise InputDataError(f"search.reduction_factor must be greater than 1, got {self.reduction_factor}")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """One study: a method on a pair and a split."""
+
+    pair: PairSpec
+    split: str
+    method: str
+
+    @property
+    def name(self) -> str:
+        """The study's name, `hv_from_ds.random.gear`."""
+        return f"{self.pair.id}.{self.split}.{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """A named set of studies: every method on every split of every pair.
+
+    `config` holds what the search leaves alone (the number of epochs, the immersion, ...); its method and seed are
+    each trial's own.
+    """
+
+    name: str
+    preset: str
+    pairs: tuple[PairSpec, ...]
+    splits: tuple[str, ...]
+    methods: tuple[str, ...]
+    search: SearchSettings = field(default_factory=SearchSettings)
+    config: TrialConfig = field(default_factory=TrialConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not exist, and repetitions.
+
+        Raises:
+            UnknownNameError: a split or method that does not exist.
+            InputDataError: nothing to do, or the same twice.
+        """
+        for kind, given, known in (("split", self.splits, SPLITS), ("method", self.methods, METHODS)):
+            for name in given:
+                if name not in known:
+                    raise UnknownNameError(kind, name, known)
+        ids = tuple(pair.id for pair in self.pairs)
+        for kind, names in (("pair", ids), ("split", self.splits), ("method", self.methods)):
+            if not names:
+                raise InputDataError(f"the plan has no {kind}: name at least one")
+            if len(set(names)) < len(names):
+                raise InputDataError(f"the plan names a {kind} twice: {', '.join(names)}")
+
+    @property
+    def studies(self) -> tuple[StudyPlan, ...]:
+        """The studies, pair by pair."""
+        return tuple(
+            StudyPlan(pair, split, method) for pair in self.pairs for split in self.splits for method in self.methods
+        )
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs of a trial."""
+        return self.config.training.epochs
+
+
+def stable_seed(*parts: str | int) -> int:
+    """A seed in [0, 2^31) that depends on the parts alone, on every machine."""
+    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def expand_pairs(patterns: Sequence[str]) -> tuple[PairSpec, ...]:
+    """Pairs by id, glob over the built-in ones (`hv_from_*`), or `all`, each once.
+
+    Raises:
+        UnknownNameError: a name of no pair, or a pattern that matches none.
+    """
+    found: dict[str, PairSpec] = {}
+    for pattern in patterns:
+        ids = list(PAIRS) if pattern == "all" else fnmatch.filter(PAIRS, pattern)
+        if not ids and any(sign in pattern for sign in "*?["):
+            raise UnknownNameError("pair", pattern, PAIRS)
+        found |= {pair: parse_pair(pair) for pair in ids or [pattern]}
+    return tuple(found.values())
+
+
+def plan_to_dict(plan: CampaignPlan) -> dict[str, Any]:
+    """The plain dict of a plan: built-in pairs by their id."""
+    pairs = [pair.id if _is_built_in(pair) else to_dict(pair) for pair in plan.pairs]
+    return {**to_dict(plan), "pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
+
+
+def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
+    """The plan of `plan_to_dict`'s dict; what is missing takes the default, pairs may be globs.
+
+    Raises:
+        InputDataError: unknown key or wrong type, named by its path.
+        UnknownNameError: an unknown pair, split or method.
+    """
+    known = ("name", "preset", "pairs", "splits", "methods", "search", "config")
+    if unknown := sorted(set(data) - set(known)):
+        raise InputDataError(f"unknown key {unknown[0]} in the plan; known: {', '.join(known)}")
+    for name in ("pairs", "splits", "methods"):
+        if not isinstance(data.get(name), list):
+            raise InputDataError(f"the plan's {name} must be a list")
+    pairs: list[PairSpec] = []
+    for pair in data["pairs"]:
+        pairs += [from_dict(PairSpec, pair, "pairs")] if isinstance(pair, dict) else expand_pairs([str(pair)])
+    return CampaignPlan(
+        name=str(data.get("name", "")),
+        preset=str(data.get("preset", "plan")),
+        pairs=tuple(pairs),
+        splits=tuple(data["splits"]),
+        methods=tuple(data["methods"]),
+        search=from_dict(SearchSettings, data.get("search", {}), "search"),
+        config=from_dict(TrialConfig, data.get("config", {}), "config"),
+    )
+
+
+def read_plan(path: Path) -> CampaignPlan:
+    """Parse a plan file, TOML.
+
+    Raises:
+        InputDataError: unreadable, or not a plan.
+        UnknownNameError: an unknown pair, split or method.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputDataError(f"cannot read plan {path}: {error}") from error
+    return plan_from_dict(data)
+
+
+def plan_to_toml(plan: CampaignPlan) -> str:
+    """The text that `read_plan` reads."""
+    data = plan_to_dict(plan)
+    top = {name: value for name, value in data.items() if not isinstance(value, dict)}
+    return _toml_lines(top) + "".join(f"\n[{name}]\n{_toml_lines(data[name])}" for name in ("search", "config"))
+
+
+def _toml_lines(table: Mapping[str, Any]) -> str:
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a plan
+    """A TOML value; None has no place there and is left out."""
+    if isinstance(value, dict):
+        items = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
+        return "{ " + ", ".join(items) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
+
+
+def _is_built_in(pair: PairSpec) -> bool:
+    return pair.target.file is None and pair.source.file is None
+
+
+def _preset(name: str, pairs: Sequence[str], methods: Sequence[str], epochs: int, **search: Any) -> CampaignPlan:  # noqa: ANN401
+    return CampaignPlan(
+        name="",
+        preset=name,
+        pairs=expand_pairs(pairs),
+        splits=tuple(SPLITS),
+        methods=tuple(methods),
+        search=SearchSettings(**search),
+        config=TrialConfig(training=TrainingConfig(epochs=epochs)),
+    )
+
+
+PRESETS: dict[str, CampaignPlan] = {
+    "quick": _preset("quick", ["hv_from_ds"], ["gear", "stl"], 20),
+    "benchmark": _preset(
+        "benchmark",
+        ["all"],
+        METHODS,
+        100,
+        trials=50,
+        startup_trials=10,
+        grace_period=10,
+        replacements=10,
+        checkpoint_every=5,
+        gpus_per_trial=0.25,
+    ),
+}

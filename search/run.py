@@ -1,0 +1,170 @@
+"""The search from the command line: `python -m search.run`."""
+
+import argparse
+import dataclasses
+import datetime
+import importlib.metadata
+import itertools
+import os
+import shlex
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
+
+from gear.data import load_pair
+from gear.errors import GearError, StorageError, user_command
+from search import cluster
+from search.campaign import Campaign
+from search.driver import Launch, run_search
+from search.feed import Feed
+from search.finalize import finalize
+from search.housekeeping import Housekeeper
+from search.options import extended, make_parser, new_plan
+from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
+from search.store import CampaignStore, newest_campaign, next_name, read_campaign
+from search.table import Progress, make_console, plan_text, print_leaderboard
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # exit code, as a shell gives for Ctrl-C
+SECONDS_PER_EPOCH = 1.0  # of a trial on its share of a GPU, for the estimate before a big search
+PACKAGES = ("gear-search", "torch", "chemprop", "rdkit", "ray", "optuna", "mlflow")
+
+DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, unit
+
+
+@user_command
+def main() -> int:
+    """Plan, check, search, finalize."""
+    args, console = make_parser().parse_args(), make_console()
+    try:
+        return _run(args, console)
+    except KeyboardInterrupt:
+        console.print("stopped", soft_wrap=True)
+        return INTERRUPTED
+
+
+def _run(args: argparse.Namespace, console: Console) -> int:
+    with ExitStack() as stack:
+        if args.address is not None:  # first, since the cluster decides the preset
+            stack.enter_context(cluster.connected(args.address))
+        plan = _resumed_plan(args) if args.resume else _new_plan(args, console)
+        console.print(plan_text(plan), soft_wrap=True)
+        if args.dry_run or not _confirmed(plan, args):
+            return 0
+        _check_storage(args.storage)
+        data = _prepare(plan, console)
+        if args.address is None:
+            stack.enter_context(cluster.connected(None))
+        concurrency = args.concurrency or cluster.slots(plan.search)
+        recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name))
+        store = stack.enter_context(_open_store(args, plan, data))
+        campaign = Campaign(plan, store.append, store.events())
+        feed = Feed(recorder, plan, data)
+        feed(*store.events())
+        progress = Progress(campaign, concurrency, console)
+        campaign.listeners += [Housekeeper(campaign, store), feed, progress]
+        if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
+            with progress.shown():
+                outcome = run_search(campaign, store, Launch(concurrency, args.time_budget))
+            if outcome == "interrupted":
+                console.print(f"stopped; go on with: {_resume_command(plan, args)}", soft_wrap=True)
+                return INTERRUPTED
+        _conclude(campaign, store, args, console)
+    return 0
+
+
+def _new_plan(args: argparse.Namespace, console: Console) -> CampaignPlan:
+    gpu = cluster.has_gpu() if args.address is not None else _local_gpu()
+    plan, why = new_plan(args, gpu=gpu)
+    console.print(f"preset {plan.preset}: {why}", soft_wrap=True)
+    if not plan.name:
+        plan = dataclasses.replace(plan, name=next_name(args.storage, plan.preset))
+    if (args.storage / plan.name).exists():
+        raise StorageError(f"{args.storage / plan.name} exists: give another --name, or --resume to go on with it")
+    return plan
+
+
+def _resumed_plan(args: argparse.Namespace) -> CampaignPlan:
+    name = args.name or newest_campaign(args.storage)
+    return extended(plan_from_dict(read_campaign(args.storage / name)["plan"]), args)
+
+
+def _local_gpu() -> bool:
+    from gear.device import pick_device  # torch, a second
+
+    return pick_device("auto").type == "cuda"
+
+
+def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
+    """Ask before a big search, where there is somebody to ask."""
+    if plan.preset != "benchmark" or args.yes or args.resume or not sys.stdin.isatty():
+        return True
+    epochs = len(plan.studies) * plan.search.trials * plan.epochs
+    hours = epochs * SECONDS_PER_EPOCH / 3600
+    cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
+    return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
+
+
+def _check_storage(storage: Path) -> None:
+    """Before minutes of preparation: could the campaign be written?"""
+    parent = storage.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise StorageError(f"cannot write campaigns to {storage}: give another --storage")
+
+
+def _prepare(plan: CampaignPlan, console: Console) -> DataFacts:
+    """Build what is not built yet of every pair and split, so that no trial waits for it."""
+    facts: DataFacts = {}
+    for pair, split in itertools.product(plan.pairs, plan.splits):
+        console.print(f"preparing {pair.id} {split}", soft_wrap=True)
+        data = load_pair(pair, split, plan.search.split_seed)
+        facts[f"{pair.id}.{split}"] = {
+            "split_hash": data.split_hash,
+            "data_hash": data.data_hash,
+            "unit": data.target.unit,
+        }
+    return facts
+
+
+def _open_store(args: argparse.Namespace, plan: CampaignPlan, data: DataFacts) -> CampaignStore:
+    folder = args.storage / plan.name
+    head: dict[str, Any] = {"plan": plan_to_dict(plan), "data": data}
+    if not args.resume:
+        head["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        head["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
+        return CampaignStore.create(folder, head, plan_to_toml(plan))
+    before = read_campaign(folder)
+    for study, facts in data.items():
+        if facts != before["data"][study]:
+            raise GearError(f"the data of {study} are not those the campaign {plan.name} began with: start another")
+    store = CampaignStore.resume(folder)
+    store.update({**before, **head}, plan_to_toml(plan))
+    return store
+
+
+def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace, console: Console) -> None:
+    plan = campaign.plan
+    standings = finalize(campaign, store, args.tracking_uri, console.print)
+    units = {study.pair.id: store.head["data"][f"{study.pair.id}.{study.split}"]["unit"] for study in plan.studies}
+    print_leaderboard(console, standings, units)
+    if not campaign.done:
+        console.print(f"the time budget is used up; go on with: {_resume_command(plan, args)}", soft_wrap=True)
+    console.print(f"campaign folder: {store.folder}", soft_wrap=True)
+
+
+def _resume_command(plan: CampaignPlan, args: argparse.Namespace) -> str:
+    words = ["python", "-m", "search.run", "--resume", "--name", plan.name, "--storage", str(args.storage)]
+    if args.tracking_uri != DEFAULT_TRACKING_URI:
+        words += ["--tracking-uri", args.tracking_uri]
+    return shlex.join(words if args.address is None else [*words, "--address", args.address])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The command line: what cannot be done ends with one line and exit code 2 before anything is written."""
+
+import re
+import socket
+
+import pytest
+
+from search import cluster, run
+from search.campaign import Campaign
+from search.options import extended, make_parser, new_plan
+from search.store import CampaignStore
+from tests.search.fakes import small_plan
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run the command with flags in an empty folder; gives exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "_local_gpu", lambda: False)
+
+    def command(*flags):
+        monkeypatch.setattr("sys.argv", ["search.run", *flags])
+        code = run.main()
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def parse(*flags):
+    return make_parser().parse_args(flags)
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--pairs", "hv_from_gold"], "unknown property 'gold'"),
+        (["--pairs", "gold_*"], "unknown pair 'gold_*'"),
+        (["--splits", "cluster"], "unknown split 'cluster'"),
+        (["--methods", "magic"], "unknown method 'magic'"),
+        (["--trials", "0"], "search.trials must be at least 1"),
+        (["--epochs", "-1"], "training.epochs must be positive"),
+        (["--plan", "missing.toml"], "cannot read plan missing.toml"),
+        (["--name", "../up"], "--name ../up"),
+        (["--resume"], "no campaign in campaigns to resume"),
+        (["--resume", "--name", "x"], "no campaign in campaigns/x"),
+        (["--storage", "/dev/null/campaigns"], "cannot write campaigns to /dev/null/campaigns"),
+        (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),
+        (["--address", "head"], "--address head: give HOST:PORT"),
+        (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
+        (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
+        (["--target-data", "a.csv", "--target-column", "1", "--source-data", "b", "--source-column", "y"], "a letter"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_nothing_is_written(call, tmp_path, flags, says):
+    code, _, err = call(*flags)
+    assert code == 2
+    assert re.fullmatch(r"error: [^\n]+\n", err)
+    assert says in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flags", [["--time-budget", "soon"], ["--concurrency", "0"], ["--preset", "huge"]])
+def test_a_flag_that_cannot_be_read_ends_with_2(call, flags):
+    with pytest.raises(SystemExit) as end:
+        call(*flags)
+    assert end.value.code == 2
+
+
+def test_an_existing_name_is_refused_without_resume(call, tmp_path):
+    (tmp_path / "campaigns" / "mine").mkdir(parents=True)
+    code, _, err = call("--name", "mine")
+    assert (code, "campaigns/mine exists" in err) == (2, True)
+
+
+def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path):
+    code, out, _ = call("--dry-run")
+    assert code == 0
+    assert "preset quick: there is no GPU" in out
+    assert "campaign quick-1: 4 studies" in out
+    assert "32 in all" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_flags_a_gpu_means_the_benchmark_and_a_shared_gpu():
+    plan, why = new_plan(parse(), gpu=True)
+    assert (plan.preset, why, plan.search.gpus_per_trial) == ("benchmark", "there is a GPU", 0.25)
+    plan, _ = new_plan(parse(), gpu=False)
+    assert (plan.preset, plan.search.gpus_per_trial) == ("quick", 0.0)
+
+
+def test_flags_change_the_preset():
+    flags = "--pairs hv_from_* --splits scaffold --methods stl --trials 3 --epochs 7 --seed 5 --cpus-per-trial 2"
+    plan, _ = new_plan(parse(*flags.split()), gpu=False)
+    assert {study.method for study in plan.studies} == {"stl"}
+    assert {study.split for study in plan.studies} == {"scaffold"}
+    assert (plan.search.trials, plan.epochs, plan.search.seed, plan.search.cpus_per_trial) == (3, 7, 5, 2)
+
+
+def test_a_pair_of_ones_own_becomes_a_study(tmp_path):
+    flags = ["--target-data", str(tmp_path / "a.csv"), "--target-column", "Flash point (K)", "--target-unit", "K"]
+    flags += ["--source-data", str(tmp_path / "b.parquet"), "--source-column", "bp", "--source-log"]
+    plan, _ = new_plan(parse(*flags, "--source-smiles-column", "SMILES"), gpu=False)
+    (pair,) = plan.pairs
+    assert pair.id == "flashpointk_from_bp"
+    assert (pair.target.column, pair.target.unit, pair.target.smiles_column) == ("Flash point (K)", "K", "smiles")
+    assert (pair.source.log10, pair.source.smiles_column) == (True, "SMILES")
+
+
+def test_resuming_may_raise_the_budget_and_change_nothing_else():
+    plan = small_plan(trials=8)
+    assert extended(plan, parse("--resume")) == plan
+    assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
+    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"]):
+        with pytest.raises(Exception, match=flags[0]):
+            extended(plan, parse("--resume", *flags))
+
+
+def test_a_time_budget_has_a_unit():
+    assert [parse("--time-budget", t).time_budget for t in ("90", "90s", "1.5m", "2h")] == [90, 90, 90, 7200]
+
+
+def test_slots_are_counted_node_by_node():
+    settings = small_plan(cpus_per_trial=2, gpus_per_trial=0.25).search
+    assert cluster._trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
+    assert cluster._trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
+    assert cluster._trials_on({"CPU": 16.0}, settings) == 0
+
+
+@pytest.mark.ray
+def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing_again(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
+    flags = ["--splits", "random", "--trials", "2", "--epochs", "2", "--name", "mine"]
+    code, out, _ = call(*flags)
+    assert code == 0
+    assert re.search(r"hv_from_ds\.random\.gear .* kJ/mol +│ +1 │", out)
+    assert re.search(r"test RMSE of gear is [\d.]+ % (higher|lower) than of stl", out)
+    folder = tmp_path / "campaigns" / "mine"
+    assert {path.name for path in (folder / "exports").iterdir()} == {"hv_from_ds.random.gear", "hv_from_ds.random.stl"}
+    before = [path.read_text() for path in sorted(folder.glob("events/*"))]
+    code, again, _ = call("--resume", "--name", "mine")
+    assert code == 0
+    assert [path.read_text() for path in sorted(folder.glob("events/*"))] == before
+    assert [line for line in again.splitlines() if "│" in line] == [line for line in out.splitlines() if "│" in line]
+    with CampaignStore.resume(folder) as store:
+        assert Campaign(run._resumed_plan(parse("--resume")), events=store.events()).done

@@ -1,0 +1,73 @@
+"""What a person sees of a campaign."""
+
+import io
+
+from rich.console import Console
+
+from search.events import TrialEnded
+from search.finalize import Standing
+from search.table import Progress, plan_text, print_leaderboard
+from tests.search.fakes import Simulation, small_plan
+
+
+def console(terminal, height=40):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=140, height=height, no_color=True)
+
+
+def test_the_table_shows_every_study_its_trials_and_what_runs():
+    simulation = Simulation(small_plan(), slots=2).run(turns=40)
+    simulation.fill()
+    screen = console(terminal=True)
+    progress = Progress(simulation.campaign, 2, screen)
+    screen.print(progress.render())
+    text = screen.file.getvalue()
+    ended = sum(isinstance(event, TrialEnded) for event in simulation.events)
+    assert f"test: {ended} of 16 trials, 2 of 2 slots busy" in text
+    assert "hv_from_ds.random.gear" in text
+    assert "hv_from_ds.random.stl" in text
+
+
+def test_on_a_small_terminal_the_running_studies_stay_in_sight():
+    plan = small_plan(splits=("random", "scaffold"))
+    simulation = Simulation(plan, slots=1).run(turns=1)
+    screen = console(terminal=True, height=9)
+    screen.print(Progress(simulation.campaign, 1, screen).render())
+    first_row = next(line for line in screen.file.getvalue().splitlines() if "hv_from_ds" in line)
+    assert simulation.jobs[0].study in first_row
+
+
+def test_without_a_terminal_there_is_a_line_a_finished_trial():
+    simulation = Simulation(small_plan())
+    screen = console(terminal=False)
+    simulation.campaign.listeners.append(Progress(simulation.campaign, 3, screen))
+    simulation.run()
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) == 16
+    assert any("complete (last epoch), validation RMSE 0." in line for line in lines)
+    assert any("pruned (outside the best 1/3 at epoch 2)" in line for line in lines)
+    assert any(line.startswith("hv_from_ds.random.stl 8/8: ") for line in lines)
+
+
+def test_the_plan_in_words():
+    text = plan_text(small_plan())
+    assert "campaign test: 2 studies = hv_from_ds x random x gear, stl" in text
+    assert "8 trials a study, 16 in all, of at most 9 epochs" in text
+
+
+def test_the_leaderboard_says_which_part_a_number_is_on_and_whether_transfer_helped():
+    def row(method, test):
+        return Standing(f"p.random.{method}", "p", "random", method, 3, 4, 1, 0.5, test, 12.5, 2)
+
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("gear", 0.45), row("stl", 0.5)], {"p": "kJ/mol"})
+    text = screen.file.getvalue()
+    assert "validation RMSE" in text
+    assert "test RMSE" in text
+    assert "12.5 kJ/mol" in text
+    assert "p random: test RMSE of gear is 10.0 % lower than of stl" in text
+
+
+def test_a_study_without_a_winner_has_no_numbers():
+    screen = console(terminal=False)
+    print_leaderboard(screen, [Standing("p.random.stl", "p", "random", "stl", 0, 0, 6)], {"p": "K"})
+    assert "0/0/6" in screen.file.getvalue()

@@ -1,0 +1,35 @@
+"""Take a champion away: `python -m tracking.export --pair hv_from_ds --split random --to DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gear.errors import user_command
+from tracking.client import DEFAULT_TRACKING_URI
+from tracking.registry import champion_export
+
+__all__ = ["main"]
+
+
+@user_command
+def main() -> int:
+    """Copy the export folder of a registered model: it predicts without MLflow, Ray or Optuna."""
+    parser = argparse.ArgumentParser(prog="python -m tracking.export", description=main.__doc__)
+    parser.add_argument("--pair", required=True, metavar="ID", help="for instance hv_from_ds")
+    parser.add_argument("--split", required=True, metavar="SPLIT", help="random or scaffold")
+    parser.add_argument("--method", metavar="METHOD", help="the best of one method instead of the champion")
+    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
+    args = parser.parse_args()
+    found = champion_export(args.tracking_uri, args.pair, args.split, args.method, args.to)
+    validation, test = float(found.tags["validation_rmse"]), float(found.tags["test_rmse"])
+    print(
+        f"{found.name} version {found.version} ({found.tags['method']}): validation RMSE {validation:.4f}, "
+        f"test RMSE {test:.4f}"
+    )
+    print(f"predict with: python -m gear.predict {args.to} molecules.csv --out predictions.csv")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

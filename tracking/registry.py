@@ -1,0 +1,211 @@
+"""Registered models: the winner of every study is a version, the best of a pair and split its champion.
+
+`gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
+versions with the same split hash; the test part never decides. An alias moves only after the version was loaded back
+and has predicted.
+
+`python -m tracking.registry` lists the champions.
+"""
+
+import argparse
+import importlib.metadata
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+import gear
+from gear.errors import GearError, StorageError, UnknownNameError, user_command
+from tracking.client import DEFAULT_TRACKING_URI, open_client
+
+__all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner"]
+
+REQUIREMENTS = ("torch", "chemprop", "rdkit", "numpy", "pyarrow", "safetensors", "platformdirs", "chemicals", "thermo")
+EXAMPLE = pd.DataFrame({"smiles": ["CCO", "c1ccccc1"]})
+SIGNATURE = ModelSignature(Schema([ColSpec("string", "smiles")]), Schema([ColSpec("double")]))
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The best trial of a study. RMSEs are standardised by the target's training part, unless in units."""
+
+    pair: str
+    split: str
+    method: str
+    study: str
+    campaign: str
+    number: int
+    validation_rmse: float
+    test_rmse: float
+    test_rmse_units: float
+    test_evaluations: int
+    split_hash: str
+    unit: str = ""
+    created: str = ""  # of the campaign
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version of a registered model and the aliases it holds."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+
+
+def model_name(pair: str, split: str) -> str:
+    """Name of the registered model of a pair and split."""
+    return f"gear.{pair}.{split}"
+
+
+def register_winner(tracking_uri: str, export: Path, winner: Winner) -> RegisteredVersion:
+    """Register a winner's export folder and let the aliases follow. Registering the same trial again changes nothing.
+
+    Raises:
+        StorageError: MLflow cannot be written.
+    """
+    client = open_client(tracking_uri)
+    name = model_name(winner.pair, winner.split)
+    try:
+        version = _registered(client, name, winner) or _register(client, name, export, winner)
+        _move_aliases(client, name, winner, version)
+        return _described(client, name, version)
+    except (MlflowException, OSError) as error:
+        raise StorageError(f"cannot register {name} in {tracking_uri}: {error}") from error
+
+
+def champion_export(tracking_uri: str, pair: str, split: str, method: str | None, to: Path) -> RegisteredVersion:
+    """Copy the champion's export folder (or the best of one method) to `to`, which must not hold anything yet.
+
+    Raises:
+        StorageError: `to` is not empty or cannot be written, or MLflow cannot be read.
+        UnknownNameError: there is no such model.
+    """
+    client = open_client(tracking_uri)
+    name, alias = model_name(pair, split), "champion" if method is None else f"best_{method}"
+    try:
+        found = client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        known = [f"{v.name} ({', '.join(v.aliases)})" for v in champions(tracking_uri)] or ["none yet"]
+        raise UnknownNameError("registered model", f"{name}@{alias}", known) from error
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise StorageError(f"{to} is not empty: give --to a new folder")
+    draft = to.with_name(f".{to.name}.draft")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=scratch))
+            shutil.copytree(next(model.glob("artifacts/*")), draft, dirs_exist_ok=True)
+        draft.replace(to)
+    except (OSError, MlflowException) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise StorageError(f"cannot write {to}: {error}") from error
+    return _described(client, name, found.version)
+
+
+def champions(tracking_uri: str) -> list[RegisteredVersion]:
+    """The champion of every pair and split, by name."""
+    client = open_client(tracking_uri)
+    models = sorted(client.search_registered_models(), key=lambda model: model.name)
+    return [_described(client, m.name, m.aliases["champion"]) for m in models if "champion" in m.aliases]
+
+
+def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
+    """The version that an earlier launch registered for this trial."""
+    for version in _versions(client, name):
+        known = (version.tags.get("campaign"), version.tags.get("created"), version.tags.get("study"))
+        if known == (winner.campaign, winner.created, winner.study) and version.tags["number"] == str(winner.number):
+            return str(version.version)
+    return None
+
+
+def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    return [v for v in client.search_model_versions(f"name = '{name}'") if v.tags.get("status") == "ready"]
+
+
+def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
+    """Log the model under the trial's run, register it, and see that it predicts what the export predicts."""
+    with mlflow.start_run(run_id=_run_of(client, winner)):
+        info = mlflow.pyfunc.log_model(
+            name=f"{winner.method}-{winner.number}",
+            python_model=str(Path(__file__).with_name("serving.py")),
+            artifacts={"export": str(export)},
+            code_paths=[str(Path(gear.__file__).parent)],
+            pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
+            signature=SIGNATURE,
+            input_example=EXAMPLE,
+        )
+    made = mlflow.register_model(info.model_uri, name, tags={k: str(v) for k, v in asdict(winner).items()})
+    predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(EXAMPLE))
+    if not np.isfinite(predicted).all():
+        raise GearError(f"{name} version {made.version} does not predict: {predicted}")
+    client.set_model_version_tag(name, made.version, "status", "ready")
+    return str(made.version)
+
+
+def _version(package: str) -> str:
+    return importlib.metadata.version(package).partition("+")[0]
+
+
+def _run_of(client: MlflowClient, winner: Winner) -> str:
+    """The MLflow run of the winning trial."""
+    experiments = [e.experiment_id for e in client.search_experiments() if e.name.startswith(winner.campaign)]
+    where = f"tags.`gear.study` = '{winner.study}' and tags.`gear.trial` = '{winner.number}'"
+    found = client.search_runs(experiments, where, order_by=["start_time DESC"], max_results=1)
+    if not found:
+        raise StorageError(f"trial {winner.study} #{winner.number} is not recorded in MLflow")
+    return str(found[0].info.run_id)
+
+
+def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
+    """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
+    comparable = [v for v in _versions(client, name) if v.tags["split_hash"] == winner.split_hash]
+    best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
+    client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
+    aliases = client.get_registered_model(name).aliases
+    champion = aliases.get("champion")
+    same_split = champion is None or str(champion) in {str(v.version) for v in comparable}
+    if same_split and _best(comparable) == version:
+        client.set_registered_model_alias(name, "champion", version)
+        if str(aliases.get("challenger")) == version:
+            client.delete_registered_model_alias(name, "challenger")
+    elif str(champion) != version:
+        client.set_registered_model_alias(name, "challenger", version)
+
+
+def _best(versions: list[ModelVersion]) -> str:
+    """Lowest validation RMSE; of equals the older."""
+    return str(min(versions, key=lambda v: (float(v.tags["validation_rmse"]), int(v.version))).version)
+
+
+def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:
+    aliases = client.get_registered_model(name).aliases
+    held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
+    return RegisteredVersion(name, str(version), held, dict(client.get_model_version(name, version).tags))
+
+
+@user_command
+def main() -> int:
+    """List the champion of every pair and split."""
+    parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
+    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
+    found = champions(parser.parse_args().tracking_uri)
+    print(f"{'model':32} {'version':>7} {'method':8} {'validation RMSE':>15} {'test RMSE':>9}")
+    for v in found:
+        scores = f"{float(v.tags['validation_rmse']):15.4f} {float(v.tags['test_rmse']):9.4f}"
+        print(f"{v.name:32} {v.version:>7} {v.tags['method']:8} {scores}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

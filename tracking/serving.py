@@ -1,0 +1,28 @@
+"""The registered model, as MLflow loads it: SMILES in, predictions in the property's unit out. Code, no pickle."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from gear.predict import load_predictor
+
+
+class GearModel(PythonModel):  # type: ignore[misc]
+    """Wraps an export folder."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the artifact `export`."""
+        self.predictor = load_predictor(Path(context.artifacts["export"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> np.ndarray:
+        """Predictions (B,) for a table with a column `smiles`."""
+        return self.predictor.predict([str(smiles) for smiles in model_input["smiles"]])
+
+
+set_model(GearModel())
