@@ -15,13 +15,13 @@ from search.store import CampaignStore
 from tests.search import fakes
 
 
-def drive(folder, factory, plan, slots=2, time_budget=None):
+def drive(folder, factory, plan, slots=2, time_budget=None, address=None):
     """One launch; returns the campaign and how it went."""
     if folder.exists():
         opened = CampaignStore.resume(folder)
     else:
         opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
-    with cluster.connected(None), opened as store:
+    with cluster.connected(address), opened as store:
         campaign = Campaign(plan, store.append, store.events())
         campaign.listeners.append(Housekeeper(campaign, store))
         return campaign, run_search(campaign, store, Launch(slots, time_budget), factory)

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from ray.cluster_utils import Cluster
 
 from gear.errors import GearError
 from search import cluster
@@ -158,3 +160,35 @@ def test_a_campaign_can_be_extended(tmp_path):
     events = events_of(tmp_path / "c")
     assert events[: len(first)] == first
     assert sorted(end.number for end in ends_of(events)) == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def two_nodes(monkeypatch):
+    """A cluster of a head without CPUs and two nodes of one CPU, whose loss is noticed in seconds."""
+    for name, value in {"period_ms": 500, "failure_threshold": 3, "initial_delay_ms": 1000}.items():
+        monkeypatch.setenv(f"RAY_health_check_{name}", str(value))
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    workers = [nodes.add_node(num_cpus=1) for _ in range(2)]
+    yield nodes, workers
+    nodes.shutdown()
+
+
+def test_a_lost_node_costs_no_trial(tmp_path, two_nodes):
+    nodes, workers = two_nodes
+    folder = tmp_path / "c"
+
+    def lose_a_node():
+        while count_lines(folder, "EpochReported") < 6:
+            time.sleep(0.1)
+        nodes.remove_node(workers[1], allow_graceful=False)
+
+    killer = threading.Thread(target=lose_a_node, daemon=True)
+    killer.start()
+    plan = fakes.small_plan(trials=4, methods=["stl"], epochs=12, grace_period=11)
+    _, outcome = drive(folder, fakes.SlowRun, plan, address=nodes.address)
+    killer.join()
+    events = events_of(folder)
+    assert outcome == "done"
+    assert [end.state for end in ends_of(events)] == ["complete"] * 4
+    assert sum(isinstance(event, AttemptLost) for event in events) >= 1
+    check_trials_are_whole(events)

@@ -1,0 +1,41 @@
+# make env builds .venv from the lock; every other target calls it first.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help env run test check bench ui clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+env: .venv/.built  ## build .venv from constraints.txt
+
+.venv/.built: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'error: Python 3.11 or newer with venv is needed: make env PYTHON=/path/to/python3.11'; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
+	$(BIN)/python -m search.run $(ARGS)
+
+test: env  ## the tests, except those marked slow or gpu; ARGS='tests/data' chooses
+	$(BIN)/pytest $(ARGS)
+
+check: env  ## lint, types, import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: env  ## the measurements
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+ui: env  ## MLflow's page on this machine, http://127.0.0.1:5000
+	$(BIN)/mlflow ui --host 127.0.0.1
+
+clean:  ## remove .venv and caches, nothing of yours
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
