@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tracking.registry import Winner, register_winner
-
 from gear.data import PairData, load_pair
 from gear.errors import GearError
 from search.campaign import Campaign, Study, Trial
 from search.events import StudyFinished
 from search.store import CampaignStore
+from tracking.registry import Winner, register_winner
 
 __all__ = ["Standing", "finalize", "standings"]
 
@@ -52,7 +51,7 @@ def finalize(
         finished = _evaluated(campaign, store, study, study.best, pair)
         _export(campaign, store, study, study.best, pair, finished)
         try:
-            register_winner(tracking_uri, store.export_folder(study.name), _winner(campaign, study, finished, pair))
+            register_winner(tracking_uri, store.export_folder(study.name), _winner(campaign, store, finished, pair))
         except GearError as error:
             say(f"{study.name}: exported, but not registered: {error}")
     return standings(campaign)
@@ -104,19 +103,21 @@ def _export(
     export_model(store.folder / best.checkpoint, spec, pair, store.export_folder(study.name), evidence)
 
 
-def _winner(campaign: Campaign, study: Study, finished: StudyFinished, pair: PairData) -> Winner:
+def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, pair: PairData) -> Winner:
     return Winner(
-        pair=study.plan.pair.id,
-        split=study.plan.split,
-        method=study.plan.method,
-        study=study.name,
+        pair=pair.id,
+        split=pair.split,
+        method=campaign.studies[finished.study].plan.method,
+        study=finished.study,
         campaign=campaign.plan.name,
+        created=store.head["created"],
         number=finished.winner,
         validation_rmse=finished.validation_rmse,
         test_rmse=finished.scores["rmse"],
         test_rmse_units=finished.scores["rmse_units"],
         test_evaluations=finished.test_evaluations,
         split_hash=pair.split_hash,
+        unit=pair.target.unit,
     )
 
 

@@ -5,13 +5,12 @@ import dataclasses
 import re
 from pathlib import Path
 
-from tracking.recorder import DEFAULT_TRACKING_URI
-
 from gear.config import PairSpec, TaskSpec
 from gear.data import SPLITS
 from gear.errors import InputDataError
 from search.plan import PRESETS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.space import METHODS
+from tracking.recorder import DEFAULT_TRACKING_URI
 
 __all__ = ["extended", "make_parser", "new_plan"]
 
@@ -131,7 +130,10 @@ def _user_pair(args: argparse.Namespace) -> list[PairSpec]:
         return []
     if missing:
         raise InputDataError(f"a pair of your own needs {', '.join(needed)}: {missing[0]} is missing")
-    return [PairSpec(_user_task(args, "target"), _user_task(args, "source"))]
+    pair = PairSpec(_user_task(args, "target"), _user_task(args, "source"))
+    if pair.target.property == pair.source.property:
+        raise InputDataError(f"both columns would be called '{pair.target.property}': rename one of them")
+    return [pair]
 
 
 def _user_task(args: argparse.Namespace, task: str) -> TaskSpec:

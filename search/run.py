@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
 
 from gear.data import load_pair
 from gear.errors import GearError, StorageError, user_command
@@ -27,6 +26,7 @@ from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
 from search.table import Progress, make_console, plan_text, print_leaderboard
+from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
 
 __all__ = ["main"]
 
@@ -61,8 +61,9 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         if args.address is None:
             stack.enter_context(cluster.connected(None))
         concurrency = args.concurrency or cluster.slots(plan.search)
-        recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name))
-        store = stack.enter_context(_open_store(args, plan, data))
+        head = _head(args, plan, data)
+        recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name, head["created"]))
+        store = stack.enter_context(_open_store(args, plan, head))
         campaign = Campaign(plan, store.append, store.events())
         feed = Feed(recorder, plan, data)
         feed(*store.events())
@@ -74,6 +75,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             if outcome == "interrupted":
                 console.print(f"stopped; go on with: {_resume_command(plan, args)}", soft_wrap=True)
                 return INTERRUPTED
+        recorder.flush()  # a registered model links to its trial's run
         _conclude(campaign, store, args, console)
     return 0
 
@@ -133,19 +135,25 @@ def _prepare(plan: CampaignPlan, console: Console) -> DataFacts:
     return facts
 
 
-def _open_store(args: argparse.Namespace, plan: CampaignPlan, data: DataFacts) -> CampaignStore:
-    folder = args.storage / plan.name
-    head: dict[str, Any] = {"plan": plan_to_dict(plan), "data": data}
+def _head(args: argparse.Namespace, plan: CampaignPlan, data: DataFacts) -> dict[str, Any]:
+    """The contents of campaign.json; a resumed campaign must find the data it began with."""
     if not args.resume:
-        head["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        head["versions"] = {name: importlib.metadata.version(name) for name in PACKAGES}
-        return CampaignStore.create(folder, head, plan_to_toml(plan))
-    before = read_campaign(folder)
-    for study, facts in data.items():
-        if facts != before["data"][study]:
-            raise GearError(f"the data of {study} are not those the campaign {plan.name} began with: start another")
+        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        return {"plan": plan_to_dict(plan), "data": data, "created": created, "versions": versions}
+    before = read_campaign(args.storage / plan.name)
+    for name, facts in data.items():
+        if facts != before["data"][name]:
+            raise GearError(f"the data of {name} are not those the campaign {plan.name} began with: start another")
+    return {**before, "plan": plan_to_dict(plan)}
+
+
+def _open_store(args: argparse.Namespace, plan: CampaignPlan, head: dict[str, Any]) -> CampaignStore:
+    folder, toml = args.storage / plan.name, plan_to_toml(plan)
+    if not args.resume:
+        return CampaignStore.create(folder, head, toml)
     store = CampaignStore.resume(folder)
-    store.update({**before, **head}, plan_to_toml(plan))
+    store.update(head, toml)
     return store
 
 

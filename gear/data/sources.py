@@ -29,27 +29,7 @@ def identifiers() -> dict[int, tuple[str, float]]:
 
 def property_sources(masses: Mapping[int, float]) -> dict[str, list[Source]]:
     """Sources of every property, the most trusted first. `masses` (g/mol) turn molar volumes into densities."""
-    org, common, web, wiki = (
-        miscdata.CRC_organic_data,
-        miscdata.common_chemistry_data,
-        miscdata.webbook_data,
-        miscdata.wikidata_data,
-    )
-    boiling = [
-        column("HEOS", miscdata.heos_data, "Tb"),
-        column("CRC", org, "Tb"),
-        column("Common Chemistry", common, "Tb"),
-        column("WebBook", web, "Tb"),
-        column("Wikidata", wiki, "Tb"),
-        column("Yaws", phase_change.Tb_data_Yaws, "Tb", kind="mixed"),
-    ]
-    melting = [
-        column("Open Notebook", phase_change.Tm_ON_data, "Tm"),
-        column("CRC", org, "Tm"),
-        column("Common Chemistry", common, "Tm"),
-        column("WebBook", web, "Tm"),
-        column("Wikidata", wiki, "Tm"),
-    ]
+    melting, boiling = _melting_points(), _boiling_points()
     melts, boils = first_of(melting), first_of(boiling)
     liquid = correlations.liquid_at_room_temperature(melts, boils)
     density = correlations.density(masses, liquid, melts, boils)
@@ -61,34 +41,59 @@ def property_sources(masses: Mapping[int, float]) -> dict[str, list[Source]]:
         "lp": [
             column("CRC", environment.logP_data_CRC, "logP"),
             column("Syrres", environment.logP_data_Syrres, "logP"),
-            column("Wikidata", wiki, "logP"),
+            column("Wikidata", miscdata.wikidata_data, "logP"),
         ],
         "ri": [index],
         "pol": [correlations.polarizability(index.values, first_of(density), masses)],
         "hv": correlations.vaporization(),
         "st": correlations.surface_tension(),
         "vp": correlations.vapour_pressure(),
-        "ct": [
-            column("HEOS", miscdata.heos_data, "Tc"),
-            column("IUPAC", critical.critical_data_IUPAC, "Tc"),
-            column("CRC", critical.critical_data_CRC, "Tc"),
-            column("Passut-Danner", critical.critical_data_PassutDanner, "Tc"),
-            column("WebBook", web, "Tc"),
-            column("PSRK", critical.critical_data_PSRKR4, "Tc", kind="mixed"),
-            column("Pina-Martinez", critical.critical_data_PinaMartines, "Tc", kind="mixed"),
-            column("Yaws", critical.critical_data_Yaws, "Tc", kind="mixed"),
-        ],
+        "ct": _critical_temperatures(),
         "dk": [correlations.relative_permittivity()],
         "fp": [
             column("IEC", safety.IEC_2010_data, "T_flash"),
             column("NFPA", raw_table("Safety/NFPA 497 2008.tsv"), "T_flash"),
             column("Serat", raw_table("Safety/DIPPR T_flash Serat.csv"), "T_flash"),
-            column("Wikidata", wiki, "T_flash"),
+            column("Wikidata", miscdata.wikidata_data, "T_flash"),
         ],
         "vs": correlations.viscosities(liquid),
         "ef": [
             column("CRC", phase_change.Hfus_data_CRC, "Hfus", 1e-3),
-            column("WebBook", web, "Hfus", 1e-3),
-            column("Wikidata", wiki, "Hfus", 1e-3),
+            column("WebBook", miscdata.webbook_data, "Hfus", 1e-3),
+            column("Wikidata", miscdata.wikidata_data, "Hfus", 1e-3),
         ],
     }
+
+
+def _melting_points() -> list[Source]:
+    return [
+        column("Open Notebook", phase_change.Tm_ON_data, "Tm"),
+        column("CRC", miscdata.CRC_organic_data, "Tm"),
+        column("Common Chemistry", miscdata.common_chemistry_data, "Tm"),
+        column("WebBook", miscdata.webbook_data, "Tm"),
+        column("Wikidata", miscdata.wikidata_data, "Tm"),
+    ]
+
+
+def _boiling_points() -> list[Source]:
+    return [
+        column("HEOS", miscdata.heos_data, "Tb"),
+        column("CRC", miscdata.CRC_organic_data, "Tb"),
+        column("Common Chemistry", miscdata.common_chemistry_data, "Tb"),
+        column("WebBook", miscdata.webbook_data, "Tb"),
+        column("Wikidata", miscdata.wikidata_data, "Tb"),
+        column("Yaws", phase_change.Tb_data_Yaws, "Tb", kind="mixed"),
+    ]
+
+
+def _critical_temperatures() -> list[Source]:
+    return [
+        column("HEOS", miscdata.heos_data, "Tc"),
+        column("IUPAC", critical.critical_data_IUPAC, "Tc"),
+        column("CRC", critical.critical_data_CRC, "Tc"),
+        column("Passut-Danner", critical.critical_data_PassutDanner, "Tc"),
+        column("WebBook", miscdata.webbook_data, "Tc"),
+        column("PSRK", critical.critical_data_PSRKR4, "Tc", kind="mixed"),
+        column("Pina-Martinez", critical.critical_data_PinaMartines, "Tc", kind="mixed"),
+        column("Yaws", critical.critical_data_Yaws, "Tc", kind="mixed"),
+    ]

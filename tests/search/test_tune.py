@@ -184,7 +184,7 @@ def test_a_lost_node_costs_no_trial(tmp_path, two_nodes):
 
     killer = threading.Thread(target=lose_a_node, daemon=True)
     killer.start()
-    plan = fakes.small_plan(trials=4, methods=["stl"], epochs=12, grace_period=11)
+    plan = fakes.small_plan(trials=4, methods=["stl"], epochs=12, grace_period=12)
     _, outcome = drive(folder, fakes.SlowRun, plan, address=nodes.address)
     killer.join()
     events = events_of(folder)
