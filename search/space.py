@@ -66,7 +66,7 @@ class Choice:
 
 Dimension = Float | Integer | Choice
 
-# Upper bounds keep a trial within a minute on one core.
+# Upper bounds are moderate: a search on a laptop spends its time on many small models, not on a few large ones.
 _NETWORK: tuple[Dimension, ...] = (
     Integer("embedding.depth", 2, 5),
     Integer("embedding.width", 48, 160, step=16),

@@ -145,7 +145,11 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
             signature=SIGNATURE,
             input_example=EXAMPLE,
         )
-    made = mlflow.register_model(info.model_uri, name, tags={k: str(v) for k, v in asdict(winner).items()})
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    logged = client.get_logged_model(info.model_id)
+    tags = {key: str(value) for key, value in asdict(winner).items()}
+    made = client.create_model_version(name, logged.artifact_location, info.run_id, tags, model_id=info.model_id)
     predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(EXAMPLE))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")

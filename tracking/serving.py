@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from gear.predict import load_predictor
 
 
-class GearModel(PythonModel):  # type: ignore[misc]
+class GearModel(PythonModel):
     """Wraps an export folder."""
 
     def load_context(self, context: PythonModelContext) -> None:

@@ -54,6 +54,10 @@ def closed_port():
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
         (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
         (["--target-data", "a.csv", "--target-column", "1", "--source-data", "b", "--source-column", "y"], "a letter"),
+        (
+            ["--target-data", "a.csv", "--target-column", "y", "--source-data", "b", "--source-column", "Y"],
+            "called 'y'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_nothing_is_written(call, tmp_path, flags, says):

@@ -1,6 +1,5 @@
 """The campaign through Tune on a real local Ray, with fake training: crashes of workers and of the driver."""
 
-import dataclasses
 import os
 import signal
 import subprocess
@@ -149,17 +148,6 @@ def wait_for(condition, driver, seconds=90):
         assert driver.poll() is None, f"the driver ended by itself with {driver.returncode}"
         assert time.monotonic() < deadline, "the driver did not get there"
         time.sleep(0.1)
-
-
-def test_a_campaign_can_be_extended(tmp_path):
-    plan = fakes.small_plan(trials=2, methods=["stl"])
-    drive(tmp_path / "c", fakes.FakeRun, plan)
-    first = events_of(tmp_path / "c")
-    larger = dataclasses.replace(plan, search=dataclasses.replace(plan.search, trials=5))
-    drive(tmp_path / "c", fakes.FakeRun, larger)
-    events = events_of(tmp_path / "c")
-    assert events[: len(first)] == first
-    assert sorted(end.number for end in ends_of(events)) == [0, 1, 2, 3, 4]
 
 
 @pytest.fixture
