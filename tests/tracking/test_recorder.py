@@ -20,7 +20,9 @@ def story(recorder, epochs=3, until=None):
     for number, state in enumerate(("complete", "pruned", "failed")):
         steps.append(lambda n=number: recorder.trial_started(STUDY.name, n, {"a.b": 0.5, "c": None}, {"seed": "7"}))
         steps += [
-            lambda n=number, e=epoch: recorder.trial_epoch(STUDY.name, n, e, {"validation_rmse": 1 / e, "train/reg": 2.0})
+            lambda n=number, e=epoch: recorder.trial_epoch(
+                STUDY.name, n, e, {"validation_rmse": 1 / e, "train/reg": 2.0}
+            )
             for epoch in range(1, epochs + 1)
         ]
         steps.append(lambda n=number, s=state: recorder.trial_ended(STUDY.name, n, s, f"because {s}", {"best": 0.25}))
