@@ -113,7 +113,7 @@ def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> S
 
 
 def _add_user_data(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("a pair of your own (CSV or Parquet with a SMILES column)")
+    group = parser.add_argument_group("a pair of your own (CSV with a SMILES column)")
     for task in ("target", "source"):
         group.add_argument(f"--{task}-data", type=Path, metavar="FILE")
         group.add_argument(f"--{task}-column", metavar="NAME", help="of the values")

@@ -60,7 +60,3 @@ def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         assert target.startswith("https://arxiv.org/") or (path.parent / target).exists()
 
-
-def test_docs_keep_to_short_lines():
-    long = [line for path in DOCS for line in path.read_text().splitlines() if len(line) > 130]
-    assert long == []
