@@ -59,4 +59,3 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         assert target.startswith("https://arxiv.org/") or (path.parent / target).exists()
-

@@ -112,7 +112,7 @@ def test_version_that_does_not_predict_gets_no_alias(recorded, export, client, m
 
 
 def test_trial_that_is_not_recorded_cannot_be_registered(recorded, export):
-    with pytest.raises(StorageError, match="trial .* #9 is not recorded"):
+    with pytest.raises(StorageError, match=r"trial .* #9 is not recorded"):
         register_winner(recorded, export, winner(number=9))
 
 
@@ -158,7 +158,7 @@ def test_missing_champion_is_one_line_with_what_there_is(recorded, export, tmp_p
 def test_unwritable_target_leaves_nothing_behind(recorded, export, tmp_path):
     register_winner(recorded, export, winner())
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write|is not empty"):
+    with pytest.raises(StorageError, match=r"cannot write|is not empty"):
         champion_export(recorded, "hv_from_ds", "random", None, tmp_path / "file" / "taken")
 
 
