@@ -50,6 +50,7 @@ class Trial:
     checkpoint: str | None = None
     curve: dict[int, float] = field(default_factory=dict)
     epoch: int = 0
+    seconds: float = 0.0
     state: State | Literal["running"] = "running"
     reason: str = ""
     value: float | None = None
@@ -82,6 +83,12 @@ class Study:
     def to_start(self) -> int:
         """Trials still to be asked for: the budget, and a replacement for each failure within the limit."""
         return self.budget + min(self.count("failed"), self.replacements) - len(self.trials)
+
+    @property
+    def seconds_to_start(self) -> float:
+        """Length of the trials still to be asked for, by the mean of those that ended; infinite before the first."""
+        ended = [trial.seconds for trial in self.trials if trial.state != "running"]
+        return self.to_start * sum(ended) / len(ended) if ended else math.inf
 
     @property
     def best(self) -> Trial | None:
@@ -222,11 +229,15 @@ class Campaign:
         open_studies = [study for study in self.studies.values() if study.to_start > 0]
         if not open_studies:
             return None
-        study = max(open_studies, key=lambda s: (len(self.running_epochs(s.name)) < _most_in_flight(s), s.to_start))
+        study = max(open_studies, key=self._urgency)
         observed = [trial.observation() for trial in study.trials]
         proposal = propose(study.name, study.plan.method, self.plan.config, self.plan.search, observed)
         config = to_dict(proposal.config)
         return TrialAsked(study.name, len(observed), 0, proposal.params, proposal.distributions, config)
+
+    def _urgency(self, study: Study) -> tuple[bool, float, int]:
+        has_room = len(self.running_epochs(study.name)) < _most_in_flight(study)
+        return has_room, study.seconds_to_start, study.to_start
 
     def _verdict(self, trial: Trial, row: Row) -> tuple[State | Literal["running"], str]:
         if row.epoch is None or row.status == "failed":
@@ -261,6 +272,7 @@ class Campaign:
                 trial = study.trials[event.number]
                 trial.epoch = max(trial.epoch, event.epoch)
                 trial.checkpoint = event.checkpoint
+                trial.seconds += event.metrics.get("seconds", 0.0)
                 value = _finite(event.metrics[OBJECTIVE])
                 if value is not None:
                     trial.value = trial.curve[event.epoch] = value

@@ -215,3 +215,15 @@ def test_an_evaluation_of_the_winner_is_remembered(finished):
     event = StudyFinished("hv_from_ds.random.gear", 3, 0.4, 1, {"rmse": 0.5})
     campaign = Campaign(small_plan(), events=[*finished.events, event])
     assert campaign.studies[event.study].finished == [event]
+
+
+def test_the_study_with_the_longest_work_left_goes_first():
+    campaign = Campaign(small_plan(trials=3, methods=["gear", "stl"]))
+    seconds = {"gear": 10.0, "stl": 1.0}
+    order = []
+    while (job := campaign.next_job("slot")) is not None:
+        method = job.study.split(".")[-1]
+        order.append(method)
+        metrics = {"best_validation_rmse": 0.5, "seconds": seconds[method]}
+        campaign.report("slot", Row("complete", epoch=1, metrics=metrics))
+    assert order == ["gear", "stl", "gear", "gear", "stl", "stl"]
