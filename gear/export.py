@@ -109,7 +109,7 @@ def load_export(folder: Path) -> ExportedModel:
 def model_card(info: Mapping[str, Any]) -> str:
     """The card of an export, Markdown."""
     trial, sizes = info["trial"], info["sizes"]
-    evidence = "\n".join(f"| {name} | {value} |" for name, value in info["evidence"].items())
+    evidence = "\n".join(f"| {name} | {_shown(value)} |" for name, value in info["evidence"].items())
     return f"""# {info["name"]} ({info["unit"]})
 
 Predicts the {info["name"]} in {info["unit"]} from SMILES. Method `{trial["config"]["method"]}`, pair `{info["pair"]}`,
@@ -136,6 +136,10 @@ Selected on validation; test was not used for selection. RMSE without a unit is 
 Trained on small organic molecules; stereochemistry is not seen. Far from the training molecules
 a prediction is a guess, and nothing here says so.
 """
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _sha256(path: Path) -> str:

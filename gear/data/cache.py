@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         StorageError: the cache cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # process ids repeat across the containers that share a cache
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(draft)

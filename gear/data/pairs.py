@@ -140,9 +140,10 @@ def _description(task: TaskSpec) -> tuple[str, str, bool]:
 
 
 def _scaffold_of(pair: PairSpec) -> Callable[[str], str]:
+    known = load_scaffold_groups()
     if pair.target.file is None and pair.source.file is None:
-        return load_scaffold_groups().__getitem__
-    return functools.cache(scaffold_group)
+        return known.__getitem__
+    return functools.cache(lambda smiles: known.get(smiles) or scaffold_group(smiles))
 
 
 def _load_graphs(molecules: list[str]) -> PackedGraphs:

@@ -30,7 +30,7 @@ def read_task(task: TaskSpec) -> dict[str, float]:
         InputDataError: the file, a column or a row cannot be used; every bad row is counted, the first are named.
     """
     path = Path(task.file or "")
-    columns, lines = _read(path)
+    columns, rows = _read(path)
     for column, flag in (
         (task.smiles_column, "smiles-column"),
         (task.column or "", "target-column or --source-column"),
@@ -39,7 +39,7 @@ def read_task(task: TaskSpec) -> dict[str, float]:
             raise InputDataError(f"{path} has no column '{column}' (it has: {', '.join(columns)}): pass --{flag}")
     values: dict[str, list[float]] = defaultdict(list)
     bad: list[BadRow] = []
-    for number, row in enumerate(lines, 2):
+    for number, row in rows:
         try:
             values[_identity(row[task.smiles_column])].append(_value(row[task.column or ""], task.log10))
         except ValueError as error:
@@ -51,12 +51,12 @@ def read_task(task: TaskSpec) -> dict[str, float]:
     return {smiles: median(values[smiles]) for smiles in sorted(values)}
 
 
-def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Column names and rows of a CSV file."""
+def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Column names of a CSV file, and its rows by their line; blank lines are no rows."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="")
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
             columns = list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no UTF-8 CSV file: {error}"

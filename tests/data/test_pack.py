@@ -1,6 +1,7 @@
 """Packed graphs: chemprop's features, memory-mapped, copied nowhere."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from chemprop.featurizers import SimpleMoleculeMolGraphFeaturizer
 from rdkit import Chem
@@ -37,7 +38,9 @@ def test_no_molecules_give_an_empty_pack():
 def test_written_pack_comes_back_as_views_of_the_file(tmp_path):
     graphs = featurize(SMILES)
     write_pack(tmp_path / "pack.arrow", graphs)
+    before = pa.total_allocated_bytes()
     opened = open_pack(tmp_path / "pack.arrow")
+    assert pa.total_allocated_bytes() == before
     for name in ARRAYS:
         original, found = getattr(graphs, name), getattr(opened, name)
         np.testing.assert_array_equal(found, original)

@@ -98,6 +98,7 @@ def test_changed_file_is_read_again(tmp_path, good_rows):
         (["CC,1"], "smiles,tb", r"no column 'value' \(it has: smiles, tb\)"),
         (["CC,1", "xx(,2", "C,3"], "smiles,value", r"row 3: cannot parse SMILES 'xx\('"),
         (["CC,1", "C,many"], "smiles,value", "row 3: 'many' is not a number"),
+        (["CC,1", "", "C,many"], "smiles,value", "row 4: 'many' is not a number"),  # as an editor counts
         (["CC,nan"], "smiles,value", "row 2: 'nan' is not a finite number"),
         (["CC,1e999"], "smiles,value", "row 2: '1e999' is not a finite number"),
         (["CC"], "smiles,value", "row 2: '' is not a number"),
