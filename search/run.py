@@ -5,9 +5,9 @@ import dataclasses
 import datetime
 import importlib.metadata
 import itertools
-import os
 import shlex
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,10 @@ def _check_storage(storage: Path) -> None:
     parent = storage.absolute()
     while not parent.exists():
         parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise StorageError(f"cannot write campaigns to {storage}: give another --storage")
+    try:
+        tempfile.TemporaryDirectory(dir=parent).cleanup()
+    except OSError as error:
+        raise StorageError(f"cannot write campaigns to {storage} ({error.strerror}): give another --storage") from error
 
 
 def _prepare(plan: CampaignPlan, console: Console) -> DataFacts:

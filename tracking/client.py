@@ -15,17 +15,23 @@ __all__ = ["DEFAULT_TRACKING_URI", "artifact_location", "open_client"]
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder shows
 
 
-def open_client(tracking_uri: str) -> MlflowClient:
-    """A client whose server has answered; a SQLite file is made if missing.
+def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
+    """A client whose server has answered.
+
+    Args:
+        tracking_uri: of MLflow.
+        create: make a SQLite file that is missing; only who writes should.
 
     Raises:
-        StorageError: the file cannot be written, the server does not answer, or the URI is none.
+        StorageError: the file is missing or cannot be written, the server does not answer, or the URI is none.
     """
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     path = _sqlite_path(tracking_uri)
     if path is not None and not path.parent.is_dir():
         raise StorageError(f"cannot open {tracking_uri}: there is no folder {path.parent}; give another --tracking-uri")
+    if path is not None and not create and not path.exists():
+        raise StorageError(f"there is no {path}: run a search first, or give --tracking-uri")
     mlflow.set_tracking_uri(tracking_uri)
     try:
         client = MlflowClient(tracking_uri)

@@ -75,7 +75,7 @@ class Recorder:
     """
 
     def __init__(self, tracking_uri: str, campaign: str, created: str = "", client: MlflowClient | None = None) -> None:
-        self._client = client or open_client(tracking_uri)
+        self._client = client or open_client(tracking_uri, create=True)
         self._campaign = campaign
         try:
             self._experiment = find_experiment(self._client, tracking_uri, campaign, created)
@@ -272,7 +272,8 @@ def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, crea
         found = client.get_experiment_by_name(name)
         if found is None:
             location = artifact_location(tracking_uri, name.replace(":", "-").replace(" ", "-"))
-            return str(client.create_experiment(name, location, {"gear.created": created}))
+            tags = {"gear.created": created, "mlflow.experimentKind": "custom_model_development"}  # not an LLM app
+            return str(client.create_experiment(name, location, tags))
         if found.tags.get("gear.created", "") == created:
             return str(found.experiment_id)
     raise StorageError(f"experiment {campaign} belongs to another campaign: give another --name")

@@ -10,7 +10,7 @@ from tracking.client import open_client
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    open_client(f"sqlite:///{path}")
+    open_client(f"sqlite:///{path}", create=True)
     return path
 
 

@@ -174,3 +174,13 @@ def test_listing_shows_the_champions(recorded, export, monkeypatch, capsys):
     assert code == 0
     assert NAME in printed.out
     assert "0.2500" in printed.out
+
+
+def test_without_a_record_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, printed = run_command(
+        export_command, monkeypatch, capsys, "--pair", "hv_from_ds", "--split", "random", "--to", "taken"
+    )
+    assert code == 2
+    assert "run a search first" in printed.err
+    assert list(tmp_path.iterdir()) == []
