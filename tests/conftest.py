@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from gear.data.pairs import PairData, Part, TaskData
 
 from gear.config import TrainingConfig, TrialConfig
 from gear.data import featurize
+from gear.data.pairs import PairData, Part, TaskData
 
 TAILS = ["C", "O", "N", "Cl", "C=O", "C#N", "c1ccccc1", "C(=O)O", "SC", "F"]
 HEADS = ["C", "CC", "CCC", "CCCC", "CC(C)C", "CCOC", "C1CCCC1", "CC=C", "COC", "CCCCC", "CCN(C)C", "CCCCCC"]
