@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tracking.recorder import Recorder, StudyInfo
-
 from gear.config import to_dict
 from search.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.plan import CampaignPlan
+from tracking.recorder import Recorder, StudyInfo
 
 __all__ = ["Feed", "study_params"]
 
