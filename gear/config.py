@@ -95,15 +95,26 @@ class TransferConfig:
 class CurvatureConfig:
     """What the metric and curvature losses compare, and on how many molecules of a batch.
 
-    `immersion` is `slice` (the map restricted to the `slice_rank` leading principal directions of the latent
-    batch: curved at any frame width) or `frame` (the whole latent space: curved only if the frame is wider).
+    Attributes:
+        matching: what both branches must share: the Ricci scalar (the method), the mean-curvature vector, the traced
+            Hessian (depends on the latent coordinates), distances between perturbed points (as GATE does), nothing.
+        discrepancy: `mse`, or `concordance` (Lin's coefficient), which does not reward both going to one constant.
+        immersion: whose curvature. `slice`: the map restricted to the `slice_rank` leading principal directions of the
+            latent batch, curved at any frame width. `frame`: the whole latent space, curved only if the frame is
+            wider. `graph`: the whole latent space in the frame and, scaled by `graph_scale`, the head's prediction.
+        metric: whether the round trip or the transfer alone must be an isometry.
+        molecules: of a batch, drawn at random; `concordance` takes 64 at least.
+        every: steps from one evaluation of both terms to the next; they count so many times more then.
     """
 
-    matching: Literal["ricci", "none"] = "ricci"
-    immersion: Literal["slice", "frame"] = "slice"
+    matching: Literal["ricci", "mean_curvature", "hessian", "distance", "none"] = "ricci"
+    discrepancy: Literal["mse", "concordance"] = "mse"
+    immersion: Literal["slice", "frame", "graph"] = "slice"
     slice_rank: int = 24
+    graph_scale: float = 1.0
     metric: Literal["roundtrip", "isometry"] = "roundtrip"
     molecules: int = 16
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +178,8 @@ class TrialConfig:
             "transfer.gain": self.transfer.gain,
             "curvature.slice_rank": self.curvature.slice_rank,
             "curvature.molecules": self.curvature.molecules,
+            "curvature.graph_scale": self.curvature.graph_scale,
+            "curvature.every": self.curvature.every,
             "training.epochs": self.training.epochs,
             "training.batch_size": self.training.batch_size,
             "training.learning_rate": self.training.learning_rate,
@@ -232,6 +245,10 @@ def _parse(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type a
             return value
         choices = ", ".join(map(str, typing.get_args(hint)))
         raise InputDataError(f"{where} must be one of {choices}, got {value!r}")
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputDataError(f"{where} must be a list, got {value!r}")
+        return tuple(_parse(typing.get_args(hint)[0], item, where) for item in value)
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

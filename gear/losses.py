@@ -6,7 +6,7 @@ Shapes: B molecules, n latent dimensions, m frame dimensions.
 import torch
 from torch import Tensor
 
-__all__ = ["curvature_loss", "labelled_mse", "metric_loss", "point_mse"]
+__all__ = ["concordance_loss", "labelled_mse", "matching_mse", "metric_loss", "point_mse"]
 
 
 def labelled_mse(prediction: Tensor, label: Tensor) -> Tensor:
@@ -28,14 +28,28 @@ def metric_loss(jacobian: Tensor) -> Tensor:
     return (jacobian.mT @ jacobian - identity).square().sum((-2, -1)).mean() / n
 
 
-def curvature_loss(source: Tensor, target: Tensor, failed: Tensor, dimensions: int) -> Tensor:
-    """MSE of R / n between both branches at the same molecules, those with a failed metric left out.
+def matching_mse(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
+    """Mean squared difference of a quantity of both branches at the same molecules.
 
     Args:
-        source: Ricci scalars of the source branch (B,).
-        target: those of the target branch (B,).
-        failed: molecules whose metric was near singular in either branch (B,), bool.
-        dimensions: n of the immersion; R / n is of order 0.1 to 1, which the other terms' weights match.
+        source: of the source branch, (B, d).
+        target: of the target branch, (B, d).
+        failed: molecules to leave out (B,), bool: their metric was near singular in one of the branches.
     """
-    error = torch.where(failed, 0.0, (source - target) / dimensions)
-    return error.square().sum() / (~failed).sum().clamp(min=1)
+    error = torch.where(failed[:, None], 0.0, source - target)
+    return error.square().sum() / ((~failed).sum() * source.shape[1]).clamp(min=1)
+
+
+def concordance_loss(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
+    """1 - Lin's concordance over molecules, averaged over the d coordinates; arguments as in `matching_mse`.
+
+    Unlike the squared difference it is not lowered by both branches going to one constant (Lin, Biometrics 1989, 45,
+    255). Needs some 64 molecules to mean anything.
+    """
+    weight = (~failed).to(source.dtype)[:, None] / (~failed).sum().clamp(min=1)
+    source, target = (torch.where(failed[:, None], 0.0, values) for values in (source, target))
+    mean_s, mean_t = (weight * source).sum(0), (weight * target).sum(0)
+    from_s, from_t = source - mean_s, target - mean_t
+    shared = (weight * from_s * from_t).sum(0)
+    spread = (weight * (from_s.square() + from_t.square())).sum(0) + (mean_s - mean_t).square()
+    return 1 - (2 * shared / (spread + 1e-4)).mean()

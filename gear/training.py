@@ -24,41 +24,13 @@ from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
 from gear.errors import InputDataError
 from gear.methods import Method, build_method
+from gear.results import EpochResult
 
 __all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows"]
 
 FINAL_RATE = 0.1  # of the learning rate at the end of the cosine
+DESCRIBED = 64  # validation molecules at which the latent spaces are described
 MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; more non-finite steps than that, and the trial has diverged
-
-
-@dataclass(frozen=True, slots=True)
-class EpochResult:
-    """One epoch. RMSEs are of the target's validation part, standardised by its training part."""
-
-    epoch: int
-    validation_rmse: float
-    best_validation_rmse: float
-    best_epoch: int
-    train_loss: dict[str, float]
-    validation_loss: dict[str, float]
-    seconds: float
-    molecules_per_second: float
-    failed_metric_share: float
-    skipped_steps: int
-    peak_memory_mb: float
-    status: Literal["running", "complete", "failed"] = "running"
-    reason: str = ""
-    notes: tuple[str, ...] = field(default=())
-
-    def metrics(self) -> dict[str, float]:
-        """The numbers, flat, for a log: `validation_rmse`, `train/reg`, ..."""
-        flat = {
-            name: float(value)
-            for name, value in ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
-            if isinstance(value, int | float) and name != "epoch"
-        }
-        flat |= {f"train/{name}": value for name, value in self.train_loss.items()}
-        return flat | {f"validation/{name}": value for name, value in self.validation_loss.items()}
 
 
 @dataclass(slots=True)
@@ -66,6 +38,7 @@ class _Tally:
     """Sums over the steps of an epoch, kept as tensors so that no step waits for a number."""
 
     losses: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)  # a term need not be evaluated at every step
     failed: Tensor | float = 0.0
     steps: int = 0
     skipped: int = 0
@@ -74,15 +47,16 @@ class _Tally:
     def add(self, terms: dict[str, Tensor], total: Tensor, failed: Tensor) -> None:
         for name, term in {**terms, "total": total}.items():
             self.losses[name] = self.losses.get(name, 0.0) + term.detach()
-        self.failed = self.failed + failed
+            self.counts[name] = self.counts.get(name, 0) + 1
+        if "curv" in terms:
+            self.failed = self.failed + failed
 
     def means(self) -> dict[str, float]:
-        done = self.steps - self.skipped
-        return {name: float(total) / done for name, total in self.losses.items()} if done else {}
+        return {name: float(total) / self.counts[name] for name, total in self.losses.items()}
 
     @property
     def failed_share(self) -> float:
-        return float(self.failed) / max(self.steps - self.skipped, 1)
+        return float(self.failed) / max(self.counts.get("curv", 0), 1)
 
 
 class TrainingRun:
@@ -144,7 +118,8 @@ class TrainingRun:
         self.model.train()
         for index, rows in enumerate(batches):
             self._set_rate((self.epoch - 1 + index / len(batches)) / self.config.training.epochs)
-            found = self.model.loss_terms(self.data.batch(rows), generator)
+            step = (self.epoch - 1) * len(batches) + index
+            found = self.model.loss_terms(self.data.batch(rows), step, generator)
             total = self.model.total(found.terms)
             tally.steps += 1
             tally.molecules += len(rows)
@@ -204,6 +179,7 @@ class TrainingRun:
             failed_metric_share=tally.failed_share,
             skipped_steps=tally.skipped,
             peak_memory_mb=peak_memory_mb(self.device),
+            geometry=self._describe(),
             status=status,
             reason=reason,
             notes=self.model.notes,
@@ -219,6 +195,10 @@ class TrainingRun:
             predicted = predict_rows(model, self.data, rows, source=task == "source")
             losses[task] = float(((predicted - truth) ** 2).mean())
         return losses
+
+    def _describe(self) -> dict[str, float]:
+        rows = self.data.target_validation[0][:DESCRIBED].to(self.device)
+        return self.average.model.describe(self.data.store.batch(rows))
 
     def _status(self, tally: _Tally, rmse: float) -> tuple[Literal["running", "complete", "failed"], str]:
         training = self.config.training

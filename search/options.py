@@ -9,7 +9,7 @@ from gear.config import PairSpec, TaskSpec
 from gear.data import SPLITS
 from gear.errors import InputDataError
 from search.plan import PRESETS, CampaignPlan, SearchSettings, expand_pairs, read_plan
-from search.space import METHODS
+from search.space import METHODS, OPTIONAL
 from tracking.recorder import DEFAULT_TRACKING_URI
 
 __all__ = ["extended", "make_parser", "new_plan"]
@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
     what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
+    what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
     _add_user_data(parser)
     where = parser.add_argument_group("where it runs and writes")
@@ -84,7 +85,18 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     Raises:
         InputDataError: a flag asks for another campaign.
     """
-    fixed = ("preset", "pairs", "splits", "methods", "epochs", "seed", "plan", "cpus_per_trial", "gpus_per_trial")
+    fixed = (
+        "preset",
+        "pairs",
+        "splits",
+        "methods",
+        "epochs",
+        "seed",
+        "vary",
+        "plan",
+        "cpus_per_trial",
+        "gpus_per_trial",
+    )
     for name in (*fixed, "target_data", "source_data"):
         if getattr(args, name) is not None:
             flag = "--" + name.replace("_", "-")
@@ -107,6 +119,8 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
 def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
     given = {name: getattr(args, name) for name in ("trials", "seed", "cpus_per_trial", "gpus_per_trial")}
     chosen = {name: value for name, value in given.items() if value is not None}
+    if args.vary is not None:
+        chosen["vary"] = tuple(args.vary)
     if args.plan is None and gpu:
         chosen.setdefault("gpus_per_trial", GPU_SHARE)
     return dataclasses.replace(base, **chosen)

@@ -12,7 +12,7 @@ from typing import Any
 from gear.config import PairSpec, TrainingConfig, TrialConfig, from_dict, to_dict
 from gear.data import PAIRS, SPLITS, parse_pair
 from gear.errors import InputDataError, UnknownNameError
-from search.space import METHODS
+from search.space import METHODS, OPTIONAL
 
 __all__ = [
     "PRESETS",
@@ -44,6 +44,7 @@ class SearchSettings:
         split_seed: of the splits.
         cpus_per_trial: also the threads of a trial.
         gpus_per_trial: a fraction shares a GPU.
+        vary: settings to search beside the usual ones, by their path; see `search.space.OPTIONAL`.
     """
 
     trials: int = 8
@@ -57,6 +58,7 @@ class SearchSettings:
     split_seed: int = 0
     cpus_per_trial: int = 1
     gpus_per_trial: float = 0.0
+    vary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched.
@@ -70,6 +72,9 @@ class SearchSettings:
         for name in ("startup_trials", "replacements", "gpus_per_trial", "seed", "split_seed"):
             if getattr(self, name) < 0:
                 raise InputDataError(f"search.{name} must not be negative, got {getattr(self, name)}")
+        for path in self.vary:
+            if path not in OPTIONAL:
+                raise UnknownNameError("setting to vary", path, list(OPTIONAL))
         if self.reduction_factor <= 1:
             raise InputDataError(f"search.reduction_factor must be greater than 1, got {self.reduction_factor}")
 
@@ -219,7 +224,7 @@ def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a plan
     if isinstance(value, dict):
         items = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
         return "{ " + ", ".join(items) + " }"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return json.dumps(value)
 

@@ -63,9 +63,9 @@ def propose(
     seed = stable_seed(settings.seed, study, number)
     optuna_study = build_study(observed, seed=seed, startup_trials=settings.startup_trials)
     if number == 0:
-        optuna_study.enqueue_trial(defaults(method, base))
+        optuna_study.enqueue_trial(defaults(method, base, settings.vary))
     trial = optuna_study.ask()
-    config = suggest(trial, method, base)
+    config = suggest(trial, method, base, settings.vary)
     distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
     return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions)
 

@@ -6,14 +6,15 @@ logged share their names. The space is unconditional: a multivariate sampler lea
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from gear.config import TrialConfig
 
-__all__ = ["METHODS", "Choice", "Float", "Integer", "Suggester", "defaults", "space", "suggest"]
+__all__ = ["METHODS", "OPTIONAL", "Choice", "Float", "Integer", "Suggester", "defaults", "space", "suggest"]
 
-Value = int | float
+Value = int | float | str
 
 
 class Suggester(Protocol):
@@ -21,7 +22,7 @@ class Suggester(Protocol):
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...  # noqa: D102
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1) -> int: ...  # noqa: D102
-    def suggest_categorical(self, name: str, choices: tuple[int, ...]) -> int: ...  # noqa: D102
+    def suggest_categorical(self, name: str, choices: Any) -> Any: ...  # noqa: ANN401, D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,15 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few numbers."""
+    """One of a few."""
 
     path: str
-    choices: tuple[int, ...]
+    choices: tuple[int, ...] | tuple[str, ...]
 
-    def suggest(self, trial: Suggester) -> int:
+    def suggest(self, trial: Suggester) -> Value:
         """Ask the sampler."""
-        return trial.suggest_categorical(self.path, self.choices)
+        value: Value = trial.suggest_categorical(self.path, self.choices)
+        return value
 
 
 Dimension = Float | Integer | Choice
@@ -94,23 +96,36 @@ _SPACES: dict[str, tuple[Dimension, ...]] = {
     "gear": _WEIGHTS + _TRANSFER + _NETWORK,
     "stl": _NETWORK,
 }
+# Searched on request, `--vary PATH ...`. No method but gear has a curvature to match.
+_CURVATURE: tuple[Dimension, ...] = (
+    Choice("curvature.matching", ("ricci", "mean_curvature", "hessian", "distance", "none")),
+    Choice("curvature.discrepancy", ("mse", "concordance")),
+    Choice("curvature.immersion", ("slice", "frame", "graph")),
+    Choice("curvature.metric", ("roundtrip", "isometry")),
+    Integer("curvature.slice_rank", 8, 40, step=8),
+    Choice("curvature.every", (1, 2, 4, 8)),
+    Integer("training.warm_start_epochs", 0, 20, step=5),
+)
+_TRAINING: tuple[Dimension, ...] = (Float("training.ema", 0.9, 0.99, log=False),)
+OPTIONAL = tuple(dimension.path for dimension in _CURVATURE + _TRAINING)
 METHODS = tuple(_SPACES)  # those of `gear.methods`, without importing torch to know them
 
 
-def space(method: str) -> tuple[Dimension, ...]:
-    """The dimensions of a method's space."""
-    return _SPACES[method]
+def space(method: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
+    """The dimensions of a method's space, with those of the optional ones in `vary` that it has."""
+    optional = _TRAINING + (_CURVATURE if method == "gear" else ())
+    return _SPACES[method] + tuple(dimension for dimension in optional if dimension.path in vary)
 
 
-def suggest(trial: Suggester, method: str, base: TrialConfig) -> TrialConfig:
+def suggest(trial: Suggester, method: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:
     """`base` with every dimension of the method's space chosen by the trial."""
-    values = {dimension.path: dimension.suggest(trial) for dimension in space(method)}
+    values = {dimension.path: dimension.suggest(trial) for dimension in space(method, vary)}
     return functools.reduce(_replace, values.items(), dataclasses.replace(base, method=method))
 
 
-def defaults(method: str, base: TrialConfig) -> dict[str, Value]:
+def defaults(method: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[str, Value]:
     """The parameters at which `suggest` gives `base` back."""
-    return {dimension.path: _get(base, dimension.path) for dimension in space(method)}
+    return {dimension.path: _get(base, dimension.path) for dimension in space(method, vary)}
 
 
 def _get(config: TrialConfig, path: str) -> Value:

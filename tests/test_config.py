@@ -33,7 +33,7 @@ def test_whole_number_serves_as_a_weight():
         ({"config": {"trainnig": {}}}, "unknown key config.trainnig"),
         ({"config": {"training": {"epochs": "ten"}}}, "config.training.epochs must be int, got 'ten'"),
         ({"config": {"training": {"epochs": True}}}, "config.training.epochs must be int"),
-        ({"config": {"curvature": {"immersion": "torus"}}}, "must be one of slice, frame, got 'torus'"),
+        ({"config": {"curvature": {"immersion": "torus"}}}, "must be one of slice, frame, graph, got 'torus'"),
         ({"config": {"transfer": {"frame": 0}}}, "transfer.frame must be positive, got 0"),
         ({"config": {"weights": {"curv": -1}}}, "weights.curv must be zero or positive"),
         ({"config": {"weights": {"curv": float("nan")}}}, "weights.curv must be zero or positive"),

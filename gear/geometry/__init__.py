@@ -3,11 +3,18 @@
 Shapes: B molecules, n latent (or slice) dimensions, m frame dimensions, K hidden units over all layers.
 """
 
-from gear.geometry.curvature import Curvature, network_curvature, scalar_curvature
-from gear.geometry.derivatives import Derivatives, HessianFactors, derivatives, hessian_factors, jacobian
+from gear.geometry.curvature import Curvature, curvature_of, graph_curvature, network_curvature, scalar_curvature
+from gear.geometry.derivatives import (
+    Derivatives,
+    HessianFactors,
+    derivatives,
+    graph_factors,
+    hessian_factors,
+    jacobian,
+)
 from gear.geometry.metric import checked_cholesky
 from gear.geometry.mlp import SiluMLP
-from gear.geometry.slices import principal_directions
+from gear.geometry.slices import participation_ratio, principal_directions
 
 __all__ = [
     "Curvature",
@@ -15,10 +22,14 @@ __all__ = [
     "HessianFactors",
     "SiluMLP",
     "checked_cholesky",
+    "curvature_of",
     "derivatives",
+    "graph_curvature",
+    "graph_factors",
     "hessian_factors",
     "jacobian",
     "network_curvature",
+    "participation_ratio",
     "principal_directions",
     "scalar_curvature",
 ]

@@ -8,16 +8,17 @@ For a network the Hessian stays factorised (H^a_ij = sum_k C_ak A_ki A_kj). With
 S = T^T T, d = diag(S) and D = C^T P C this is R = d^T D d - sum(D * S * S): no tensor with three latent indices.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gear.geometry.derivatives import hessian_factors
+from gear.geometry.derivatives import HessianFactors, graph_factors, hessian_factors
 from gear.geometry.metric import checked_cholesky
 from gear.geometry.mlp import SiluMLP
 
-__all__ = ["Curvature", "network_curvature", "scalar_curvature"]
+__all__ = ["Curvature", "curvature_of", "graph_curvature", "network_curvature", "scalar_curvature"]
 
 
 class Curvature(NamedTuple):
@@ -26,7 +27,8 @@ class Curvature(NamedTuple):
     scalar: Tensor  # (B,) R
     rho: Tensor  # (B,) R / (n (n - 1)), the mean sectional curvature; 1 for the unit sphere
     metric: Tensor  # (B, n, n) g
-    mean_curvature: Tensor  # (B, m) P tr_g(H)
+    trace: Tensor  # (B, m) tr_g(H), which depends on the latent coordinates
+    mean_curvature: Tensor  # (B, m) P tr_g(H), which does not
     failed: Tensor  # (B,) bool: the metric was too near singular
 
 
@@ -55,7 +57,22 @@ def network_curvature(network: SiluMLP, z: Tensor, directions: Tensor | None = N
         z: points, B x n.
         directions: U (n x k), orthonormal columns: the curvature of the slice x -> phi(z + U x) instead, real at m = n.
     """
-    jac, a, c = hessian_factors(network, z, directions)
+    return curvature_of(hessian_factors(network, z, directions))
+
+
+def graph_curvature(
+    network: SiluMLP, head: Sequence[nn.Linear], scale: float, z: Tensor, directions: Tensor | None = None
+) -> Curvature:
+    """Curvature at z (B x n) of the graph z -> (phi(z), scale h(z)): how the property bends over the frame.
+
+    Arguments as in `graph_factors`. Zero at m = n if h depends on one frame direction only.
+    """
+    return curvature_of(graph_factors(network, head, scale, z, directions))
+
+
+def curvature_of(factors: HessianFactors) -> Curvature:
+    """Curvature from the factorised derivatives of any immersion of R^n in R^m, m > n."""
+    jac, a, c = factors
     n = jac.shape[-1]
     metric = jac.mT @ jac
     factor, failed = checked_cholesky(metric)
@@ -66,8 +83,8 @@ def network_curvature(network: SiluMLP, z: Tensor, directions: Tensor | None = N
     d = c.mT @ c - tangential.mT @ tangential
     norms = s.diagonal(dim1=-2, dim2=-1)[..., None]
     trace = c @ norms
-    mean_curvature = (trace - tangents.mT @ (tangents @ trace))[..., 0]
+    mean_curvature = trace - tangents.mT @ (tangents @ trace)
     scalar = (norms * (d @ norms)).sum((-2, -1)) - (d * s * s).sum((-2, -1))
     scalar = torch.where(failed, 0.0, scalar)
-    mean_curvature = torch.where(failed[:, None], 0.0, mean_curvature)
-    return Curvature(scalar, scalar / max(n * (n - 1), 1), metric, mean_curvature, failed)
+    trace, mean_curvature = (torch.where(failed[:, None], 0.0, v[..., 0]) for v in (trace, mean_curvature))
+    return Curvature(scalar, scalar / max(n * (n - 1), 1), metric, trace, mean_curvature, failed)

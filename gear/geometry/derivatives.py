@@ -4,14 +4,15 @@
 rank-one terms, one a hidden unit, H^a_ij = sum_k C_ak A_ki A_kj, which is all that the curvature needs.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gear.geometry.mlp import SiluMLP, silu_derivatives
 
-__all__ = ["Derivatives", "HessianFactors", "derivatives", "hessian_factors", "jacobian"]
+__all__ = ["Derivatives", "HessianFactors", "derivatives", "graph_factors", "hessian_factors", "jacobian"]
 
 
 class Derivatives(NamedTuple):
@@ -96,24 +97,57 @@ def hessian_factors(network: SiluMLP, z: Tensor, directions: Tensor | None = Non
         directions: U (n x k) restricts phi to x -> phi(z + U x) at x = 0; the derivatives are then by x,
             and n in the shapes of the result is k.
     """
-    seed = torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if directions is None else directions
+    seed = _directions(z, directions)
+    factors = _layer_factors(network.hidden_layers, network.output_layer, z, seed)
+    if network.skip:
+        return factors._replace(jacobian=factors.jacobian + network.embed(seed.T).T)
+    return factors
+
+
+def graph_factors(
+    network: SiluMLP, head: Sequence[nn.Linear], scale: float, z: Tensor, directions: Tensor | None = None
+) -> HessianFactors:
+    """Factors of the graph immersion z -> (phi(z), scale h(z)) into R^(m+1), h a SiLU MLP with one output.
+
+    Args:
+        network: phi.
+        head: linear layers of h, a SiLU between them.
+        scale: kappa; the curvature goes with its square where phi itself is flat.
+        z: points, B x n.
+        directions: as in `hessian_factors`.
+    """
+    frame = hessian_factors(network, z, directions)
+    height = _layer_factors(list(head[:-1]), head[-1], z, _directions(z, directions))
+    batch, m, units = frame.c.shape
+    above = torch.cat([frame.c, z.new_zeros(batch, m, height.c.shape[2])], 2)
+    below = torch.cat([z.new_zeros(batch, 1, units), scale * height.c.expand(batch, -1, -1)], 2)
+    return HessianFactors(
+        torch.cat([frame.jacobian, scale * height.jacobian], 1),
+        torch.cat([frame.a, height.a], 1),
+        torch.cat([above, below], 1),
+    )
+
+
+def _directions(z: Tensor, directions: Tensor | None) -> Tensor:
+    return torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if directions is None else directions
+
+
+def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, seed: Tensor) -> HessianFactors:
+    """Factors of a SiLU MLP without skip, along the columns of `seed` (n x k)."""
     a, tangent = z, seed.expand(z.shape[0], *seed.shape)
     tangents, slopes, bends = [], [], []
-    for layer in network.hidden_layers:
+    for layer in hidden:
         a, slope, bend = silu_derivatives(layer(a), 2)
-        along = layer.weight @ tangent  # A_l, (B, h_l, n)
+        along = layer.weight @ tangent  # A_l, (B, h_l, k)
         tangents.append(along)
         slopes.append(slope)
         bends.append(bend)
         tangent = slope[..., None] * along
-    jac = network.output_layer.weight @ tangent
-    if network.skip:
-        jac = jac + network.embed(seed.T).T
     # B_l = d phi / d a_l (m x h_l), from the output back; the last one is the output layer's weight itself
-    back: Tensor = network.output_layer.weight
+    back: Tensor = output.weight
     columns: list[Tensor] = []
     for index in reversed(range(len(bends))):
         columns.append(back * bends[index][:, None, :])
         if index:
-            back = (back * slopes[index][:, None, :]) @ network.hidden_layers[index].weight
-    return HessianFactors(jac, torch.cat(tangents, 1), torch.cat(columns[::-1], 2))
+            back = (back * slopes[index][:, None, :]) @ hidden[index].weight
+    return HessianFactors(output.weight @ tangent, torch.cat(tangents, 1), torch.cat(columns[::-1], 2))

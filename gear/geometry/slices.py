@@ -1,9 +1,9 @@
-"""Where the data lie in the latent space: the directions of a slice."""
+"""Where the data lie in the latent space: the directions of a slice, the effective number of dimensions."""
 
 import torch
 from torch import Tensor
 
-__all__ = ["principal_directions"]
+__all__ = ["participation_ratio", "principal_directions"]
 
 
 def principal_directions(z: Tensor, rank: int) -> Tensor:
@@ -13,3 +13,13 @@ def principal_directions(z: Tensor, rank: int) -> Tensor:
     _, vectors = torch.linalg.eigh(torch.nan_to_num(centred.mT @ centred))
     leading: Tensor = vectors[:, -rank:].flip(1)
     return leading
+
+
+def participation_ratio(z: Tensor) -> Tensor:
+    """Effective number of dimensions of a latent batch z (B x n): (sum of variances)^2 / sum of their squares, 1 to n.
+
+    The variances are those along the principal directions.
+    """
+    centred = z - z.mean(0)
+    covariance = centred.mT @ centred
+    return covariance.trace().square() / covariance.square().sum().clamp(min=1e-30)

@@ -35,8 +35,14 @@ class Method(nn.Module, ABC):
         self.notes: tuple[str, ...] = ()
 
     @abstractmethod
-    def loss_terms(self, batch: PairBatch, generator: torch.Generator) -> LossTerms:
-        """Terms of a batch; `generator` (on the CPU) is the only randomness beside dropout."""
+    def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
+        """Terms of a batch; a term that is not evaluated at this step is left out.
+
+        Args:
+            batch: molecules of both tasks.
+            step: of the whole training, from 0.
+            generator: on the CPU, the only randomness beside dropout.
+        """
 
     @abstractmethod
     def predict(self, graph: GraphBatch) -> Tensor:
@@ -47,11 +53,16 @@ class Method(nn.Module, ABC):
         raise NotImplementedError
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
-        """The weighted sum; `reg` has weight 1."""
-        return sum(
-            (getattr(self.config.weights, name) * term for name, term in terms.items() if name != "reg"),
-            start=terms["reg"],
-        )
+        """The weighted sum."""
+        return sum((self.weight(name) * term for name, term in terms.items() if name != "reg"), start=terms["reg"])
+
+    def weight(self, term: str) -> float:
+        """Of a loss term beside the regression, which has weight 1."""
+        return float(getattr(self.config.weights, term))
+
+    def describe(self, graph: GraphBatch) -> dict[str, float]:
+        """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
+        return {}
 
     def warm_start_terms(self, batch: PairBatch) -> dict[str, Tensor]:
         """Loss of a batch while the source is trained alone.

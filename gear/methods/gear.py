@@ -13,23 +13,21 @@ from torch import Tensor
 from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.geometry import Curvature, jacobian, network_curvature, principal_directions
-from gear.losses import curvature_loss, labelled_mse, metric_loss, point_mse
+from gear.geometry import jacobian, participation_ratio
+from gear.losses import labelled_mse, metric_loss, point_mse
+from gear.matching import (
+    curvature_at,
+    discrepancy,
+    immersed_dimensions,
+    is_identically_flat,
+    matched_quantity,
+    molecules_matched,
+)
 from gear.methods.base import LossTerms, Method
 from gear.model.branch import Branch
 from gear.model.graphs import GraphBatch
 
-__all__ = ["Gear", "immersed_dimensions", "is_identically_flat"]
-
-
-def immersed_dimensions(config: TrialConfig) -> int:
-    """Dimension of what is immersed in the frame: the latent space, or a slice of it."""
-    return config.encoder.latent if config.curvature.immersion == "frame" else config.curvature.slice_rank
-
-
-def is_identically_flat(config: TrialConfig) -> bool:
-    """Whether R vanishes whatever the weights: the pull-back of a flat metric by a local diffeomorphism is flat."""
-    return immersed_dimensions(config) == config.transfer.frame
+__all__ = ["Gear"]
 
 
 class Gear(Method):
@@ -48,15 +46,17 @@ class Gear(Method):
             )
         self.target = Branch(config)
         self.source = Branch(config)
-        wanted = config.weights.curv > 0 and config.curvature.matching != "none"
-        self.matches_curvature = wanted and not is_identically_flat(config)
+        matching = config.curvature.matching
+        wanted = config.weights.curv > 0 and matching != "none"
+        needs_curvature = matching in ("ricci", "mean_curvature")
+        self.matches_curvature = wanted and not (needs_curvature and is_identically_flat(config))
         if wanted and not self.matches_curvature:
             self.notes = (
                 f"curvature is identically zero: {dimensions} dimensions in a frame of {frame}; the term is skipped "
                 "(use curvature.immersion slice or a wider transfer.frame)",
             )
 
-    def loss_terms(self, batch: PairBatch, generator: torch.Generator) -> LossTerms:
+    def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """All six terms; metric and curvature on a few random molecules, an unbiased estimate of their mean."""
         source, target = self.source, self.target
         z_s, z_t = source.latent(batch.graph), target.latent(batch.graph)
@@ -68,31 +68,54 @@ class Gear(Method):
             "map": labelled_mse(target.head(target.inverse(frame_s)), batch.target)
             + labelled_mse(source.head(source.inverse(frame_t)), batch.source),
         }
-        few = torch.randperm(len(z_s), generator=generator)[: self.config.curvature.molecules].to(z_s.device)
-        if self.config.weights.metric > 0:
-            terms["metric"] = self._flatness(source, z_s[few]) + self._flatness(target, z_t[few])
         failed_share = terms["reg"].new_zeros(())
-        if self.matches_curvature:
-            of_s, of_t = self.curvature(source, z_s, few), self.curvature(target, z_t, few)
-            failed = of_s.failed | of_t.failed
-            failed_share = failed.float().mean()
-            dimensions = immersed_dimensions(self.config)
-            terms["curv"] = curvature_loss(of_s.scalar, of_t.scalar, failed, dimensions)
-        elif self.notes:
-            terms["curv"] = terms["reg"].new_zeros(())
+        if step % self.config.curvature.every == 0:
+            order = torch.randperm(len(z_s), generator=generator).to(z_s.device)
+            if self.config.weights.metric > 0:
+                few = order[: self.config.curvature.molecules]
+                terms["metric"] = self._flatness(source, z_s[few]) + self._flatness(target, z_t[few])
+            if self.matches_curvature:
+                few = order[: molecules_matched(self.config.curvature)]
+                of_s = matched_quantity(source, z_s, few, self.config.curvature)
+                of_t = matched_quantity(target, z_t, few, self.config.curvature)
+                failed_share = (of_s.failed | of_t.failed).float().mean()
+                terms["curv"] = discrepancy(of_s, of_t, self.config.curvature)
+            elif self.notes:
+                terms["curv"] = terms["reg"].new_zeros(())
         return LossTerms(terms, failed_share)
 
-    def curvature(self, branch: Branch, z: Tensor, few: Tensor) -> Curvature:
-        """Curvature of a branch's latent space at the molecules `few` of the latent batch z (B, n)."""
-        config = self.config.curvature
-        directions = principal_directions(z, config.slice_rank) if config.immersion == "slice" else None
-        return network_curvature(branch.transfer, z[few], directions)
+    def weight(self, term: str) -> float:
+        """Of a loss term; those evaluated at every k-th step count k times, which keeps the expected gradient."""
+        every = self.config.curvature.every if term in ("metric", "curv") else 1
+        return every * super().weight(term)
 
     def _flatness(self, branch: Branch, z: Tensor) -> Tensor:
         there = jacobian(branch.transfer, z)
         if self.config.curvature.metric == "isometry":
             return metric_loss(there)
         return metric_loss(jacobian(branch.inverse, branch.transfer(z)) @ there)
+
+    @torch.no_grad()
+    def describe(self, graph: GraphBatch) -> dict[str, float]:
+        """Curvature of both branches and the effective number of latent dimensions."""
+        found = {"participation_ratio": float(participation_ratio(self.target.latent(graph)))}
+        if is_identically_flat(self.config):
+            return found | {"rho_source": 0.0, "rho_target": 0.0, "rho_spread": 0.0}
+        everywhere = torch.arange(graph.size, device=graph.atoms.device)
+        of_s, of_t = (
+            curvature_at(branch, branch.latent(graph), everywhere, self.config.curvature)
+            for branch in (self.source, self.target)
+        )
+        both = ~(of_s.failed | of_t.failed)
+        if both.sum() < 2:
+            return found
+        rho = torch.stack([of_s.rho[both], of_t.rho[both]])
+        return found | {
+            "rho_source": float(rho[0].mean()),
+            "rho_target": float(rho[1].mean()),
+            "rho_spread": float(rho.std(1).mean()),
+            "rho_correlation": float(torch.corrcoef(rho)[0, 1].nan_to_num()),
+        }
 
     def predict(self, graph: GraphBatch) -> Tensor:
         """Target predictions (B,), standardised, by the target's own branch."""

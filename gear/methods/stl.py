@@ -22,7 +22,7 @@ class SingleTask(Method):
         super().__init__(config)
         self.target = SingleTaskNetwork(config.embedding, config.encoder)
 
-    def loss_terms(self, batch: PairBatch, generator: torch.Generator) -> LossTerms:
+    def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The regression term alone."""
         reg = labelled_mse(self.target(batch.graph), batch.target)
         return LossTerms({"reg": reg}, torch.zeros(()))

@@ -45,6 +45,11 @@ class Head(nn.Sequential):
         first, second = HEAD_WIDTHS
         super().__init__(nn.Linear(latent, first), nn.SiLU(), nn.Linear(first, second), nn.SiLU(), nn.Linear(second, 1))
 
+    @property
+    def linear_layers(self) -> list[nn.Linear]:
+        """The layers, a SiLU between them."""
+        return [layer for layer in self if isinstance(layer, nn.Linear)]
+
     def forward(self, z: Tensor) -> Tensor:
         """Predictions (B,)."""
         for layer in self:

@@ -8,6 +8,7 @@ from gear.geometry import (
     SiluMLP,
     checked_cholesky,
     derivatives,
+    graph_curvature,
     hessian_factors,
     network_curvature,
     principal_directions,
@@ -165,3 +166,46 @@ def test_principal_directions_are_orthonormal_and_leading():
     torch.testing.assert_close(directions.T @ directions, torch.eye(2), atol=1e-5, rtol=0)
     assert directions[0, 0].abs() > 0.99
     assert directions[2, 1].abs() > 0.99
+
+
+def small_head(n, seed=1):
+    torch.manual_seed(seed)
+    return [torch.nn.Linear(a, b).double() for a, b in ((n, 6), (6, 5), (5, 1))]
+
+
+def height(head):
+    def h(x):
+        for layer in head[:-1]:
+            x = torch.nn.functional.silu(layer(x))
+        return head[-1](x)
+
+    return h
+
+
+@pytest.mark.parametrize("m", [4, 7])
+def test_graph_equals_nested_autodiff_of_the_stacked_map(m):
+    network, head = double_network(4, m, (6, 5)), small_head(4)
+    for layer in head:
+        layer.weight.data *= 3
+    z = torch.randn(3, 4, dtype=torch.float64)
+    h = height(head)
+    expected = scalar_curvature(*autodiff(lambda x: torch.cat([network(x), 0.7 * h(x)]), z))
+    found = graph_curvature(network, head, 0.7, z)
+    assert expected.abs().min() > 1e-4
+    torch.testing.assert_close(found.scalar, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_graph_over_equal_widths_curves_with_the_square_of_its_scale():
+    network, head = double_network(4, 4, (6,)), small_head(4)
+    z = torch.randn(5, 4, dtype=torch.float64)
+    small, smaller = (graph_curvature(network, head, scale, z).scalar for scale in (1e-2, 1e-3))
+    torch.testing.assert_close(small, 100 * smaller, rtol=1e-2, atol=1e-9)
+
+
+def test_graph_of_a_head_that_sees_one_direction_is_flat():
+    network, head = double_network(4, 4, (6,)), small_head(4)
+    with torch.no_grad():
+        network.output_layer.weight.zero_()  # phi is the skip: frame and latent coordinates are the same
+        head[0].weight[:] = torch.ones(6, 1, dtype=torch.float64) @ torch.randn(1, 4, dtype=torch.float64)
+    found = graph_curvature(network, head, 1.0, torch.randn(5, 4, dtype=torch.float64))
+    assert found.scalar.abs().max() < 1e-12

@@ -86,7 +86,7 @@ def test_survives_a_batch_without_labels_of_one_task(method, pair, quick_config)
     for labels in ("target", "source"):
         batch = data.batch(torch.arange(12))
         empty = torch.full_like(batch.target, torch.nan)
-        found = model.loss_terms(batch._replace(**{labels: empty}), torch.Generator())
+        found = model.loss_terms(batch._replace(**{labels: empty}), 0, torch.Generator())
         total = model.total(found.terms)
         total.backward()
         assert total.isfinite()
@@ -148,8 +148,8 @@ def test_source_labels_of_held_out_molecules_are_unknown_to_training():
     assert data.target_labels[data.rows(pair.target.validation)].isnan().all()
 
 
-@pytest.mark.parametrize("immersion", ["slice", "frame"])
-def test_both_immersions_train(immersion, pair, quick_config):
+@pytest.mark.parametrize("immersion", ["slice", "frame", "graph"])
+def test_every_immersion_trains(immersion, pair, quick_config):
     config = dataclasses.replace(
         quick_config("gear"), curvature=CurvatureConfig(immersion=immersion), transfer=TransferConfig(frame=60)
     )

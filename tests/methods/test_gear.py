@@ -11,8 +11,10 @@ from gear.batching import TrainingData
 from gear.config import CurvatureConfig, TransferConfig, TrialConfig
 from gear.errors import InputDataError
 from gear.geometry import principal_directions, scalar_curvature
+from gear.matching import curvature_at, discrepancy, immersed_dimensions, matched_quantity
 from gear.methods import build_method
-from gear.methods.gear import immersed_dimensions
+from gear.results import EpochResult
+from gear.training import fit
 
 
 def cold_start(pair, config, seed):
@@ -53,7 +55,7 @@ def test_curvature_is_live_from_a_cold_start_and_right_in_value_and_gradient(imm
     few = torch.arange(16)
     for name, z in latent.items():
         branch = getattr(model, name)
-        found = model.curvature(branch, z, few)
+        found = curvature_at(branch, z, few, config.curvature)
         assert (found.scalar / immersed_dimensions(config)).abs().mean() > 1e-2
         found.scalar.square().mean().backward()
 
@@ -75,7 +77,7 @@ def test_equal_widths_are_reported_as_flat_and_skipped(pair):
     model = build_method(config)
     assert "identically zero" in model.notes[0]
     batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
-    terms = model.loss_terms(batch, torch.Generator()).terms
+    terms = model.loss_terms(batch, 0, torch.Generator()).terms
     assert terms["curv"] == 0
     assert not terms["curv"].requires_grad
 
@@ -94,13 +96,75 @@ def test_weights_at_zero_switch_their_term_off(pair):
     config = TrialConfig()
     config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, metric=0.0, curv=0.0))
     batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
-    terms = build_method(config).loss_terms(batch, torch.Generator()).terms
+    terms = build_method(config).loss_terms(batch, 0, torch.Generator()).terms
     assert set(terms) == {"reg", "auto", "cons", "map"}
 
 
 def test_matching_trains_both_transfer_modules(pair):
     model = build_method(TrialConfig())
     batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(60))
-    model.loss_terms(batch, torch.Generator()).terms["curv"].backward()
+    model.loss_terms(batch, 0, torch.Generator()).terms["curv"].backward()
     for branch in (model.source, model.target):
         assert branch.transfer.layers[0].weight.grad.abs().max() > 0
+
+
+MATCHINGS = ("ricci", "mean_curvature", "hessian", "distance")
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+@pytest.mark.parametrize("by", ["mse", "concordance"])
+def test_every_matching_trains_both_transfer_modules(matching, by, pair):
+    curvature = CurvatureConfig(matching=matching, discrepancy=by)
+    model = build_method(TrialConfig(curvature=curvature))
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(100))
+    loss = model.loss_terms(batch, 0, torch.Generator()).terms["curv"]
+    assert loss > 0
+    loss.backward()
+    for branch in (model.source, model.target):
+        assert branch.transfer.layers[0].weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_equal_branches_match(matching, pair):
+    model, latent = cold_start(pair, TrialConfig(curvature=CurvatureConfig(matching=matching)), 0)
+    few = torch.arange(20)
+    same = matched_quantity(model.source, latent["source"], few, model.config.curvature)
+    assert discrepancy(same, same, model.config.curvature) == 0
+
+
+@pytest.mark.parametrize("matching", ["hessian", "distance"])
+def test_matchings_that_need_no_curvature_live_at_equal_widths(matching, pair):
+    curvature = CurvatureConfig(immersion="frame", matching=matching)
+    model = build_method(TrialConfig(curvature=curvature, transfer=TransferConfig(frame=50)))
+    assert model.notes == ()
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    assert model.loss_terms(batch, 0, torch.Generator()).terms["curv"] > 0
+
+
+def test_lazy_terms_come_every_kth_step_and_count_k_times(pair):
+    config = TrialConfig(curvature=CurvatureConfig(every=3))
+    model = build_method(config)
+    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    steps = [set(model.loss_terms(batch, step, torch.Generator()).terms) for step in range(4)]
+    assert [("curv" in terms, "metric" in terms) for terms in steps] == [(s, s) for s in (True, False, False, True)]
+    assert model.weight("curv") == 3 * config.weights.curv
+    assert model.weight("auto") == config.weights.auto
+
+
+def test_lazy_terms_are_averaged_over_the_steps_that_had_them(pair, quick_config):
+    losses = []
+    for every in (1, 5):
+        config = quick_config("gear", epochs=1, learning_rate=1e-9)
+        config = dataclasses.replace(config, curvature=CurvatureConfig(every=every))
+        (row,) = fit(config, pair)
+        losses.append(row.train_loss["metric"])
+    assert losses[0] == pytest.approx(losses[1], rel=0.2)
+
+
+def test_epochs_describe_the_latent_spaces(pair, quick_config):
+    *_, last = fit(quick_config("gear"), pair)
+    assert set(last.geometry) == {
+        "participation_ratio", "rho_source", "rho_target", "rho_spread", "rho_correlation"
+    }  # fmt: skip
+    assert 1 <= last.geometry["participation_ratio"] <= 50
+    assert EpochResult.from_metrics(last.epoch, last.metrics()).geometry == last.geometry

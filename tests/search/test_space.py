@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gear.config import TrainingConfig, TrialConfig, from_dict, to_dict
 from gear.methods import METHODS as BUILDABLE
-from search.space import METHODS, Choice, defaults, space, suggest
+from gear.methods import build_method
+from search.space import METHODS, OPTIONAL, Choice, defaults, space, suggest
 
 BASE = TrialConfig(training=TrainingConfig(epochs=7))
 
@@ -56,3 +57,18 @@ def test_what_is_not_in_the_space_stays_the_bases():
 def test_single_task_learning_has_no_dimension_of_transfer():
     assert not [d.path for d in space("stl") if d.path.startswith(("weights.", "transfer.", "curvature."))]
     assert {d.path for d in space("stl")} < {d.path for d in space("gear")}
+
+
+def test_optional_settings_are_searched_on_request():
+    vary = ("curvature.matching", "training.ema")
+    paths = {d.path for d in space("gear", vary)}
+    assert paths - {d.path for d in space("gear")} == set(vary)
+    assert {d.path for d in space("stl", vary)} - {d.path for d in space("stl")} == {"training.ema"}
+    found = {suggest(asked(seed), "gear", BASE, vary).curvature.matching for seed in range(20)}
+    assert {"ricci", "distance"} <= found
+
+
+@pytest.mark.parametrize("path", OPTIONAL)
+def test_every_optional_setting_gives_a_model_that_builds(path):
+    for seed in range(6):
+        build_method(suggest(asked(seed), "gear", BASE, (path,)))
