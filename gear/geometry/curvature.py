@@ -9,27 +9,55 @@ S = T^T T, d = diag(S) and D = C^T P C this is R = d^T D d - sum(D * S * S): no 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from gear.geometry.derivatives import HessianFactors, graph_factors, hessian_factors
+from gear.geometry.gauss import ricci_scalar
 from gear.geometry.metric import checked_cholesky
 from gear.geometry.mlp import SiluMLP
 
 __all__ = ["Curvature", "curvature_of", "graph_curvature", "network_curvature", "scalar_curvature"]
 
 
-class Curvature(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Curvature:
     """Curvature at B points of an n-dimensional immersion in R^m. Failed samples hold zeros without gradient."""
 
     scalar: Tensor  # (B,) R
-    rho: Tensor  # (B,) R / (n (n - 1)), the mean sectional curvature; 1 for the unit sphere
     metric: Tensor  # (B, n, n) g
-    trace: Tensor  # (B, m) tr_g(H), which depends on the latent coordinates
-    mean_curvature: Tensor  # (B, m) P tr_g(H), which does not
     failed: Tensor  # (B,) bool: the metric was too near singular
+    factors: HessianFactors
+
+    @property
+    def rho(self) -> Tensor:
+        """The mean sectional curvature R / (n (n - 1)) (B,); 1 for the unit sphere."""
+        n = self.metric.shape[-1]
+        return self.scalar / max(n * (n - 1), 1)
+
+    @property
+    def trace(self) -> Tensor:
+        """The traced Hessian tr_g(H) (B, m); it depends on the latent coordinates."""
+        factor, failed = checked_cholesky(self.metric)
+        # C d with d_k the squared length of A_k under g^-1
+        lengths = torch.linalg.solve_triangular(factor, self.factors.a.mT, upper=False).square().sum(1)
+        return torch.where(failed[:, None], 0.0, (self.factors.c @ lengths[..., None])[..., 0])
+
+    @property
+    def mean_curvature(self) -> Tensor:
+        """The mean-curvature vector P tr_g(H) (B, m), which does not depend on the latent coordinates."""
+        factor, _ = checked_cholesky(self.metric)
+        trace = self.trace[..., None]
+        tangents = torch.linalg.solve_triangular(factor, self.factors.jacobian.mT, upper=False)
+        normal: Tensor = trace - tangents.mT @ (tangents @ trace)
+        return normal[..., 0]
+
+    @property
+    def second_form(self) -> Tensor:
+        """The squared norm of the second fundamental form, |II|^2 (B,): |P tr_g(H)|^2 - R."""
+        return self.mean_curvature.square().sum(1) - self.scalar
 
 
 def scalar_curvature(jacobian: Tensor, hessian: Tensor) -> Tensor:
@@ -72,19 +100,7 @@ def graph_curvature(
 
 def curvature_of(factors: HessianFactors) -> Curvature:
     """Curvature from the factorised derivatives of any immersion of R^n in R^m, m > n."""
-    jac, a, c = factors
-    n = jac.shape[-1]
-    metric = jac.mT @ jac
-    factor, failed = checked_cholesky(metric)
-    t = torch.linalg.solve_triangular(factor, a.mT, upper=False)  # (B, n, K)
-    tangents = torch.linalg.solve_triangular(factor, jac.mT, upper=False)  # (B, n, m), orthonormal
-    s = t.mT @ t  # (B, K, K)
-    tangential = tangents @ c  # (B, n, K)
-    d = c.mT @ c - tangential.mT @ tangential
-    norms = s.diagonal(dim1=-2, dim2=-1)[..., None]
-    trace = c @ norms
-    mean_curvature = trace - tangents.mT @ (tangents @ trace)
-    scalar = (norms * (d @ norms)).sum((-2, -1)) - (d * s * s).sum((-2, -1))
-    scalar = torch.where(failed, 0.0, scalar)
-    trace, mean_curvature = (torch.where(failed[:, None], 0.0, v[..., 0]) for v in (trace, mean_curvature))
-    return Curvature(scalar, scalar / max(n * (n - 1), 1), metric, trace, mean_curvature, failed)
+    metric = factors.jacobian.mT @ factors.jacobian
+    with torch.no_grad():
+        factor, failed = checked_cholesky(metric)
+    return Curvature(ricci_scalar(*factors, factor, failed), metric, failed, factors)

@@ -29,5 +29,7 @@ def checked_cholesky(metric: Tensor) -> tuple[Tensor, Tensor]:
         limit = MAX_CONDITION.get(metric.dtype, 1e4)
         failed = (info != 0) | ~(condition < limit) | ~metric.isfinite().all(-1).all(-1)
     identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
+    if not (torch.is_grad_enabled() and metric.requires_grad):
+        return torch.where(failed[:, None, None], identity, factor), failed
     safe = torch.where(failed[:, None, None], identity, metric)
     return torch.linalg.cholesky(safe), failed
