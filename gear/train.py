@@ -13,8 +13,10 @@ import torch
 
 from gear.config import TrialSpec, from_dict
 from gear.data import load_pair
+from gear.diagnostics import diagnose
 from gear.errors import InputDataError, user_command
-from gear.training import EpochResult, TrainingRun
+from gear.results import EpochResult
+from gear.training import TrainingRun
 
 __all__ = ["read_trial"]
 
@@ -47,12 +49,15 @@ def main() -> int:
         print(f"note: {note}", file=sys.stderr)
     if args.checkpoint is not None and args.checkpoint.exists():
         run.restore(args.checkpoint)
-    result = None
+    history: list[EpochResult] = []
     for result in run.epochs():
+        history.append(result)
         if args.checkpoint is not None:
             run.save(args.checkpoint)
         print(json.dumps(dataclasses.asdict(result)) if args.json else _line(result), flush=True)
-    return 1 if result is None or result.status == "failed" else 0
+    for finding in diagnose(history, spec.config):
+        print(f"finding: {finding.message}", file=sys.stderr)
+    return 1 if history[-1].status == "failed" else 0
 
 
 def _line(row: EpochResult) -> str:

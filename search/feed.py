@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gear.config import to_dict
+from gear.diagnostics import diagnose
+from gear.results import EpochResult
 from search.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.plan import CampaignPlan
 from tracking.recorder import Recorder, StudyInfo
@@ -18,6 +20,7 @@ class Feed:
 
     def __init__(self, recorder: Recorder, plan: CampaignPlan, hashes: Mapping[str, Mapping[str, str]]) -> None:
         self._recorder = recorder
+        self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
         for study in plan.studies:
             recorder.study_started(
                 StudyInfo(
@@ -42,10 +45,14 @@ class Feed:
                 tags = {"seed": str(event.config["seed"])}
                 self._recorder.trial_started(event.study, event.number, _flat(event.config), tags)
             case EpochReported():
+                rows = self._epochs.setdefault((event.study, event.number), [])
+                rows.append(EpochResult.from_metrics(event.epoch, event.metrics))
                 self._recorder.trial_epoch(event.study, event.number, event.epoch, event.metrics)
             case TrialEnded():
                 metrics = {} if event.value is None else {"best_validation_rmse": event.value}
-                self._recorder.trial_ended(event.study, event.number, event.state, event.reason, metrics)
+                findings = diagnose(self._epochs.pop((event.study, event.number), []))
+                tags = {f"finding.{finding.name}": finding.message for finding in findings}
+                self._recorder.trial_ended(event.study, event.number, event.state, event.reason, metrics, tags)
             case StudyFinished():
                 metrics = {f"test_{name}": float(value) for name, value in event.scores.items()}
                 metrics |= {"best_validation_rmse": event.validation_rmse}

@@ -110,10 +110,17 @@ class Recorder:
         self._put(lambda now: self._add_epoch(study, number, epoch, metrics, now))
 
     def trial_ended(
-        self, study: str, number: int, state: State, reason: str, metrics: Mapping[str, float] | None = None
+        self,
+        study: str,
+        number: int,
+        state: State,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
-        """The verdict: FINISHED, KILLED (pruned) or FAILED, with the reason as a tag."""
-        self._put(lambda now: self._end_trial(study, number, state, reason, metrics or {}, now))
+        """The verdict: FINISHED, KILLED (pruned) or FAILED, with the reason and what else is to be told as tags."""
+        labels = {"status": state, "reason": reason, **(tags or {})}
+        self._put(lambda now: self._end_trial(study, number, state, labels, metrics or {}, now))
 
     def study_ended(self, study: str, metrics: Mapping[str, float], tags: Mapping[str, str] | None = None) -> None:
         """Summary metrics of the parent run."""
@@ -212,15 +219,14 @@ class Recorder:
         run.last_epoch = epoch
 
     def _end_trial(
-        self, study: str, number: int, state: State, reason: str, metrics: Mapping[str, float], now: int
+        self, study: str, number: int, state: State, labels: Mapping[str, str], metrics: Mapping[str, float], now: int
     ) -> None:
         run = self._runs[study, number]
         if run.ended:
             return
         run.metrics += [Metric(name, float(value), now, run.last_epoch) for name, value in metrics.items()]
         self._write_run(run)
-        tags = [RunTag("gear.status", state), RunTag("gear.reason", reason)]
-        self._client.log_batch(run.id, tags=tags)
+        self._client.log_batch(run.id, tags=[RunTag(f"gear.{name}", value) for name, value in labels.items()])
         self._client.set_terminated(run.id, STATUS[state], now)
         run.ended = True
 

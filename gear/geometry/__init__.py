@@ -14,12 +14,14 @@ from gear.geometry.derivatives import (
 )
 from gear.geometry.metric import checked_cholesky
 from gear.geometry.mlp import SiluMLP
+from gear.geometry.reference import ReferenceCurvature, reference_curvature, reference_from_derivatives
 from gear.geometry.slices import participation_ratio, principal_directions
 
 __all__ = [
     "Curvature",
     "Derivatives",
     "HessianFactors",
+    "ReferenceCurvature",
     "SiluMLP",
     "checked_cholesky",
     "curvature_of",
@@ -31,5 +33,7 @@ __all__ = [
     "network_curvature",
     "participation_ratio",
     "principal_directions",
+    "reference_curvature",
+    "reference_from_derivatives",
     "scalar_curvature",
 ]

@@ -57,21 +57,23 @@ class Gear(Method):
             )
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
-        """All six terms; metric and curvature on a few random molecules, an unbiased estimate of their mean."""
+        """The terms that have a weight; metric and curvature at a few random molecules, an unbiased estimate."""
         source, target = self.source, self.target
         z_s, z_t = source.latent(batch.graph), target.latent(batch.graph)
         frame_s, frame_t = source.transfer(z_s), target.transfer(z_t)
-        terms = {
-            "reg": labelled_mse(target.head(z_t), batch.target) + labelled_mse(source.head(z_s), batch.source),
-            "auto": point_mse(source.inverse(frame_s), z_s) + point_mse(target.inverse(frame_t), z_t),
-            "cons": point_mse(frame_s, frame_t),
-            "map": labelled_mse(target.head(target.inverse(frame_s)), batch.target)
-            + labelled_mse(source.head(source.inverse(frame_t)), batch.source),
-        }
+        terms = {"reg": labelled_mse(target.head(z_t), batch.target) + labelled_mse(source.head(z_s), batch.source)}
+        weights = self.config.weights
+        if weights.auto > 0:
+            terms["auto"] = point_mse(source.inverse(frame_s), z_s) + point_mse(target.inverse(frame_t), z_t)
+        if weights.cons > 0:
+            terms["cons"] = point_mse(frame_s, frame_t)
+        if weights.map > 0:
+            to_target = labelled_mse(target.head(target.inverse(frame_s)), batch.target)
+            terms["map"] = to_target + labelled_mse(source.head(source.inverse(frame_t)), batch.source)
         failed_share = terms["reg"].new_zeros(())
         if step % self.config.curvature.every == 0:
             order = torch.randperm(len(z_s), generator=generator).to(z_s.device)
-            if self.config.weights.metric > 0:
+            if weights.metric > 0:
                 few = order[: self.config.curvature.molecules]
                 terms["metric"] = self._flatness(source, z_s[few]) + self._flatness(target, z_t[few])
             if self.matches_curvature:

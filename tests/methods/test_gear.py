@@ -94,10 +94,11 @@ def test_frame_too_narrow_for_the_latent_space_is_refused():
 
 def test_weights_at_zero_switch_their_term_off(pair):
     config = TrialConfig()
-    config = dataclasses.replace(config, weights=dataclasses.replace(config.weights, metric=0.0, curv=0.0))
     batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
-    terms = build_method(config).loss_terms(batch, 0, torch.Generator()).terms
-    assert set(terms) == {"reg", "auto", "cons", "map"}
+    for term in ("auto", "cons", "map", "metric", "curv"):
+        without = dataclasses.replace(config, weights=dataclasses.replace(config.weights, **{term: 0.0}))
+        terms = build_method(without).loss_terms(batch, 0, torch.Generator()).terms
+        assert set(terms) == {"reg", "auto", "cons", "map", "metric", "curv"} - {term}
 
 
 def test_matching_trains_both_transfer_modules(pair):

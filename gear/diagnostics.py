@@ -1,0 +1,123 @@
+"""Names the method's known ways to fail, from the epochs of a trial. Pure; nothing here runs in the training loop."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gear.config import TrialConfig
+from gear.results import EpochResult
+
+__all__ = ["Finding", "compare_splits", "diagnose", "expected_memory_mb"]
+
+FAILED_SHARE = 0.03  # of molecules with a near-singular metric: more, and the term is trained on a selection
+STATIONARY_METRIC = 1.5  # the loss of two maps that forget their input is 2, a stationary point of the round trip
+OVERFITTED = 3.0  # validation error over training error, both summed over the tasks
+SPREAD_LEFT = 0.1  # of the first epoch's spread of the curvature over molecules; mse matching alone takes it to 0.04
+COLLAPSED_RANK = 1.5  # effective latent dimensions; a line has 1
+SCAFFOLD_RATIO = 1.5  # scaffold over random error; a harder split costs less than that on the built-in pairs
+MEMORY_RATIO = 3.0  # over the estimate; curvature by nested differentiation takes tens of times more
+SETTLED = 3  # epochs before a trial can be judged
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One way to fail, in one line. `name` is the same in every trial, to group by."""
+
+    name: str
+    message: str
+
+
+def diagnose(history: Sequence[EpochResult], config: TrialConfig | None = None) -> list[Finding]:
+    """What is wrong with a trial, each thing once; nothing if it is too young to tell.
+
+    Args:
+        history: its epochs, in order.
+        config: of the trial; without it nothing is said about memory.
+    """
+    if not history:
+        return []
+    checks: list[Callable[[Sequence[EpochResult]], Finding | None]] = [_identically_flat, _near_singular]
+    if len(history) >= SETTLED:
+        checks += [_metric_stuck, _overfitted, _spread_collapsed, _rank_collapsed]
+    found = [check(history) for check in checks]
+    if config is not None:
+        found.append(_memory(history, expected_memory_mb(config)))
+    return [finding for finding in found if finding is not None]
+
+
+def compare_splits(random_rmse: float, scaffold_rmse: float) -> Finding | None:
+    """Whether a method's error on new scaffolds is far above that on a random split of the same pair."""
+    ratio = scaffold_rmse / random_rmse
+    if ratio < SCAFFOLD_RATIO:
+        return None
+    message = f"error on new scaffolds is {ratio:.1f} times that of the random split: the model has learnt scaffolds"
+    return Finding("scaffold_gap", message)
+
+
+def expected_memory_mb(config: TrialConfig) -> float:
+    """Generous estimate of a trial's peak memory, MB: libraries, data, five copies of the weights, curvature terms.
+
+    The closed form holds, per molecule of the curvature term, a few K x n and K x m matrices and K x K in chunks.
+    """
+    units = config.transfer.width * config.transfer.depth
+    n, m = config.encoder.latent, config.transfer.frame
+    width = config.embedding.width
+    weights = 2 * (width * (200 + 3 * width) + 4 * units * (n + m + units))
+    curvature = 64 * units * (n + m) * 8 + 4 * 2**20
+    activations = 4 * config.training.batch_size * 40 * width * (config.embedding.depth + 2) * 4
+    return 1500 + 4 * (5 * weights + curvature + activations) / 2**20
+
+
+def _identically_flat(history: Sequence[EpochResult]) -> Finding | None:
+    values = [row.train_loss["curv"] for row in history if "curv" in row.train_loss]
+    if not values or any(values):
+        return None
+    return Finding("flat_curvature", "the curvature term is identically zero: use immersion slice or a wider frame")
+
+
+def _near_singular(history: Sequence[EpochResult]) -> Finding | None:
+    share = max(row.failed_metric_share for row in history)
+    if share <= FAILED_SHARE:
+        return None
+    message = f"up to {share:.0%} of the metrics were near singular and left out: raise weights.metric"
+    return Finding("near_singular_metric", message)
+
+
+def _metric_stuck(history: Sequence[EpochResult]) -> Finding | None:
+    last = history[-1].train_loss.get("metric")
+    if last is None or last < STATIONARY_METRIC:
+        return None
+    return Finding("metric_stuck", f"the metric loss is still {last:.2g}: the frames have not moved towards flat")
+
+
+def _overfitted(history: Sequence[EpochResult]) -> Finding | None:
+    row = history[-1]
+    alive = [term for term in ("map", "curv") if row.train_loss.get(term, 0.0) > 0]
+    validation, training = sum(row.validation_loss.values()), row.train_loss.get("reg", 0.0)
+    if "source" not in row.validation_loss or len(alive) == 2 or validation < OVERFITTED * training:
+        return None
+    missing = " and ".join(term for term in ("map", "curv") if term not in alive)
+    message = f"validation error is {validation / training:.1f} times the training error and {missing} is off"
+    return Finding("overfitted", message)
+
+
+def _spread_collapsed(history: Sequence[EpochResult]) -> Finding | None:
+    first, last = (row.geometry.get("rho_spread", 0.0) for row in (history[0], history[-1]))
+    if not history[-1].train_loss.get("curv") or not first or last > SPREAD_LEFT * first:
+        return None
+    message = f"the curvature's spread over molecules fell to {last / first:.0%}: try curvature.discrepancy concordance"
+    return Finding("curvature_spread_collapsed", message)
+
+
+def _rank_collapsed(history: Sequence[EpochResult]) -> Finding | None:
+    rank = history[-1].geometry.get("participation_ratio")
+    if rank is None or rank > COLLAPSED_RANK:
+        return None
+    return Finding("latent_rank_collapsed", f"the latent space has {rank:.1f} effective dimensions left")
+
+
+def _memory(history: Sequence[EpochResult], expected: float) -> Finding | None:
+    peak = max(row.peak_memory_mb for row in history)
+    if peak <= MEMORY_RATIO * expected:
+        return None
+    message = f"peak memory {peak:.0f} MB, {expected:.0f} expected: is a derivative taken automatically?"
+    return Finding("memory", message)
