@@ -11,6 +11,7 @@ from gear.geometry.derivatives import (
     graph_factors,
     hessian_factors,
     jacobian,
+    metric_derivative,
 )
 from gear.geometry.metric import checked_cholesky
 from gear.geometry.mlp import SiluMLP
@@ -30,6 +31,7 @@ __all__ = [
     "graph_factors",
     "hessian_factors",
     "jacobian",
+    "metric_derivative",
     "network_curvature",
     "participation_ratio",
     "principal_directions",

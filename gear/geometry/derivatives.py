@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from gear.geometry.mlp import SiluMLP, silu_derivatives
 
-__all__ = ["Derivatives", "HessianFactors", "derivatives", "graph_factors", "hessian_factors", "jacobian"]
+__all__ = [
+    "Derivatives",
+    "HessianFactors",
+    "derivatives",
+    "graph_factors",
+    "hessian_factors",
+    "jacobian",
+    "metric_derivative",
+]
 
 
 class Derivatives(NamedTuple):
@@ -126,6 +134,18 @@ def graph_factors(
         torch.cat([frame.a, height.a], 1),
         torch.cat([above, below], 1),
     )
+
+
+def metric_derivative(factors: HessianFactors) -> Tensor:
+    """First derivative of the induced metric, g_ij,k as [i, j, k] (B, n, n, n), without forming the Hessian.
+
+    From g_ij,k = H^a_ik J_aj + J_ai H^a_jk and the factors: sum_u A_ui A_uk (C^T J)_uj, and the same with i and j
+    exchanged.
+    """
+    tilted = factors.c.mT @ factors.jacobian  # C^T J, (B, K, n)
+    pairs = factors.a[:, :, :, None] * factors.a[:, :, None, :]  # A_ui A_uk, (B, K, n, n)
+    half = (tilted.mT @ pairs.flatten(2)).unflatten(2, pairs.shape[2:]).transpose(1, 2)
+    return half + half.transpose(1, 2)
 
 
 def _directions(z: Tensor, directions: Tensor | None) -> Tensor:

@@ -15,11 +15,13 @@ from gear.geometry import (
     curvature_of,
     derivatives,
     hessian_factors,
+    metric_derivative,
     network_curvature,
     reference_curvature,
     reference_from_derivatives,
     scalar_curvature,
 )
+from gear.geometry.reference import metric_derivatives
 
 
 def autodiff(function, z):
@@ -221,3 +223,10 @@ def test_the_sum_of_scalars_has_the_gradient_of_nested_autodiff():
     for mine, theirs in zip(found, expected, strict=True):
         if theirs is not None:
             torch.testing.assert_close(mine, theirs, rtol=1e-8, atol=1e-9)
+
+
+def test_metric_derivative_from_factors_is_that_of_the_reference():
+    net, z = network(4)
+    found = derivatives(net, z, 3)
+    expected = metric_derivatives(found.jacobian, found.hessian, found.third).first
+    torch.testing.assert_close(metric_derivative(hessian_factors(net, z)), expected)
