@@ -144,7 +144,7 @@ def metric_derivative(factors: HessianFactors) -> Tensor:
     """
     tilted = factors.c.mT @ factors.jacobian  # C^T J, (B, K, n)
     pairs = factors.a[:, :, :, None] * factors.a[:, :, None, :]  # A_ui A_uk, (B, K, n, n)
-    half = (tilted.mT @ pairs.flatten(2)).unflatten(2, pairs.shape[2:]).transpose(1, 2)
+    half: Tensor = (tilted.mT @ pairs.flatten(2)).unflatten(2, pairs.shape[2:]).transpose(1, 2)
     return half + half.transpose(1, 2)
 
 

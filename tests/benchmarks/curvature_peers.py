@@ -68,7 +68,9 @@ def autodiff_published(net: SiluMLP, z: Tensor) -> Tensor:
 
     def christoffel(x: Tensor) -> Tensor:
         slope = jacfwd(metric)(x)  # g_ij,k as [i, j, k]
-        lowered = (slope.permute(0, 2, 1) + slope.permute(2, 0, 1).permute(1, 2, 0) - slope.permute(2, 0, 1)) / 2
+        lowered = (
+            torch.einsum("ilj->lij", slope) + torch.einsum("jli->lij", slope) - torch.einsum("ijl->lij", slope)
+        ) / 2
         return torch.einsum("kl,lij->kij", torch.linalg.inv(metric(x)), lowered)
 
     def scalar(x: Tensor) -> Tensor:
