@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gear.diagnostics import compare_splits
 from search.campaign import Campaign, Study
 from search.events import AttemptLost, EpochReported, Event, TrialEnded
 from search.finalize import Standing
@@ -164,7 +165,7 @@ def print_leaderboard(console: Console, standings: Sequence[Standing], units: di
             str(row.test_evaluations),
         )
     console.print(table)
-    for line in _against_single_task(standings):
+    for line in (*_against_single_task(standings), *_against_random(standings)):
         console.print(line, soft_wrap=True)
 
 
@@ -180,6 +181,18 @@ def _against_single_task(standings: Sequence[Standing]) -> list[str]:
             lines.append(
                 f"{row.pair} {row.split}: test RMSE of {row.method} is {abs(change):.1f} % {verdict} than of stl"
             )
+    return lines
+
+
+def _against_random(standings: Sequence[Standing]) -> list[str]:
+    """Where a method fails on new scaffolds far more than on a random split of the same pair."""
+    easy = {(row.pair, row.method): row.test_rmse for row in standings if row.split == "random"}
+    lines = []
+    for row in standings:
+        base = easy.get((row.pair, row.method))
+        if row.split == "scaffold" and base and row.test_rmse is not None:
+            finding = compare_splits(base, row.test_rmse)
+            lines += [f"{row.study}: {finding.message}"] if finding is not None else []
     return lines
 
 

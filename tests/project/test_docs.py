@@ -39,6 +39,8 @@ def test_command_exists_with_its_flags(command):
         flags = [word for word in words[3:] if word.startswith("--")]
         missing = [flag for flag in flags if not re.search(rf"{flag}\b", help_of(words[2]))]
         assert missing == []
+    elif words[0] == "python":
+        assert (ROOT / words[1]).exists()
     elif words[0] == "ray":
         assert (Path(sys.executable).with_name("ray")).exists()
         assert words[1] in ("up", "exec", "down", "get-auth-token")

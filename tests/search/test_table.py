@@ -71,3 +71,15 @@ def test_a_study_without_a_winner_has_no_numbers():
     screen = console(terminal=False)
     print_leaderboard(screen, [Standing("p.random.stl", "p", "random", "stl", 0, 0, 6)], {"p": "K"})
     assert "0/0/6" in screen.file.getvalue()
+
+
+def test_a_method_that_has_learnt_scaffolds_is_named():
+    def row(split, test):
+        return Standing(f"p.{split}.gear", "p", split, "gear", 3, 4, 1, 0.5, test, 12.5, 1)
+
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.6)], {"p": "K"})
+    assert "p.scaffold.gear: error on new scaffolds is 2.0 times" in screen.file.getvalue()
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.4)], {"p": "K"})
+    assert "new scaffolds" not in screen.file.getvalue()
