@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from gear.data import canonical_smiles, featurize
+from gear.data.csv_file import read_csv, require_column
 from gear.device import pick_device
 from gear.errors import InputDataError, StorageError, user_command
 from gear.export import load_export
@@ -78,36 +79,23 @@ def main() -> int:
     )
     args = parser.parse_args()
     predictor = load_predictor(args.model)
-    columns, rows = _read(args.molecules, args.smiles_column)
-    good = [i for i, row in enumerate(rows) if canonical_smiles(row[args.smiles_column]) is not None]
-    if len(good) < len(rows) and not args.skip_bad_rows:
-        bad = next(i for i in range(len(rows)) if i not in set(good))
+    columns, numbered = read_csv(args.molecules)
+    require_column(args.molecules, columns, args.smiles_column, "smiles-column")
+    rows = [row for _, row in numbered]
+    bad = [i for i, row in enumerate(rows) if canonical_smiles(row[args.smiles_column]) is None]
+    if bad and not args.skip_bad_rows:
+        line, row = numbered[bad[0]]
         raise InputDataError(
-            f"{args.molecules} row {bad + 2}: cannot parse SMILES '{rows[bad][args.smiles_column]}' "
-            f"({len(rows) - len(good)} bad in all): mend the file or pass --skip-bad-rows"
+            f"{args.molecules} row {line}: cannot parse SMILES '{row[args.smiles_column]}' ({len(bad)} bad in all): "
+            "mend the file or pass --skip-bad-rows"
         )
+    good = sorted(set(range(len(rows))).difference(bad))
     predictions: list[float | None] = [None] * len(rows)
     for index, value in zip(good, predictor.predict([rows[i][args.smiles_column] for i in good]), strict=True):
         predictions[index] = float(value)
     _write(args.out, columns, rows, predictions, predictor.unit)
     print(f"{len(good)} of {len(rows)} molecules predicted ({predictor.property}, {predictor.unit}): {args.out}")
     return 0
-
-
-def _read(path: Path, smiles_column: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns and rows of a CSV file with a SMILES column."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputDataError(f"cannot read {path}: {error}") from error
-    if smiles_column not in columns:
-        raise InputDataError(
-            f"{path} has no column '{smiles_column}' (it has: {', '.join(columns) or 'none'}): pass --smiles-column"
-        )
-    return columns, [{name: row.get(name) or "" for name in columns} for row in rows]
 
 
 def _write(

@@ -129,7 +129,7 @@ def test_bad_smiles_are_kept_with_a_reason_on_request(export, tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("name\nx\n", "has no column 'smiles' (it has: name)"), ("", "has no column 'smiles' (it has: none)")],
+    [("name\nx\n", "has no column 'smiles' (it has: name)"), ("", "is empty")],
 )
 def test_file_without_smiles_column_is_one_line(content, message, export, tmp_path, monkeypatch, capsys):
     (tmp_path / "in.csv").write_text(content)

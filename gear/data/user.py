@@ -1,6 +1,5 @@
 """A user's own data: a CSV file with a SMILES column and a column of values."""
 
-import csv
 import math
 from collections import defaultdict
 from pathlib import Path
@@ -8,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 from gear.config import TaskSpec
+from gear.data.csv_file import read_csv, require_column
 from gear.data.molecule import canonical_smiles
 from gear.errors import InputDataError
 
@@ -30,13 +30,12 @@ def read_task(task: TaskSpec) -> dict[str, float]:
         InputDataError: the file, a column or a row cannot be used; every bad row is counted, the first are named.
     """
     path = Path(task.file or "")
-    columns, rows = _read(path)
+    columns, rows = read_csv(path)
     for column, flag in (
         (task.smiles_column, "smiles-column"),
         (task.column or "", "target-column or --source-column"),
     ):
-        if column not in columns:
-            raise InputDataError(f"{path} has no column '{column}' (it has: {', '.join(columns)}): pass --{flag}")
+        require_column(path, columns, column, flag)
     values: dict[str, list[float]] = defaultdict(list)
     bad: list[BadRow] = []
     for number, row in rows:
@@ -49,21 +48,6 @@ def read_task(task: TaskSpec) -> dict[str, float]:
         more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise InputDataError(f"{path}, {named}{more}: mend or remove these rows")
     return {smiles: median(values[smiles]) for smiles in sorted(values)}
-
-
-def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """Column names of a CSV file, and its rows by their line; blank lines are no rows."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            rows = [(reader.line_num, row) for row in reader]
-            columns = list(reader.fieldnames or [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"no UTF-8 CSV file: {error}"
-        raise InputDataError(f"cannot read {path}: {reason}") from error
-    if not columns:
-        raise InputDataError(f"{path} is empty: it needs a header line with a SMILES column and a column of values")
-    return columns, rows
 
 
 def _identity(text: str) -> str:
