@@ -19,6 +19,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -135,7 +136,8 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the trial's run, register it, and see that it predicts what the export predicts."""
-    with mlflow.start_run(run_id=_run_of(client, winner)):
+    run = _run_of(client, winner).info
+    with mlflow.start_run(run_id=run.run_id):
         info = mlflow.pyfunc.log_model(
             name=f"{winner.method}-{winner.number}",
             python_model=str(Path(__file__).with_name("serving.py")),
@@ -145,6 +147,7 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
             signature=SIGNATURE,
             input_example=EXAMPLE,
         )
+    client.set_terminated(run.run_id, run.status, run.end_time)  # when the trial ended, not when it was registered
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     logged = client.get_logged_model(info.model_id)
@@ -161,14 +164,14 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package).partition("+")[0]
 
 
-def _run_of(client: MlflowClient, winner: Winner) -> str:
+def _run_of(client: MlflowClient, winner: Winner) -> Run:
     """The MLflow run of the winning trial."""
     experiments = [e.experiment_id for e in client.search_experiments() if e.name.startswith(winner.campaign)]
     where = f"tags.`gear.study` = '{winner.study}' and tags.`gear.trial` = '{winner.number}'"
     found = client.search_runs(experiments, where, order_by=["start_time DESC"], max_results=1)
     if not found:
         raise StorageError(f"trial {winner.study} #{winner.number} is not recorded in MLflow")
-    return str(found[0].info.run_id)
+    return found[0]
 
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:

@@ -244,7 +244,7 @@ def plot(curves: dict[str, dict[int, Cost]], path: Path) -> None:
     for axis, label in zip(axes, ("forward and backward, ms", "peak memory, MiB"), strict=True):
         axis.set(xlabel="molecules", ylabel=label)
         axis.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
+    axes[1].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=120)
     print(f"plot: {path}")
 

@@ -77,6 +77,17 @@ def test_no_pickle_is_stored_and_the_evidence_is(recorded, export, client, tmp_p
     assert run.info.run_name == "gear #0"
 
 
+def test_registering_leaves_the_trials_run_as_it_was(recorded, export, client):
+    def info():
+        experiment = client.get_experiment_by_name("quick-1").experiment_id
+        (run,) = client.search_runs([experiment], "tags.`mlflow.runName` = 'gear #0'")
+        return run.info.status, run.info.end_time
+
+    before = info()
+    register_winner(recorded, export, winner())
+    assert info() == before
+
+
 def test_lowest_validation_error_is_champion_over_all_methods(recorded, export, client):
     register_winner(recorded, export, winner("gear", 0.5))
     register_winner(recorded, export, winner("stl", 0.4))
