@@ -1,10 +1,9 @@
-"""Every command in the docs names what exists, with flags that exist; the cheap ones are run."""
+"""Every command in the docs works."""
 
 import re
 import shlex
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,22 +22,31 @@ def commands():
                     yield pytest.param(command, id=f"{path.name}: {command}")
 
 
-@cache
-def help_of(module):
-    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder where the smallest possible search has run, and a file of molecules lies."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    done = run("python -m search.run --trials 1 --epochs 1", folder)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
+    return folder
 
 
+def run(command, folder):
+    words = [sys.executable, *shlex.split(command)[1:]]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("command", commands())
-def test_command_exists_with_its_flags(command):
+def test_command_works(command, workplace):
+    """Python commands are run as they stand, searches with --dry-run; of others it is checked what they call."""
     words = shlex.split(command)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif words[:2] == ["python", "-m"]:
-        flags = [word for word in words[3:] if word.startswith("--")]
-        missing = [flag for flag in flags if not re.search(rf"{flag}\b", help_of(words[2]))]
-        assert missing == []
+        done = run(f"{command} --dry-run" if words[2] == "search.run" else command, workplace)
+        assert done.returncode == 0 or "is not empty" in done.stderr, done.stderr  # two pages export to one folder
     elif words[0] == "python":
         assert (ROOT / words[1]).exists()
     elif words[0] == "ray":
