@@ -71,15 +71,15 @@ def _value_and_gradient(
     s = t.mT @ t
     d = s.diagonal(dim1=-2, dim2=-1).clone()
     gram = normal.mT @ normal  # D
-    minors = torch.addcmul(d[:, :, None] * d[:, None, :], s, s, value=-1)  # M
     kept = (~failed).to(c.dtype)
-    scalar = torch.linalg.vecdot(gram.flatten(1), minors.flatten(1)) * kept
+    along = (gram @ d[..., None])[..., 0]  # D d
+    bend = gram.mul_(s)  # D * S
+    scalar = (torch.linalg.vecdot(d, along) - torch.linalg.vecdot(bend.flatten(1), s.flatten(1))) * kept
     if not wanted:
         return _Parts(scalar)
     twice = 2 * kept[:, None, None]
-    by_c = twice * (normal @ minors)
-    bend = s.mul_(gram).mul_(-2)  # E
-    bend.diagonal(dim1=-2, dim2=-1).add_((gram @ d[..., None])[..., 0], alpha=2)
-    bent = twice * (bend @ t.mT)
+    pressed = (normal @ d[..., None]) * d[:, None, :] - normal @ s.mul_(s)  # N M
+    by_c = twice * pressed
+    bent = twice * 2 * (along[..., None] * t.mT - bend @ t.mT)  # 2 E T^T
     by_jacobian = (by_c @ tangential.mT + theta.mT @ (t @ bent)).neg_() @ inverse
     return _Parts(scalar, (by_jacobian, bent @ inverse, by_c))
