@@ -30,7 +30,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     Two processes that build the same file at once do double work and no harm.
 
     Raises:
-        StorageError: the cache cannot be written.
+        StorageError: the place cannot be written.
     """
     # process ids repeat across the containers that share a cache
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -40,4 +40,4 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise StorageError(f"cannot write the cache {path.parent} ({error.strerror}): set GEAR_CACHE") from error
+        raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error

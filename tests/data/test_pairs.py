@@ -1,9 +1,11 @@
 """Pairs of built-in properties and of a user's files, loaded as training sees them."""
 
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from gear.config import PairSpec, TaskSpec
-from gear.data import CONTROL_PAIRS, PAIRS, PROPERTIES, load_pair, parse_pair
+from gear.data import CONTROL_PAIRS, PAIRS, PROPERTIES, load_pair, load_property, parse_pair
 from gear.data import __main__ as listing
 from gear.errors import GearError, InputDataError, UnknownNameError
 from tests.conftest import molecules
@@ -128,15 +130,50 @@ def test_file_that_is_none_is_one_line(tmp_path):
         load_pair(user_pair(str(tmp_path)), "random")
 
 
+def command(monkeypatch, capsys, *args):
+    monkeypatch.setattr("sys.argv", ["gear.data", *map(str, args)])
+    code = listing.main()
+    return code, capsys.readouterr()
+
+
 def test_command_lists_properties_and_pairs(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["gear.data"])
-    assert listing.main() == 0
-    printed = capsys.readouterr().out
-    assert all(code in printed for code in (*PROPERTIES, *PAIRS))
+    code, printed = command(monkeypatch, capsys)
+    assert code == 0
+    assert all(name in printed.out for name in (*PROPERTIES, *PAIRS))
+
+
+def test_command_shows_where_sources_disagree(monkeypatch, capsys):
+    code, printed = command(monkeypatch, capsys, "show", "hv")
+    assert code == 0
+    histogram, disagreements = printed.out.split("sources furthest apart")
+    assert "#####" in histogram
+    assert "CC(=O)O" in disagreements  # acetic acid: its vapour dimerises
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_command_exports_a_table_with_its_provenance(suffix, tmp_path, monkeypatch, capsys):
+    path = tmp_path / f"ef.{suffix}"
+    assert command(monkeypatch, capsys, "export", "ef", path)[0] == 0
+    table = pq.read_table(path) if suffix == "parquet" else csv.read_csv(path)
+    assert table.column_names == ["smiles", "value", "kind", "sources", "n_sources", "spread"]
+    assert len(table) == len(load_property("ef"))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("show", "zz"), "unknown property 'zz'"),
+        (("export", "ef", "ef.xls"), "ends in .parquet or .csv"),
+        (("export", "ef", "/proc/ef.csv"), "cannot write /proc/ef.csv"),
+    ],
+)
+def test_command_names_what_it_cannot_do(args, message, monkeypatch, capsys):
+    code, printed = command(monkeypatch, capsys, *args)
+    assert code == 2
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
 
 
 def test_unknown_property_is_named():
-    from gear.data import load_property
-
     with pytest.raises(UnknownNameError, match="unknown property 'zz'; known: mp, bp"):
         load_property("zz")
