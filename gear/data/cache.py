@@ -24,7 +24,7 @@ def cache_folder() -> Path:
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a draft, then put it in place: readers see the old file or the whole new one.
 
     Two processes that build the same file at once do double work and no harm.
