@@ -1,12 +1,13 @@
 """The connection to MLflow: opened once, quietly, with errors a user understands."""
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
 
 from gear.errors import StorageError
 
@@ -34,9 +35,11 @@ def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
         raise StorageError(f"there is no {path}: run a search first, or give --tracking-uri")
     mlflow.set_tracking_uri(tracking_uri)
     try:
+        if path is not None:
+            _check_sqlite(path, write=create)
         client = MlflowClient(tracking_uri)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+    except Exception as error:  # also what the database's driver raises, or that there is none
         line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise StorageError(f"cannot open {tracking_uri} ({line}): give another --tracking-uri") from error
     return client
@@ -46,6 +49,12 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     """Where an experiment's artifacts go: beside a SQLite file; a server knows its own place (None)."""
     path = _sqlite_path(tracking_uri)
     return None if path is None else (path.parent / "mlartifacts" / experiment).as_uri()
+
+
+def _check_sqlite(path: Path, *, write: bool) -> None:
+    """Fail at once: MLflow tries for minutes to open a file that cannot be opened."""
+    with closing(sqlite3.connect(path, timeout=20.0)) as database:
+        database.execute("BEGIN IMMEDIATE" if write else "PRAGMA schema_version")
 
 
 def _sqlite_path(tracking_uri: str) -> Path | None:

@@ -1,8 +1,9 @@
 """Records a campaign in MLflow: an experiment a campaign, a parent run a study, a child run a trial.
 
 Calls return at once and never raise: a thread writes what they queue, in batches, in order, and tries again while a
-server is away. Everything is idempotent by (study, trial, epoch), so a driver that resumes a campaign tells the whole
-story from the start and only what is missing is written.
+server is away; what MLflow refuses for good is left out, and counted when the recorder closes. Everything is idempotent
+by (study, trial, epoch), so a driver that resumes a campaign tells the whole story from the start and only what is
+missing is written.
 """
 
 import logging
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from gear.errors import StorageError
 from tracking.client import DEFAULT_TRACKING_URI, artifact_location, open_client
@@ -29,6 +31,7 @@ State = Literal["complete", "pruned", "failed"]
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}  # MLflow's words
 MAX_METRICS, MAX_PARAMS = 1000, 100  # of a batch
 PARENT = -1  # stands for a study's own run among its trials
+REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}  # whatever is repeated
 RETRY_SECONDS = (0.5, 30.0)  # first and longest wait for a server that is away
 CLOSE_SECONDS = 60.0
 
@@ -53,6 +56,7 @@ class _Run:
     id: str
     ended: bool = False
     last_epoch: int = 0
+    params: set[str] = field(default_factory=set)  # names; a value stays as it was first written
     metrics: list[Metric] = field(default_factory=list)  # not yet written
 
 
@@ -84,7 +88,7 @@ class Recorder:
             raise StorageError(f"cannot record in {tracking_uri}: {error}") from error
         self._studies: dict[str, StudyInfo] = {}
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._idle = threading.Event()
+        self._refusals: list[str] = []
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._write, name="mlflow-recorder", daemon=True)
         self._thread.start()
@@ -143,6 +147,13 @@ class Recorder:
             log.error(
                 "MLflow did not take all of campaign %s; nothing is lost: resume it once MLflow is back", self._campaign
             )
+        if self._refusals:
+            log.error(
+                "MLflow refused %d records of campaign %s, the first: %s",
+                len(self._refusals),
+                self._campaign,
+                self._refusals[0],
+            )
 
     # the writing thread
 
@@ -168,12 +179,14 @@ class Recorder:
             self._persist(self._write_metrics)
 
     def _persist(self, task: _Task) -> None:
-        """Do a task, however often it takes."""
+        """Do a task, however often it takes, unless it can never succeed."""
         wait, longest = RETRY_SECONDS
         while not self._abandoned.is_set():
             try:
                 return task()
             except Exception as error:
+                if _never(error):
+                    return self._refusals.append(_line(error))
                 log.debug("MLflow: %s; trying again in %.1f s", error, wait)
                 self._abandoned.wait(wait)
                 wait = min(2 * wait, longest)
@@ -187,7 +200,8 @@ class Recorder:
             self._runs[key] = _Run(run.info.run_id)
         else:
             self._reopen(self._runs[key])
-        self._log_params(self._runs[key], {"budget": study.budget, **study.params})
+        self._client.set_tag(self._runs[key].id, "gear.budget", study.budget)  # a tag: an extension raises it
+        self._log_params(self._runs[key], study.params)
 
     def _start_trial(
         self, study: str, number: int, params: Mapping[str, Scalar], tags: Mapping[str, str], now: int
@@ -252,13 +266,19 @@ class Recorder:
 
     def _write_run(self, run: _Run) -> None:
         while run.metrics:
-            self._client.log_batch(run.id, run.metrics[:MAX_METRICS])
+            try:
+                self._client.log_batch(run.id, run.metrics[:MAX_METRICS])
+            except MlflowException as error:
+                if not _never(error):
+                    raise
+                self._refusals.append(_line(error))
             del run.metrics[:MAX_METRICS]
 
     def _log_params(self, run: _Run, params: Mapping[str, Scalar]) -> None:
-        items = [Param(name, str(value)) for name, value in params.items()]
+        items = [Param(name, str(value)) for name, value in params.items() if name not in run.params]
         for start in range(0, len(items), MAX_PARAMS):
             self._client.log_batch(run.id, params=items[start : start + MAX_PARAMS])
+        run.params.update(params)
 
     def _tags(self, study: StudyInfo) -> dict[str, str]:
         """Tags of every run, for the filters and groups of MLflow's page."""
@@ -280,6 +300,8 @@ def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, crea
             location = artifact_location(tracking_uri, name.replace(":", "-").replace(" ", "-"))
             tags = {"gear.created": created, "mlflow.experimentKind": "custom_model_development"}  # not an LLM app
             return str(client.create_experiment(name, location, tags))
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            raise StorageError(f"its experiment was deleted: mlflow experiments restore -x {found.experiment_id}")
         if found.tags.get("gear.created", "") == created:
             return str(found.experiment_id)
     raise StorageError(f"experiment {campaign} belongs to another campaign: give another --name")
@@ -292,9 +314,22 @@ def _existing_runs(client: MlflowClient, experiment: str) -> dict[tuple[str, int
         page = client.search_runs([experiment], max_results=1000, page_token=token)
         for run in page:
             tags, metrics = run.data.tags, run.data.metrics
+            if "gear.study" not in tags:
+                continue  # a user's own
             key = (tags["gear.study"], int(tags.get("gear.trial", PARENT)))
             ended = tags.get("gear.status") in STATUS
-            runs[key] = _Run(run.info.run_id, ended, int(metrics.get("epoch", 0)))
+            runs[key] = _Run(run.info.run_id, ended, int(metrics.get("epoch", 0)), set(run.data.params))
         token = page.token
         if not token:
             return runs
+
+
+def _never(error: Exception) -> bool:
+    """Whether repeating is pointless: MLflow refused, or it is a bug of ours; all else is a server that is away."""
+    if isinstance(error, MlflowException):
+        return error.error_code in REFUSED
+    return isinstance(error, LookupError | TypeError)
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -100,6 +100,8 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
     except MlflowException as error:
         known = [f"{v.name} ({', '.join(v.aliases)})" for v in champions(tracking_uri)] or ["none yet"]
         raise UnknownNameError("registered model", f"{name}@{alias}", known) from error
+    if not to.name:
+        raise StorageError(f"cannot write {to}: give --to a new folder")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StorageError(f"{to} is not empty: give --to a new folder")
     draft = to.with_name(f".{to.name}.draft")
@@ -137,17 +139,19 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the trial's run, register it, and see that it predicts what the export predicts."""
     run = _run_of(client, winner).info
-    with mlflow.start_run(run_id=run.run_id):
-        info = mlflow.pyfunc.log_model(
-            name=f"{winner.method}-{winner.number}",
-            python_model=str(Path(__file__).with_name("serving.py")),
-            artifacts={"export": str(export)},
-            code_paths=[str(Path(gear.__file__).parent)],
-            pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
-            signature=SIGNATURE,
-            input_example=EXAMPLE,
-        )
-    client.set_terminated(run.run_id, run.status, run.end_time)  # when the trial ended, not when it was registered
+    try:
+        with mlflow.start_run(run_id=run.run_id):
+            info = mlflow.pyfunc.log_model(
+                name=f"{winner.method}-{winner.number}",
+                python_model=str(Path(__file__).with_name("serving.py")),
+                artifacts={"export": str(export)},
+                code_paths=[str(Path(gear.__file__).parent)],
+                pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
+                signature=SIGNATURE,
+                input_example=EXAMPLE,
+            )
+    finally:  # the trial ended well, and then, however its registration goes
+        client.set_terminated(run.run_id, "FINISHED", run.end_time)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     logged = client.get_logged_model(info.model_id)
@@ -166,9 +170,10 @@ def _version(package: str) -> str:
 
 def _run_of(client: MlflowClient, winner: Winner) -> Run:
     """The MLflow run of the winning trial."""
-    experiments = [e.experiment_id for e in client.search_experiments() if e.name.startswith(winner.campaign)]
+    named = map(client.get_experiment_by_name, (winner.campaign, f"{winner.campaign} {winner.created}"))
+    experiments = [e.experiment_id for e in named if e and e.tags.get("gear.created", "") == winner.created]
     where = f"tags.`gear.study` = '{winner.study}' and tags.`gear.trial` = '{winner.number}'"
-    found = client.search_runs(experiments, where, order_by=["start_time DESC"], max_results=1)
+    found = client.search_runs(experiments, where, max_results=1) if experiments else []
     if not found:
         raise StorageError(f"trial {winner.study} #{winner.number} is not recorded in MLflow")
     return found[0]

@@ -1,5 +1,6 @@
 """The recorder: everything once, in order, whatever happens to the driver or the server."""
 
+import dataclasses
 import math
 import threading
 import time
@@ -118,6 +119,48 @@ def test_numbers_that_are_none_are_recorded(uri, client):
     assert runs(client)["gear #0"].info.status == "FAILED"
 
 
+def test_extended_study_keeps_its_settings_and_tells_its_new_budget(uri, client):
+    for budget in (2, 4):
+        with Recorder(uri, "quick-1") as recorder:
+            recorder.study_started(dataclasses.replace(STUDY, budget=budget, params={"trials": budget}))
+            recorder.trial_started(STUDY.name, budget, {}, {})
+            assert recorder.flush(timeout=10)
+    found = runs(client)
+    assert set(found) == {STUDY.name, "gear #2", "gear #4"}
+    assert found[STUDY.name].data.params == {"trials": "2"}
+    assert found[STUDY.name].data.tags["gear.budget"] == "4"
+
+
+def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
+    with Recorder(uri, "quick-1") as recorder:
+        recorder.study_started(STUDY)
+        recorder.trial_started(STUDY.name, 0, {"not a name?": 1}, {})
+        recorder.trial_epoch(STUDY.name, 0, 1, {"not a name?": 1.0})
+        recorder.trial_epoch("no such study", 0, 1, {"validation_rmse": 1.0})
+        recorder.trial_started(STUDY.name, 1, {}, {})
+        recorder.trial_epoch(STUDY.name, 1, 1, {"validation_rmse": 0.5})
+        recorder.trial_ended(STUDY.name, 1, "complete", "last epoch")
+    assert runs(client)["gear #1"].info.status == "FINISHED"
+    assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
+    assert "refused 3 records of campaign quick-1" in caplog.text
+
+
+def test_run_of_a_user_in_the_experiment_is_left_alone(uri, client):
+    with Recorder(uri, "quick-1") as recorder:
+        story(recorder)
+    client.create_run(client.get_experiment_by_name("quick-1").experiment_id, run_name="mine")
+    with Recorder(uri, "quick-1") as recorder:
+        story(recorder)
+    assert runs(client)["mine"].info.status == "RUNNING"
+
+
+def test_deleted_experiment_is_an_error_that_says_how_to_restore_it(uri, client):
+    Recorder(uri, "quick-1").close()
+    client.delete_experiment(client.get_experiment_by_name("quick-1").experiment_id)
+    with pytest.raises(StorageError, match="mlflow experiments restore -x"):
+        Recorder(uri, "quick-1")
+
+
 class Flaky:
     """A client whose server is away while `away` is set."""
 
@@ -161,7 +204,16 @@ def test_server_that_never_comes_back_does_not_hold_the_driver(uri, client, capl
     assert "resume it once MLflow is back" in caplog.text
 
 
-@pytest.mark.parametrize("uri", ["sqlite:////no/such/folder/mlflow.db", "http://127.0.0.1:9", "nonsense://x"])
+def test_file_that_is_no_database_is_one_line(tmp_path):
+    (tmp_path / "mlflow.db").write_text("something else " * 100)
+    for path in (tmp_path / "mlflow.db", tmp_path):
+        with pytest.raises(StorageError, match="give another --tracking-uri"):
+            Recorder(f"sqlite:///{path}", "quick-1")
+
+
+@pytest.mark.parametrize(
+    "uri", ["sqlite:////no/such/folder/mlflow.db", "http://127.0.0.1:9", "nonsense://x", "sqlite:", ""]
+)
 def test_unusable_tracking_uri_is_one_line(uri):
     with pytest.raises(StorageError, match="give another --tracking-uri") as caught:
         Recorder(uri, "quick-1")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -88,6 +89,30 @@ def test_registering_leaves_the_trials_run_as_it_was(recorded, export, client):
     assert info() == before
 
 
+def test_failed_registration_leaves_the_trials_run_as_it_was_too(recorded, export, client, monkeypatch):
+    def disk_full(**_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(registry.mlflow.pyfunc, "log_model", disk_full)
+    with pytest.raises(StorageError, match="disk full"):
+        register_winner(recorded, export, winner())
+    runs = client.search_runs([client.get_experiment_by_name("quick-1").experiment_id], "tags.`gear.trial` = '0'")
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_model_belongs_to_the_run_of_its_own_campaign(uri, export, client):
+    """Campaigns whose names begin alike, and a later one of the same name, have a trial of the same study."""
+    study = "hv_from_ds.random.gear"
+    for campaign, created in (("quick-1", "monday"), ("quick-1", "tuesday"), ("quick-10", "monday")):
+        with Recorder(uri, campaign, created) as recorder:
+            recorder.study_started(StudyInfo(study, "hv_from_ds", "random", "gear", 1))
+            recorder.trial_started(study, 0, {}, {})
+            recorder.trial_ended(study, 0, "complete", "last epoch")
+    register_winner(uri, export, dataclasses.replace(winner(), created="monday"))
+    run = client.get_run(client.get_model_version(NAME, "1").run_id)
+    assert client.get_experiment(run.info.experiment_id).name == "quick-1"
+
+
 def test_lowest_validation_error_is_champion_over_all_methods(recorded, export, client):
     register_winner(recorded, export, winner("gear", 0.5))
     register_winner(recorded, export, winner("stl", 0.4))
@@ -169,8 +194,9 @@ def test_missing_champion_is_one_line_with_what_there_is(recorded, export, tmp_p
 def test_unwritable_target_leaves_nothing_behind(recorded, export, tmp_path):
     register_winner(recorded, export, winner())
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"cannot write|is not empty"):
-        champion_export(recorded, "hv_from_ds", "random", None, tmp_path / "file" / "taken")
+    for target in (tmp_path / "file" / "taken", tmp_path / "file", Path()):
+        with pytest.raises(StorageError, match=r"cannot write|is not empty"):
+            champion_export(recorded, "hv_from_ds", "random", None, target)
 
 
 def test_best_of_a_method_that_has_none_is_named(recorded, export, tmp_path):
