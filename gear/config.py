@@ -33,7 +33,7 @@ class TaskSpec:
     """One task: a built-in property, or a column of a user's file.
 
     `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
-    a built-in property brings its own.
+    a built-in property brings its own. `split_column` tells the part of each row, for the split `file`.
     """
 
     property: str
@@ -42,6 +42,8 @@ class TaskSpec:
     smiles_column: str = "smiles"
     unit: str = ""
     log10: bool = False
+    split_column: str | None = None
+    drop_bad_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)

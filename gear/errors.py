@@ -8,7 +8,13 @@ __all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "u
 
 
 class GearError(Exception):
-    """What was wrong, where, and what to do, in one line; a command prints it and exits with 2."""
+    """What was wrong, where, and what to do, in one line; a command prints it and exits with 2.
+
+    Signs of a user's file that are not printable, a line break among them, are shown by their escapes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in message))
 
 
 class InputDataError(GearError):

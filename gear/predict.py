@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gear.data import canonical_smiles, featurize
-from gear.data.csv_file import read_csv, require_column
+from gear.data import canonical_smiles
+from gear.data.featurize import featurize_chunk
+from gear.data.table_file import Row, open_table, require_column
 from gear.device import pick_device
 from gear.errors import InputDataError, StorageError, user_command
 from gear.export import load_export
@@ -44,14 +45,15 @@ class Predictor:
 
     @torch.no_grad()
     def predict(self, smiles: Sequence[str]) -> np.ndarray:
-        """Predictions (B,) in `unit`, in the order given.
+        """Predictions (B,) in `unit`, in the order given; of the molecule as training sees it, without stereo.
 
         Raises:
             InputDataError: a SMILES cannot be parsed.
         """
         parts = [np.empty(0)]
         for start in range(0, len(smiles), CHUNK):
-            store = GraphStore(featurize(smiles[start : start + CHUNK]), self.device)
+            chunk = [canonical_smiles(text) or text for text in smiles[start : start + CHUNK]]
+            store = GraphStore(featurize_chunk(chunk), self.device)
             standardised = self.model.predict(store.batch(torch.arange(len(store), device=self.device)))
             parts.append(self.scaler.to_units(standardised.cpu().double().numpy()))
         return np.concatenate(parts)
@@ -79,35 +81,42 @@ def main() -> int:
     )
     args = parser.parse_args()
     predictor = load_predictor(args.model)
-    columns, numbered = read_csv(args.molecules)
-    require_column(args.molecules, columns, args.smiles_column, "smiles-column")
-    rows = [row for _, row in numbered]
-    bad = [i for i, row in enumerate(rows) if canonical_smiles(row[args.smiles_column]) is None]
+    table = open_table(args.molecules)
+    column = require_column(table, args.smiles_column, "smiles-column")
+    rows = list(table.rows)
+    smiles = [_smiles(row, column, len(table.columns)) for row in rows]
+    bad = [i for i, text in enumerate(smiles) if text is None]
     if bad and not args.skip_bad_rows:
-        line, row = numbered[bad[0]]
+        row = rows[bad[0]]
+        told = row.cells[column] if column < len(row.cells) else ""
         raise InputDataError(
-            f"{args.molecules} row {line}: cannot parse SMILES '{row[args.smiles_column]}' ({len(bad)} bad in all): "
-            "mend the file or pass --skip-bad-rows"
+            f"{args.molecules} row {row.line}: cannot parse SMILES '{told}' ({len(bad)} bad in all): mend the file or "
+            "pass --skip-bad-rows"
         )
-    good = sorted(set(range(len(rows))).difference(bad))
+    good = [i for i, text in enumerate(smiles) if text is not None]
     predictions: list[float | None] = [None] * len(rows)
-    for index, value in zip(good, predictor.predict([rows[i][args.smiles_column] for i in good]), strict=True):
+    for index, value in zip(good, predictor.predict([smiles[i] or "" for i in good]), strict=True):
         predictions[index] = float(value)
-    _write(args.out, columns, rows, predictions, predictor.unit)
+    _write(args.out, table.columns, rows, predictions, predictor.unit)
     print(f"{len(good)} of {len(rows)} molecules predicted ({predictor.property}, {predictor.unit}): {args.out}")
     return 0
 
 
-def _write(
-    path: Path, columns: list[str], rows: list[dict[str, str]], predictions: list[float | None], unit: str
-) -> None:
+def _smiles(row: Row, column: int, width: int) -> str | None:
+    """Identity of a row's molecule, as training would see it; None for a bad row."""
+    cell = row.cells[column] if len(row.cells) == width else None
+    return canonical_smiles(cell.strip()) if isinstance(cell, str) else None
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Row], predictions: list[float | None], unit: str) -> None:
     """The input with its predictions, complete or not at all."""
 
-    def lines() -> Iterator[list[str]]:
+    def lines() -> Iterator[list[object]]:
         yield [*columns, "prediction", "unit", "reason"]
         for row, value in zip(rows, predictions, strict=True):
             told = ["", unit, "unparsable SMILES"] if value is None else [repr(value), unit, ""]
-            yield [row[name] for name in columns] + told
+            cells = [*row.cells, *[""] * len(columns)][: len(columns)]
+            yield [*("" if cell is None else cell for cell in cells), *told]
 
     draft = path.with_name(f".{path.name}.draft")
     try:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from gear.config import PairSpec, TaskSpec
-from gear.data import SPLITS
+from gear.data import SPLITS, expand_splits
+from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from search.plan import PRESETS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.space import METHODS, OPTIONAL
@@ -15,6 +16,7 @@ from tracking.recorder import DEFAULT_TRACKING_URI
 __all__ = ["extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
+SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -25,7 +27,17 @@ def make_parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to search")
     what.add_argument("--preset", choices=list(PRESETS), help="default: quick without a GPU, benchmark with one")
     what.add_argument("--pairs", nargs="+", metavar="ID", help="built-in pairs, globs ('hv_from_*'), or all")
-    what.add_argument("--splits", nargs="+", metavar="SPLIT", help=" ".join(SPLITS))
+    what.add_argument("--splits", nargs="+", metavar="SPLIT", help=" ".join(SPLIT_NAMES))
+    what.add_argument(
+        "--overlap",
+        choices=["excluded", "allowed"],
+        help="may the source keep molecules that the target is judged on (default: excluded)",
+    )
+    what.add_argument(
+        "--label-noise",
+        metavar="NOISE",
+        help=f"corrupt a percentage of the target's training labels: {' '.join(f'{kind}20' for kind in NOISES)}",
+    )
     what.add_argument("--methods", nargs="+", metavar="METHOD", help=" ".join(METHODS))
     what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
@@ -69,7 +81,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         plan,
         name=args.name or plan.name,
         pairs=tuple(pairs) or plan.pairs,
-        splits=tuple(args.splits or plan.splits),
+        splits=_splits(args, plan),
         methods=tuple(args.methods or plan.methods),
         search=_settings(args, plan.search, gpu=gpu),
         config=config,
@@ -89,6 +101,8 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "preset",
         "pairs",
         "splits",
+        "overlap",
+        "label_noise",
         "methods",
         "epochs",
         "seed",
@@ -97,7 +111,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "cpus_per_trial",
         "gpus_per_trial",
     )
-    for name in (*fixed, "target_data", "source_data"):
+    for name in (*fixed, "target_data", "source_data", "split_column"):
         if getattr(args, name) is not None:
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
@@ -106,6 +120,12 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     if args.trials < plan.search.trials:
         raise InputDataError(f"--trials {args.trials}: the campaign has {plan.search.trials} already; it can only grow")
     return dataclasses.replace(plan, search=dataclasses.replace(plan.search, trials=args.trials))
+
+
+def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
+    splits = expand_splits(args.splits) if args.splits else plan.splits
+    overlap = args.overlap == "allowed"
+    return tuple(with_modifiers(split, overlap=overlap, noise=args.label_noise) for split in splits)
 
 
 def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
@@ -127,7 +147,7 @@ def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> S
 
 
 def _add_user_data(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("a pair of your own (CSV with a SMILES column)")
+    group = parser.add_argument_group("a pair of your own (CSV, TSV or Parquet with a SMILES column, or gzip of it)")
     for task in ("target", "source"):
         group.add_argument(f"--{task}-data", type=Path, metavar="FILE")
         group.add_argument(f"--{task}-column", metavar="NAME", help="of the values")
@@ -135,6 +155,8 @@ def _add_user_data(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{task}-log", action="store_true", help="learn the logarithm of the values")
         group.add_argument(f"--{task}-smiles-column", metavar="NAME", help="default: --smiles-column")
     group.add_argument("--smiles-column", default="smiles", metavar="NAME")
+    group.add_argument("--split-column", metavar="NAME", help="of the target's file: train, validation or test a row")
+    group.add_argument("--drop-bad-rows", action="store_true", help="leave rows out that cannot be used")
 
 
 def _user_pair(args: argparse.Namespace) -> list[PairSpec]:
@@ -144,24 +166,31 @@ def _user_pair(args: argparse.Namespace) -> list[PairSpec]:
         return []
     if missing:
         raise InputDataError(f"a pair of your own needs {', '.join(needed)}: {missing[0]} is missing")
-    pair = PairSpec(_user_task(args, "target"), _user_task(args, "source"))
-    if pair.target.property == pair.source.property:
-        raise InputDataError(f"both columns would be called '{pair.target.property}': rename one of them")
-    return [pair]
+    names = [_property_name(getattr(args, f"{task}_column")) for task in ("target", "source")]
+    if names[0] == names[1]:  # both columns are called "value": the files may tell more
+        names = [_property_name(getattr(args, f"{task}_data").name.partition(".")[0]) for task in ("target", "source")]
+    if names[0] == names[1] or not all(names):
+        raise InputDataError(
+            f"--target-column {args.target_column}, --source-column {args.source_column}: no two different names with "
+            "a letter can be made of the columns or of the files: rename a column"
+        )
+    return [PairSpec(_user_task(args, "target", names[0]), _user_task(args, "source", names[1]))]
 
 
-def _user_task(args: argparse.Namespace, task: str) -> TaskSpec:
-    column = getattr(args, f"{task}_column")
-    name = re.sub(r"[^a-z0-9]", "", column.lower()).lstrip("0123456789")
-    if not name:
-        raise InputDataError(f"--{task}-column {column}: the name must contain a letter")
+def _property_name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower()).lstrip("0123456789")
+
+
+def _user_task(args: argparse.Namespace, task: str, name: str) -> TaskSpec:
     return TaskSpec(
         property=name,
         file=str(getattr(args, f"{task}_data").resolve()),
-        column=column,
+        column=getattr(args, f"{task}_column"),
         smiles_column=getattr(args, f"{task}_smiles_column") or args.smiles_column,
         unit=getattr(args, f"{task}_unit"),
         log10=getattr(args, f"{task}_log"),
+        split_column=args.split_column if task == "target" else None,
+        drop_bad_rows=args.drop_bad_rows,
     )
 
 

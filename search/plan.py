@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gear.config import PairSpec, TrainingConfig, TrialConfig, from_dict, to_dict
-from gear.data import PAIRS, SPLITS, parse_pair
+from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.errors import InputDataError, UnknownNameError
 from search.space import METHODS, OPTIONAL
 
@@ -116,10 +116,12 @@ class CampaignPlan:
             UnknownNameError: a split or method that does not exist.
             InputDataError: nothing to do, or the same twice.
         """
-        for kind, given, known in (("split", self.splits, SPLITS), ("method", self.methods, METHODS)):
-            for name in given:
-                if name not in known:
-                    raise UnknownNameError(kind, name, known)
+        for split in self.splits:
+            if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
+                raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
+        for method in self.methods:
+            if method not in METHODS:
+                raise UnknownNameError("method", method, METHODS)
         ids = tuple(pair.id for pair in self.pairs)
         for kind, names in (("pair", ids), ("split", self.splits), ("method", self.methods)):
             if not names:
@@ -187,7 +189,7 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
         name=str(data.get("name", "")),
         preset=str(data.get("preset", "plan")),
         pairs=tuple(pairs),
-        splits=tuple(data["splits"]),
+        splits=expand_splits(data["splits"]),
         methods=tuple(data["methods"]),
         search=from_dict(SearchSettings, data.get("search", {}), "search"),
         config=from_dict(TrialConfig, data.get("config", {}), "config"),
@@ -238,7 +240,7 @@ def _preset(name: str, pairs: Sequence[str], methods: Sequence[str], epochs: int
         name="",
         preset=name,
         pairs=expand_pairs(pairs),
-        splits=tuple(SPLITS),
+        splits=("random", "scaffold"),
         methods=tuple(methods),
         search=SearchSettings(**search),
         config=TrialConfig(training=TrainingConfig(epochs=epochs)),

@@ -153,7 +153,10 @@ def _head(args: argparse.Namespace, plan: CampaignPlan, data: DataFacts) -> dict
 def _open_store(args: argparse.Namespace, plan: CampaignPlan, head: dict[str, Any]) -> CampaignStore:
     folder, toml = args.storage / plan.name, plan_to_toml(plan)
     if not args.resume:
-        return CampaignStore.create(folder, head, toml)
+        store = CampaignStore.create(folder, head, toml)
+        for pair, split in itertools.product(plan.pairs, plan.splits):
+            store.keep_split(load_pair(pair, split, plan.search.split_seed))
+        return store
     store = CampaignStore.resume(folder)
     store.update(head, toml)
     return store

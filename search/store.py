@@ -2,6 +2,7 @@
 
 campaign.json            format, plan, versions of packages, data and split hashes of every pair and split
 plan.toml                the plan again, for people and for --plan
+splits/PAIR.SPLIT.parquet    who is in which part
 events/NNNNNN.jsonl      one line a step of the campaign: a JSON list of events that hold together or not at all
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials
 exports/STUDY/           the winners
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gear.config import TrialSpec, to_dict
+from gear.data import PairData
+from gear.data.saved_split import save_split
 from gear.errors import StorageError
 from search.events import EpochReported, Event, decode, encode
 from search.lease import Lease
@@ -26,6 +29,7 @@ __all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_camp
 FORMAT = 1
 SEGMENT_LINES = 2000
 HEAD, PLAN, EVENTS, CHECKPOINTS, EXPORTS = "campaign.json", "plan.toml", "events", "checkpoints", "exports"
+SPLITS = "splits"
 
 
 class CampaignStore:
@@ -91,6 +95,14 @@ class CampaignStore:
         self.head = head
         (self.folder / PLAN).write_text(plan_toml)
         _write_json(self.folder / HEAD, {"format": FORMAT, **head})
+
+    def keep_split(self, pair: PairData) -> None:
+        """Keep who is in which part beside the results.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        save_split(self.folder / SPLITS / f"{pair.id}.{pair.split}.parquet", pair)
 
     def events(self) -> Iterator[Event]:
         """All events, oldest first.

@@ -1,77 +1,110 @@
-"""`python -m gear.data`: what is built in, what a property looks like, and its table as a file."""
+"""`python -m gear.data`: what is built in, what a property, a split or a user's file looks like, tables as files."""
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from gear.data import CONTROL_PAIRS, PAIRS, PROPERTIES, load_property
+from gear.config import TaskSpec
 from gear.data.cache import replace_file
+from gear.data.pairs import load_pair
+from gear.data.plot import plot_property
+from gear.data.report import counts_table, file_lines, list_lines, property_lines, split_lines
+from gear.data.saved_split import split_table
+from gear.data.tables import load_property
+from gear.data.user import read_task
 from gear.errors import InputDataError, user_command
-
-BINS, BAR = 20, 50  # of the histogram
-DISAGREEMENTS = 10
 
 
 @user_command
 def main() -> int:
-    """The built-in properties and pairs."""
-    parser = argparse.ArgumentParser(prog="python -m gear.data", description=main.__doc__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    show = commands.add_parser("show", help="histogram of a property and where its sources disagree most")
-    export = commands.add_parser("export", help="write a property's table with its provenance")
-    for command in (show, export):
-        command.add_argument("property", metavar="CODE")
-    export.add_argument("file", type=Path, metavar="FILE", help=".parquet or .csv")
-    args = parser.parse_args()
-    if args.command == "show":
-        print("\n".join(_shown(args.property)))
-    elif args.command == "export":
-        _export(args.property, args.file)
-    else:
-        print("\n".join(_listed()))
+    """Built-in properties and pairs, splits, and files of your own. Without a command: list what is built in."""
+    args = _parser().parse_args()
+    lines: list[str] = args.run(args) if args.command else list_lines()
+    print("\n".join(lines))
     return 0
 
 
-def _listed() -> Sequence[str]:
-    sizes = {code: len(load_property(code)) for code in PROPERTIES}
-    lines = [f"{'code':5} {'molecules':>9}  {'unit':9} {'models see':11} property"]
-    for code, spec in PROPERTIES.items():
-        seen = "logarithm" if spec.log10 else "value"
-        lines.append(f"{code:5} {sizes[code]:9,}  {spec.unit:9} {seen:11} {spec.name}")
-    lines += ["", f"{'pair':12} {'target':>7} {'source':>7}"]
-    for pair in (*PAIRS, *CONTROL_PAIRS):
-        target, source = pair.split("_from_")
-        note = "   (control)" if pair in CONTROL_PAIRS else ""
-        lines.append(f"{pair:12} {sizes[target]:7,} {sizes[source]:7,}{note}")
-    return lines
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gear.data", description=main.__doc__)
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    show = commands.add_parser(
+        "show", help="how a property was cleaned, its histogram, where its sources disagree most"
+    )
+    show.add_argument("property", metavar="CODE")
+    show.add_argument("--plot", nargs="?", type=Path, const=Path(), metavar="FILE", help="draw it too (CODE.png)")
+    show.set_defaults(run=_show)
+
+    export = commands.add_parser("export", help="write a property's table with its provenance")
+    export.add_argument("property", metavar="CODE")
+    export.add_argument("file", type=Path, metavar="FILE", help=".parquet or .csv")
+    export.set_defaults(run=_export)
+
+    counts = commands.add_parser("counts", help="every property's counts at each step of cleaning, as Markdown")
+    counts.set_defaults(run=lambda _: counts_table())
+
+    split = commands.add_parser("split", help="sizes and hash of a split, and its molecules as a file")
+    split.add_argument("pair", metavar="PAIR")
+    split.add_argument("split", metavar="SPLIT")
+    split.add_argument("--seed", type=int, default=0, metavar="N")
+    split.add_argument("--out", type=Path, metavar="FILE", help=".parquet or .csv")
+    split.set_defaults(run=_split)
+
+    check = commands.add_parser("check", help="read a file of yours and tell what was found")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--column", required=True, metavar="NAME", help="of the values")
+    check.add_argument("--smiles-column", default="smiles", metavar="NAME")
+    check.add_argument("--split-column", metavar="NAME")
+    check.add_argument("--log", action="store_true", help="models are to see the logarithm")
+    check.add_argument("--drop-bad-rows", action="store_true")
+    check.set_defaults(run=_check)
+    return parser
 
 
-def _shown(code: str) -> Sequence[str]:
-    """A property's histogram, as a model sees it, and the molecules whose sources are furthest apart."""
-    table, spec = load_property(code), PROPERTIES[code]
-    columns = table.to_pydict()
-    seen = np.log10(columns["value"]) if spec.log10 else np.array(columns["value"])
-    counts, edges = np.histogram(seen, bins=BINS)
-    scale = BAR / counts.max()
-    lines = [f"{code}: {spec.name}, {len(table):,} molecules, {'log10 of ' if spec.log10 else ''}{spec.unit}"]
-    for count, low, high in zip(counts, edges, edges[1:], strict=False):
-        lines.append(f"{low:10.4g} to {high:10.4g} {count:6,} {'#' * round(count * scale)}")
-    lines += ["", f"sources furthest apart ({spec.unit})"]
-    for row in np.argsort(columns["spread"])[::-1][:DISAGREEMENTS]:
-        value, spread, names = columns["value"][row], columns["spread"][row], columns["sources"][row]
-        lines.append(f"{value:10.4g}  spread {spread:10.4g}  {columns['smiles'][row]}  ({names})")
-    return lines
+def _show(args: argparse.Namespace) -> list[str]:
+    lines = property_lines(args.property)
+    if args.plot is None:
+        return lines
+    path = args.plot if args.plot.name else Path(f"{args.property}.png")
+    plot_property(args.property, path)
+    return [*lines, "", f"plot: {path}"]
 
 
-def _export(code: str, path: Path) -> None:
-    """Write a property's table; the file's name says in which format."""
-    table: pa.Table = load_property(code)
+def _export(args: argparse.Namespace) -> list[str]:
+    table = load_property(args.property)
+    _write(table, args.file)
+    return [f"{len(table):,} molecules: {args.file}"]
+
+
+def _split(args: argparse.Namespace) -> list[str]:
+    pair = load_pair(args.pair, args.split, args.seed)
+    if args.out is None:
+        return split_lines(pair)
+    _write(split_table(pair), args.out)
+    return [*split_lines(pair), f"molecules of all parts: {args.out}"]
+
+
+def _check(args: argparse.Namespace) -> list[str]:
+    spec = TaskSpec(
+        "checked",
+        file=str(args.file),
+        column=args.column,
+        smiles_column=args.smiles_column,
+        log10=args.log,
+        split_column=args.split_column,
+        drop_bad_rows=args.drop_bad_rows,
+    )
+    return file_lines(str(args.file), read_task(spec), log10=args.log)
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Write a table; the file's name says in which format."""
     writers: dict[str, Callable[[pa.Table, Path], object]] = {
         ".parquet": pyarrow.parquet.write_table,
         ".csv": pyarrow.csv.write_csv,
@@ -79,7 +112,6 @@ def _export(code: str, path: Path) -> None:
     if path.suffix not in writers:
         raise InputDataError(f"{path}: name a file that ends in {' or '.join(writers)}")
     replace_file(path, lambda draft: writers[path.suffix](table, draft))
-    print(f"{len(table):,} molecules: {path}")
 
 
 if __name__ == "__main__":

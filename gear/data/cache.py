@@ -2,19 +2,32 @@
 
 import hashlib
 import importlib.metadata
+import json
 import os
+import sys
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gear.errors import StorageError
 
-__all__ = ["cache_folder", "replace_file"]
+__all__ = ["DamagedFileError", "cache_folder", "cached", "read_table", "replace_file", "write_table"]
 
-FORMAT = 1  # of all cached files; raised when the code that builds them changes what they hold
+FORMAT = 2  # of all cached files; raised when the code that builds them changes what they hold
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
+ABANDONED = 24 * 3600  # seconds after which a draft's writer is surely dead
+
+Content = TypeVar("Content")
+
+
+class DamagedFileError(Exception):
+    """A cached file that is not what was written."""
 
 
 def cache_folder() -> Path:
@@ -22,6 +35,28 @@ def cache_folder() -> Path:
     root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
+
+
+def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], object]) -> Content:
+    """The content of a cached file, built if there is none or if it is damaged.
+
+    Args:
+        path: of the file.
+        read: raises DamagedFileError if the file is not what was written.
+        build: writes it, with `replace_file`.
+
+    Raises:
+        StorageError: the cache cannot be written or read.
+    """
+    if path.exists():
+        try:
+            return read(path)
+        except DamagedFileError as error:
+            print(f"{path} is damaged ({error}); building it again", file=sys.stderr)
+        except OSError as error:
+            raise StorageError(f"cannot read {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
+    build()
+    return read(path)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -36,8 +71,46 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
         write(draft)
         draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
+    except BaseException as error:
+        draft.unlink(missing_ok=True) if path.parent.is_dir() else None
+        if isinstance(error, OSError):
+            raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
+        raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Drafts of this file that a killed process left."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        if time.time() - draft.stat().st_mtime > ABANDONED:
+            draft.unlink(missing_ok=True)
+
+
+def write_table(path: Path, table: pa.Table, facts: object) -> None:
+    """Write a table as Parquet with checksums, and JSON `facts` about it in the file.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    table = table.replace_schema_metadata({"facts": json.dumps(facts)})
+    replace_file(path, lambda draft: pq.write_table(table, draft, compression="zstd", write_page_checksum=True))
+
+
+def read_table(path: Path, columns: Sequence[str]) -> tuple[pa.Table, Any]:
+    """A table of `write_table` and its facts.
+
+    Raises:
+        DamagedFileError: not a table with these columns, or not what was written.
+    """
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+        facts = json.loads((table.schema.metadata or {})[b"facts"])
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedFileError((str(error).splitlines() or [""])[0]) from error
+    if table.column_names != list(columns):
+        raise DamagedFileError(f"its columns are {', '.join(table.column_names)}")
+    return table, facts

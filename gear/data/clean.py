@@ -5,6 +5,8 @@
    mixed source settles which is right; one stands alone unless the source is weak or two mixed ones contradict it.
    Mixed sources vote only where no experimental one has a value, by the same rules.
 3. Substances with the same molecule (no stereo) are merged by median.
+
+What one property says is then held against what others say, see `gear.data.consistency`.
 """
 
 from collections import defaultdict
@@ -15,7 +17,7 @@ from typing import NamedTuple
 from gear.data.properties import Property
 from gear.data.raw import Source
 
-__all__ = ["Entry", "Vote", "drop_below", "merge_molecules", "vote"]
+__all__ = ["Entry", "Vote", "in_range", "merge_molecules", "vote"]
 
 
 class Ballot(NamedTuple):
@@ -42,6 +44,11 @@ class Entry(NamedTuple):
     sources: str  # names, comma separated
     n_sources: int
     spread: float  # of all values that voted, in the property's unit
+
+
+def in_range(spec: Property, sources: Iterable[Source]) -> set[int]:
+    """CAS numbers with at least one value in the property's range."""
+    return {cas for source in sources for cas, value in source.values.items() if spec.minimum <= value <= spec.maximum}
 
 
 def vote(spec: Property, sources: Iterable[Source]) -> dict[int, Vote]:
@@ -80,11 +87,6 @@ def _decide(spec: Property, ballots: Sequence[Ballot], witnesses: Sequence[Ballo
     middle = median(values)
     near = sum(spec.agree(value, middle) for value in values)
     return middle if 2 * near > len(values) else None
-
-
-def drop_below(values: dict[int, Vote], floor: Mapping[int, Vote]) -> dict[int, Vote]:
-    """Leave out values below another property's: a boiling point under the melting point was taken in vacuum."""
-    return {cas: found for cas, found in values.items() if cas not in floor or found.value >= floor[cas].value}
 
 
 def merge_molecules(votes: Mapping[int, Vote], molecules: Mapping[int, str]) -> list[Entry]:

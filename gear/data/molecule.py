@@ -1,11 +1,34 @@
-"""Molecules: parsing, identity, which ones the built-in tables keep, and the group a scaffold split moves whole."""
+"""Molecules: parsing, identity, what a split keeps together, and which molecules the built-in tables keep.
+
+A molecule's identity is its canonical SMILES without stereo and isotopes. Its parent is its largest organic fragment,
+neutralised: a salt, an ion and the neutral molecule have one parent, and a split never separates them.
+"""
+
+import functools
+from typing import NamedTuple
 
 from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-__all__ = ["canonical_smiles", "organic_identity", "parse", "scaffold_group"]
+__all__ = ["MAX_ATOMS", "Molecule", "MoleculeError", "canonical_smiles", "identify", "is_organic", "parse"]
 
 ORGANIC = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"})
+MAX_ATOMS = 1000  # polymers and proteins are not what a molecular graph network is for
+MAX_TEXT = 20_000  # characters
+
+
+class MoleculeError(ValueError):
+    """A SMILES that is no molecule to learn from; the message is the reason."""
+
+
+class Molecule(NamedTuple):
+    """What is known of a molecule beside its graph. `notes`: which of `fragments`, `charged`, `isotopes` it has."""
+
+    smiles: str
+    parent: str
+    scaffold: str
+    notes: tuple[str, ...]
 
 
 def parse(smiles: str) -> Chem.Mol | None:
@@ -15,34 +38,93 @@ def parse(smiles: str) -> Chem.Mol | None:
     return mol if mol is not None and mol.GetNumAtoms() else None
 
 
-def canonical_smiles(smiles: str) -> str | None:
-    """A molecule's identity: canonical SMILES without stereo, since a graph network without chirality sees no more.
+def identify(text: str) -> Molecule:
+    """The molecule of a SMILES.
 
-    None where the SMILES cannot be parsed.
+    Raises:
+        MoleculeError: it cannot be parsed, has a placeholder, no atom heavier than hydrogen or more than `MAX_ATOMS`.
     """
-    mol = parse(smiles)
-    return None if mol is None else str(Chem.MolToSmiles(mol, isomericSmiles=False))
+    if len(text) > MAX_TEXT:
+        raise MoleculeError(f"SMILES of {len(text)} characters, the most is {MAX_TEXT}")
+    if any(sign.isspace() for sign in text):  # RDKit reads what follows as a name
+        raise MoleculeError(f"'{text}' has a space in it")
+    mol = parse(text)
+    if mol is None:
+        raise MoleculeError(f"cannot parse SMILES '{text}'" if text else "no SMILES")
+    if mol.GetNumHeavyAtoms() == 0:
+        raise MoleculeError(f"'{text}' has no atom heavier than hydrogen")
+    if mol.GetNumAtoms() > MAX_ATOMS:
+        raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the most is {MAX_ATOMS}")
+    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        raise MoleculeError(f"'{text}' has a placeholder atom (*)")
+    with rdBase.BlockLogs():
+        return _identified(mol, text)
 
 
-def organic_identity(smiles: str) -> str | None:
-    """Identity of a molecule that the built-in tables keep, else None.
+def canonical_smiles(text: str) -> str | None:
+    """Identity of a molecule, or None where `identify` refuses it."""
+    try:
+        return identify(text).smiles
+    except MoleculeError:
+        return None
+
+
+def is_organic(molecule: Molecule) -> bool:
+    """Whether the built-in tables keep a molecule.
 
     Kept: one fragment with carbon, of common organic elements, neutral, no radical, no isotope, at least two heavy
     atoms.
     """
-    mol = parse(smiles)
-    if mol is None:
-        return None
+    mol = parse(molecule.smiles)
+    assert mol is not None, molecule  # identities parse
     symbols = {atom.GetSymbol() for atom in mol.GetAtoms()}
-    kept = (
-        "C" in symbols
+    return (
+        not molecule.notes
+        and "C" in symbols
         and symbols <= ORGANIC
-        and len(Chem.GetMolFrags(mol)) == 1
-        and Chem.GetFormalCharge(mol) == 0
-        and not any(atom.GetNumRadicalElectrons() or atom.GetIsotope() for atom in mol.GetAtoms())
+        and not any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
         and mol.GetNumHeavyAtoms() >= 2
     )
-    return str(Chem.MolToSmiles(mol, isomericSmiles=False)) if kept else None
+
+
+def _identified(mol: Chem.Mol, text: str) -> Molecule:
+    notes = []
+    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
+        notes.append("isotopes")
+    for atom in mol.GetAtoms():
+        atom.SetIsotope(0)
+        atom.SetAtomMapNum(0)
+    smiles = _written(Chem.RemoveHs(mol), text)
+    if "." in smiles:
+        notes.append("fragments")
+    if Chem.GetFormalCharge(mol):
+        notes.append("charged")
+    parent = _parent(smiles) if "." in smiles or "+" in smiles or "-" in smiles else smiles
+    return Molecule(smiles, parent, scaffold_group(parent), tuple(notes))
+
+
+def _written(mol: Chem.Mol, text: str) -> str:
+    """Canonical SMILES, stable when it is read and written again; without stereo that can take a second round."""
+    again = parse(Chem.MolToSmiles(mol, isomericSmiles=False))
+    if again is None or again.GetNumHeavyAtoms() == 0:
+        raise MoleculeError(f"RDKit cannot write '{text}' without its stereo and isotopes")
+    return str(Chem.MolToSmiles(again, isomericSmiles=False))
+
+
+def _parent(smiles: str) -> str:
+    """Largest organic fragment, neutralised; the molecule itself where RDKit finds none."""
+    mol = parse(smiles)
+    assert mol is not None, smiles
+    choose, uncharge = _standardizers()
+    neutral = uncharge.uncharge(choose.choose(mol))
+    written = Chem.MolToSmiles(neutral, isomericSmiles=False)
+    again = parse(written)
+    return smiles if again is None else str(Chem.MolToSmiles(again, isomericSmiles=False))
+
+
+@functools.cache
+def _standardizers() -> tuple[rdMolStandardize.LargestFragmentChooser, rdMolStandardize.Uncharger]:
+    return rdMolStandardize.LargestFragmentChooser(preferOrganic=True), rdMolStandardize.Uncharger()
 
 
 def scaffold_group(smiles: str) -> str:

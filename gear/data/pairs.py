@@ -1,21 +1,21 @@
 """Pairs of tasks, ready to train on: both tasks' parts under one split, and the packed graphs of their molecules."""
 
-import functools
+import dataclasses
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gear.config import PairSpec, TaskSpec
-from gear.data.cache import cache_folder
-from gear.data.molecule import scaffold_group
-from gear.data.pack import PackedGraphs, featurize, open_pack, pack_key, write_pack
+from gear.data.noise import corrupt
+from gear.data.pack import PackedGraphs, join, take
 from gear.data.properties import get_property
-from gear.data.split import Assignment, assign
-from gear.data.tables import load_property, load_scaffold_groups
+from gear.data.protocol import Protocol, parse_split
+from gear.data.split import assign
+from gear.data.tables import built_in_task
+from gear.data.task import TaskTable
 from gear.data.user import read_task
 from gear.errors import InputDataError, UnknownNameError
 
@@ -85,50 +85,68 @@ def parse_pair(pair: str) -> PairSpec:
 def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
     """A pair under a split; its graphs are featurised at the first call and memory-mapped ever after.
 
+    Args:
+        pair: its id, or its specification.
+        split: a name that `gear.data.parse_split` knows.
+        seed: of the split, and of the noise if the split names one.
+
     Raises:
         UnknownNameError: no such pair, property or split.
         InputDataError: a user's file cannot be used, or there are too few molecules to split.
         StorageError: the cache cannot be written.
     """
     spec = parse_pair(pair) if isinstance(pair, str) else pair
+    protocol = parse_split(split)
     target, source = _load_task(spec.target), _load_task(spec.source)
-    parts = assign(list(target), list(source), split, seed, _scaffold_of(spec))
-    molecules = sorted(target.keys() | source.keys())
-    row = {smiles: index for index, smiles in enumerate(molecules)}
-
-    def part(values: Mapping[str, float], smiles: Sequence[str]) -> Part:
-        return Part(
-            np.array(smiles, dtype=object),
-            np.array([values[s] for s in smiles], np.float64),
-            np.array([row[s] for s in smiles], np.int64),
-        )
-
-    def task(spec: TaskSpec, values: Mapping[str, float], *smiles: Sequence[str]) -> TaskData:
-        return TaskData(spec.property, *_description(spec), *(part(values, part_smiles) for part_smiles in smiles))
-
+    if np.array_equal(target.smiles, source.smiles) and np.array_equal(target.value, source.value):
+        raise InputDataError(f"{spec.id}: target and source hold the same molecules and values: name two tasks")
+    parts = assign(target, source, protocol, seed)
+    graphs, target_rows, source_rows = _joined_graphs(target, source)
+    target_parts = [_part(target, rows, target_rows) for rows in (parts[0], parts[1], parts[2])]
+    source_parts = [_part(source, rows, source_rows) for rows in (parts[3], parts[4], [])]
+    target_data = TaskData(spec.target.property, *_description(spec.target), *target_parts)
+    source_data = TaskData(spec.source.property, *_description(spec.source), *source_parts)
+    for task, name in ((target_data, "target"), (source_data, "source")):
+        if (task.train.value == task.train.value[0]).all():
+            raise InputDataError(f"{spec.id}: all {len(task.train.value)} training values of the {name} are equal")
     return PairData(
         spec.id,
         split,
         seed,
-        task(spec.target, target, parts.target_train, parts.target_validation, parts.target_test),
-        task(spec.source, source, parts.source_train, parts.source_validation, []),
-        _load_graphs(molecules),
-        _split_hash(spec, split, parts),
-        _hash([list(target.items()), list(source.items())]),
+        _with_noise(target_data, protocol, seed),
+        source_data,
+        graphs,
+        _hash(
+            [spec.id, split, seed if protocol.noise else None, *(list(p.smiles) for p in target_parts + source_parts)]
+        ),
+        _hash([[list(task.smiles), list(task.value)] for task in (target, source)]),
     )
 
 
-def _load_task(task: TaskSpec) -> dict[str, float]:
-    """Value by canonical SMILES."""
-    if task.file is not None:
-        return read_task(task)
-    return _load_built_in(task.property)
+def _load_task(task: TaskSpec) -> TaskTable:
+    return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
-@functools.cache
-def _load_built_in(code: str) -> dict[str, float]:
-    columns = load_property(code).select(["smiles", "value"]).to_pydict()
-    return dict(zip(columns["smiles"], columns["value"], strict=True))
+def _joined_graphs(target: TaskTable, source: TaskTable) -> tuple[PackedGraphs, np.ndarray, np.ndarray]:
+    """Packed graphs of both tasks' molecules, each once, and the rows there of either task's molecules."""
+    place = {smiles: row for row, smiles in enumerate(target.smiles)}
+    new = [row for row, smiles in enumerate(source.smiles) if smiles not in place]
+    place |= {source.smiles[row]: len(target.smiles) + index for index, row in enumerate(new)}
+    graphs = join([take(target.graphs, target.rows), take(source.graphs, source.rows[new])])
+    return graphs, np.arange(len(target.smiles)), np.array([place[s] for s in source.smiles], np.int64)
+
+
+def _part(task: TaskTable, rows: Sequence[int], graph_rows: np.ndarray) -> Part:
+    return Part(task.smiles[rows], task.value[rows], graph_rows[rows])
+
+
+def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:
+    """The target with the protocol's share of its training labels corrupted."""
+    if protocol.noise is None:
+        return task
+    kind, percent = protocol.noise, protocol.noise_percent
+    value = corrupt(task.train.value, log10=task.log10, kind=kind, percent=percent, seed=seed)
+    return dataclasses.replace(task, train=dataclasses.replace(task.train, value=value))
 
 
 def _description(task: TaskSpec) -> tuple[str, str, bool]:
@@ -139,24 +157,5 @@ def _description(task: TaskSpec) -> tuple[str, str, bool]:
     return spec.name, spec.unit, spec.log10
 
 
-def _scaffold_of(pair: PairSpec) -> Callable[[str], str]:
-    known = load_scaffold_groups()
-    if pair.target.file is None and pair.source.file is None:
-        return known.__getitem__
-    return functools.cache(lambda smiles: known.get(smiles) or scaffold_group(smiles))
-
-
-def _load_graphs(molecules: list[str]) -> PackedGraphs:
-    path = cache_folder() / "packs" / f"{pack_key(molecules)}.arrow"
-    if not path.exists():
-        print(f"packing the graphs of {len(molecules)} molecules, once ...", file=sys.stderr)
-        write_pack(path, featurize(molecules))
-    return open_pack(path)
-
-
-def _split_hash(pair: PairSpec, split: str, parts: Assignment) -> str:
-    return _hash([pair.id, split, *parts])
-
-
-def _hash(content: Iterable[object]) -> str:
-    return hashlib.sha256(json.dumps(list(content)).encode()).hexdigest()[:16]
+def _hash(*content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

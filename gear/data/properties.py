@@ -22,6 +22,8 @@ class Property:
         log10: models see the logarithm.
         weak: sources that are not trusted alone: a fifth to two thirds of their unconfirmed values are far off.
         experimental_only: keep no value that only sources with unmarked estimates know.
+        suspect: sources that lose to another property that contradicts them and is known by as many sources.
+        spare: not part of any built-in pair.
     """
 
     code: str
@@ -34,6 +36,8 @@ class Property:
     log10: bool = False
     weak: tuple[str, ...] = ()
     experimental_only: bool = False
+    suspect: tuple[str, ...] = ()
+    spare: bool = False
 
     def agree(self, a: float, b: float) -> bool:
         """Whether two sources' values are the same measurement, as far as the tolerance tells."""
@@ -46,7 +50,8 @@ _BOILING_WEAK = ("Common Chemistry", "Wikidata", "Yaws", "CRC")  # pressures bel
 PROPERTIES: dict[str, Property] = {
     p.code: p
     for p in (
-        Property("mp", "melting point", "K", 70, 900, 15),
+        # of the melting points that Common Chemistry alone has, four fifths are wrong where the substance is a liquid
+        Property("mp", "melting point", "K", 70, 900, 15, suspect=("Common Chemistry",)),
         Property("bp", "normal boiling point", "K", 100, 1100, 12, weak=_BOILING_WEAK),
         Property("ds", "liquid density at 298 K", "kg/m3", 400, 4500, 0.04, relative=True),
         Property("lp", "logP octanol/water", "-", -8, 13, 0.4),
@@ -63,6 +68,15 @@ PROPERTIES: dict[str, Property] = {
             "vs", "liquid viscosity at 298 K", "mPa s", 0.05, 1e5, 0.25, relative=True, log10=True, weak=("VN2E",)
         ),
         Property("ef", "enthalpy of fusion", "kJ/mol", 0.1, 250, 2, log10=True),
+        Property("hs", "enthalpy of sublimation", "kJ/mol", 10, 400, 8, spare=True),
+        Property("hl", "enthalpy of formation, liquid", "kJ/mol", -7000, 1500, 12, spare=True),
+        Property("hg", "enthalpy of formation, gas", "kJ/mol", -7000, 1500, 15, spare=True),
+        Property("cp", "critical pressure", "MPa", 0.2, 15, 0.08, relative=True, experimental_only=True, spare=True),
+        Property("cv", "critical volume", "cm3/mol", 60, 3000, 0.06, relative=True, experimental_only=True, spare=True),
+        Property("cl", "heat capacity of the liquid at 298 K", "J/mol/K", 40, 2000, 12, spare=True),
+        Property("dm", "dipole moment", "D", 0, 15, 0.35, spare=True),
+        Property("ai", "autoignition temperature", "K", 300, 1100, 40, weak=("Wikidata",), spare=True),
+        Property("cn", "cetane number", "-", -30, 150, 8, spare=True),
     )
 }
 

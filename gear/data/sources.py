@@ -7,10 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import chemicals
-from chemicals import critical, environment, miscdata, phase_change, safety
+from chemicals import (
+    critical,
+    dipole,
+    dippr,
+    environment,
+    heat_capacity,
+    miscdata,
+    phase_change,
+    reaction,
+    safety,
+)
 
 from gear.data import correlations
-from gear.data.raw import Source, cas_number, column, first_of, raw_table
+from gear.data.raw import T0, Source, cas_number, column, covers, evaluate, first_of, raw_table
 
 __all__ = ["identifiers", "property_sources"]
 
@@ -48,7 +58,7 @@ def property_sources(masses: Mapping[int, float]) -> dict[str, list[Source]]:
         "hv": correlations.vaporization(),
         "st": correlations.surface_tension(),
         "vp": correlations.vapour_pressure(),
-        "ct": _critical_temperatures(),
+        "ct": _critical("Tc"),
         "dk": [correlations.relative_permittivity()],
         "fp": [
             column("IEC", safety.IEC_2010_data, "T_flash"),
@@ -61,6 +71,57 @@ def property_sources(masses: Mapping[int, float]) -> dict[str, list[Source]]:
             column("CRC", phase_change.Hfus_data_CRC, "Hfus", 1e-3),
             column("WebBook", miscdata.webbook_data, "Hfus", 1e-3),
             column("Wikidata", miscdata.wikidata_data, "Hfus", 1e-3),
+        ],
+        **_spare(),
+    }
+
+
+def _spare() -> dict[str, list[Source]]:
+    """Properties that are columns of the same tables, in no built-in pair."""
+    web, crc = miscdata.webbook_data, heat_capacity.CRC_standard_data
+    return {
+        "hs": [
+            column("Gharagheizi", phase_change.Hsub_data_Gharagheizi, "Hsub", 1e-3),
+            column("WebBook", web, "Hsub", 1e-3),
+        ],
+        "hl": [
+            column("ATcT", reaction.Hfl_ATcT_data, "Hfl", 1e-3),
+            column("CRC", crc, "Hfl", 1e-3),
+            column("WebBook", web, "Hfl", 1e-3),
+        ],
+        # API's table has errors of sign and typing, TRC's differs from CRC's in four of five
+        "hg": [
+            column("ATcT", reaction.Hfg_ATcT_data, "Hfg", 1e-3),
+            column("CRC", crc, "Hfg", 1e-3),
+            column("WebBook", web, "Hfg", 1e-3),
+        ],
+        "cp": _critical("Pc", 1e-6),
+        "cv": [source for source in _critical("Vc", 1e6) if source.name != "Passut-Danner"],
+        "cl": [
+            column("CRC", crc, "Cpl"),
+            column("Poling", heat_capacity.Cp_data_Poling, "Cpl"),
+            evaluate(
+                "Perry",
+                heat_capacity.Cp_data_Perry_Table_153_100,
+                lambda r: dippr.EQ100(T0, r["A"], r["B"], r["C"], r["D"], r["E"]),
+                lambda _, r: covers(r),
+                1e-3,
+                "mixed",
+            ),
+        ],
+        "dm": [
+            column("CCCBDB", dipole.dipole_data_CCDB, "dipole_moment"),
+            column("Muller", dipole.dipole_data_Muller, "dipole_moment"),
+            column("Poling", dipole.dipole_data_Poling, "dipole_moment"),
+        ],
+        "ai": [
+            column("IEC", safety.IEC_2010_data, "T_autoignition"),
+            column("NFPA", raw_table("Safety/NFPA 497 2008.tsv"), "T_autoignition"),
+            column("Wikidata", miscdata.wikidata_data, "T_autoignition"),
+        ],
+        "cn": [
+            column("Florian", raw_table("Misc/Florian_Liming_CETANE_experimental.tsv"), "CETANE"),
+            column("CombustDB", raw_table("Misc/Travis_Kessler_Combustdb_CETANE.tsv"), "CETANE"),
         ],
     }
 
@@ -86,14 +147,19 @@ def _boiling_points() -> list[Source]:
     ]
 
 
-def _critical_temperatures() -> list[Source]:
-    return [
-        column("HEOS", miscdata.heos_data, "Tc"),
-        column("IUPAC", critical.critical_data_IUPAC, "Tc"),
-        column("CRC", critical.critical_data_CRC, "Tc"),
-        column("Passut-Danner", critical.critical_data_PassutDanner, "Tc"),
-        column("WebBook", miscdata.webbook_data, "Tc"),
-        column("PSRK", critical.critical_data_PSRKR4, "Tc", kind="mixed"),
-        column("Pina-Martinez", critical.critical_data_PinaMartines, "Tc", kind="mixed"),
-        column("Yaws", critical.critical_data_Yaws, "Tc", kind="mixed"),
-    ]
+def _critical(field: str, scale: float = 1.0) -> list[Source]:
+    """Critical temperature, pressure or volume."""
+    experimental = {
+        "HEOS": miscdata.heos_data,
+        "IUPAC": critical.critical_data_IUPAC,
+        "CRC": critical.critical_data_CRC,
+        "Passut-Danner": critical.critical_data_PassutDanner,
+        "WebBook": miscdata.webbook_data,
+    }
+    mixed = {
+        "PSRK": critical.critical_data_PSRKR4,
+        "Pina-Martinez": critical.critical_data_PinaMartines,
+        "Yaws": critical.critical_data_Yaws,
+    }
+    found = [column(name, table, field, scale) for name, table in experimental.items() if field in table]
+    return found + [column(name, table, field, scale, "mixed") for name, table in mixed.items() if field in table]

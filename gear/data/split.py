@@ -1,72 +1,70 @@
 """Splits made across both tasks of a pair, so that nothing the target is judged on was seen through the source.
 
-Molecules are assigned in groups: one molecule each (`random`), or all molecules with one scaffold group (`scaffold`).
-The target's groups are divided 80/10/10. The source then trains on what is left: every one of its molecules whose
-group is in the target's validation or test part is dropped, and a tenth of the rest is its own validation part.
+Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
+`scaffold` all molecules of one scaffold group. The target's groups are divided first. The source then trains on what is
+left: every one of its molecules whose group is in the target's validation or test part is dropped, unless the protocol
+allows overlap, and a tenth of the rest is its own validation part.
 
 Groups are shuffled by a hash of (seed, group), so a split depends on content and seed alone, not on the order of rows.
+Libraries (astartes, chemprop) divide one task by the order of its rows; crossing two tasks is what is made here.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import NamedTuple
 
-from gear.errors import InputDataError, UnknownNameError
+import numpy as np
 
-__all__ = ["MINIMUM", "SPLITS", "Assignment", "assign"]
+from gear.data.protocol import FOLDS, Protocol
+from gear.data.task import PARTS, TaskTable
+from gear.errors import InputDataError
 
-SPLITS = ("random", "scaffold")
+__all__ = ["MINIMUM", "Assignment", "assign"]
+
 MINIMUM = 30  # molecules of the target, and of the source that remain for it
 HELD_OUT = 0.1  # share of validation, and of test
-LARGE = 0.05  # a scaffold group above this share of the target stays in training: it would be most of a test part
+FOLD_TEST = 0.2  # share of test where the rest is divided into folds
+LARGE = 0.05  # a scaffold group above this share of the target is no test part: it would be most of it
+
+Groups = dict[str, list[int]]  # rows of a task by group
 
 
 class Assignment(NamedTuple):
-    """Molecules (canonical SMILES) of every part, sorted."""
+    """Rows of the tasks in every part, ascending."""
 
-    target_train: list[str]
-    target_validation: list[str]
-    target_test: list[str]
-    source_train: list[str]
-    source_validation: list[str]
+    target_train: list[int]
+    target_validation: list[int]
+    target_test: list[int]
+    source_train: list[int]
+    source_validation: list[int]
 
 
-def assign(
-    target: Sequence[str], source: Sequence[str], split: str, seed: int, scaffold_of: Callable[[str], str]
-) -> Assignment:
+def assign(target: TaskTable, source: TaskTable, protocol: Protocol, seed: int) -> Assignment:
     """Divide both tasks' molecules.
 
-    Args:
-        target: distinct canonical SMILES of the target.
-        source: those of the source.
-        split: one of SPLITS.
-        seed: of the shuffle.
-        scaffold_of: the scaffold group of a molecule; called for `scaffold` only.
-
     Raises:
-        UnknownNameError: no such split.
         InputDataError: too few molecules, or too few groups, to fill every part.
     """
-    if split not in SPLITS:
-        raise UnknownNameError("split", split, SPLITS)
-    if len(target) < MINIMUM:
-        raise InputDataError(f"the target has {len(target)} molecules, a split needs {MINIMUM}: add data")
-    group_of = scaffold_of if split == "scaffold" else _itself
-    test, validation, train = _divide(target, group_of, f"{seed}:target", [HELD_OUT, HELD_OUT])
+    if len(target.smiles) < MINIMUM:
+        raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
+    group_of = target.scaffold if protocol.base == "scaffold" else target.parent
+    train, validation, test = _divide_target(target, _grouped(group_of), protocol, f"{seed}:target")
     if not (train and validation and test):
         raise InputDataError(
-            f"a {split} split of {len(target)} target molecules leaves a part empty: add molecules with other "
-            "scaffolds, or use --splits random"
+            f"a {protocol.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
+            + (" with other scaffolds, or use --splits random" if protocol.base == "scaffold" else "")
         )
-    judged = {group_of(smiles) for smiles in (*test, *validation)}
-    usable = [smiles for smiles in source if group_of(smiles) not in judged]
+    judged = set() if protocol.overlap else {group_of[row] for row in (*test, *validation)}
+    source_group = source.scaffold if protocol.base == "scaffold" else source.parent
+    usable = [row for row, group in enumerate(source_group) if group not in judged]
     if len(usable) < MINIMUM:
         raise InputDataError(
-            f"{len(usable)} of {len(source)} source molecules are left once those that the target is judged on are "
-            f"taken out, a split needs {MINIMUM}: use a larger source"
+            f"{len(usable)} of {len(source.smiles)} source molecules are left once those that the target is judged on "
+            f"are taken out, a split needs {MINIMUM}: use a larger source"
         )
-    held, kept = _divide(usable, group_of, f"{seed}:source", [HELD_OUT])
+    held, kept = _shares(_grouped(source_group, usable), f"{seed}:source", [HELD_OUT])
     if not held:
         raise InputDataError(
             "all source molecules share one scaffold group: add other molecules or use --splits random"
@@ -74,25 +72,88 @@ def assign(
     return Assignment(*(sorted(part) for part in (train, validation, test, kept, held)))
 
 
-def _itself(smiles: str) -> str:
-    return smiles
+def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:
+    """Training, validation and test rows."""
+    if protocol.base == "file":
+        return _as_told(task, key)
+    if protocol.base.startswith("extrapolation"):
+        value = {group: median(task.value[rows]) for group, rows in groups.items()}
+        sign = -1 if protocol.base == "extrapolation-high" else 1
+        test, validation, train = _cut(groups, sorted(groups, key=lambda g: (sign * value[g], g)), [HELD_OUT] * 2)
+    elif protocol.fold is not None:
+        test, rest = _shares(groups, key, [FOLD_TEST])
+        tested = set(test)
+        folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key)
+        validation = folds[protocol.fold - 1]
+        train = [row for fold in folds if fold is not validation for row in fold]
+        assert len(train) + len(validation) == len(rest)
+    else:
+        test, validation, train = _shares(groups, key, [HELD_OUT, HELD_OUT])
+    return train, validation, test
 
 
-def _divide(
-    molecules: Iterable[str], group_of: Callable[[str], str], key: str, shares: Sequence[float]
-) -> list[list[str]]:
-    """Parts with about the given shares of the molecules, groups whole, and last the rest."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for smiles in molecules:
-        groups[group_of(smiles)].append(smiles)
+def _as_told(task: TaskTable, key: str) -> tuple[list[int], ...]:
+    """Parts by the user's column; where it names no validation part, a ninth of the training rows."""
+    if task.part is None:
+        raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
+    train, validation, test = ([row for row, part in enumerate(task.part) if part == name] for name in PARTS)
+    if not validation:
+        validation, train = _shares(_grouped(task.parent, train), key, [HELD_OUT / (1 - HELD_OUT)])
+    return train, validation, test
+
+
+def _grouped(group_of: np.ndarray, rows: Iterable[int] | None = None) -> Groups:
+    groups: Groups = defaultdict(list)
+    for row in range(len(group_of)) if rows is None else rows:
+        groups[group_of[row]].append(row)
+    return groups
+
+
+def _shuffled(groups: Iterable[str], key: str) -> list[str]:
+    return sorted(groups, key=lambda g: hashlib.sha256(f"{key}:{g}".encode()).digest())
+
+
+def _shares(groups: Groups, key: str, shares: Sequence[float]) -> list[list[int]]:
+    """Parts with about the given shares of the molecules, groups whole and at random, and last the rest.
+
+    Groups above LARGE go to the rest; each other goes to the first part that it still fits into. Where all are too
+    large for a part, it gets the smallest.
+    """
     total = sum(map(len, groups.values()))
     wanted = [round(share * total) for share in shares]
-    parts: list[list[str]] = [[] for _ in shares]
-    rest: list[str] = []
-    for group in sorted(groups, key=lambda g: hashlib.sha256(f"{key}:{g}".encode()).digest()):
-        members = groups[group]
-        # scaffold groups above LARGE go to training; a group goes where it still fits
-        open_parts = (i for i in range(len(parts)) if len(parts[i]) + len(members) <= wanted[i])
-        place = None if len(members) > max(1, LARGE * total) else next(open_parts, None)
-        (rest if place is None else parts[place]).extend(members)
-    return [*parts, rest]
+    parts: list[list[str]] = [[] for _ in (*shares, 1.0)]
+    taken = [0] * len(shares)
+    for group in _shuffled(groups, key):
+        size = len(groups[group])
+        places = (i for i, most in enumerate(wanted) if size <= max(1, LARGE * total) and taken[i] + size <= most)
+        place = next(places, len(shares))
+        parts[place].append(group)
+        if place < len(shares):
+            taken[place] += size
+    *held, rest = parts
+    for part in held:
+        if not part and len(rest) > 1:
+            part.append(rest.pop(min(range(len(rest)), key=lambda i: len(groups[rest[i]]))))
+    return [[row for group in part for row in groups[group]] for part in parts]
+
+
+def _cut(groups: Groups, order: Iterable[str], shares: Sequence[float]) -> list[list[int]]:
+    """Parts with at least the given shares of the molecules, cut from the groups in their order, and last the rest."""
+    total = sum(map(len, groups.values()))
+    parts: list[list[int]] = [[] for _ in (*shares, 1.0)]
+    index = 0
+    for group in order:
+        parts[index] += groups[group]
+        if index < len(shares) and len(parts[index]) >= round(shares[index] * total):
+            index += 1
+    return parts
+
+
+def _folds(groups: Groups, key: str) -> list[list[int]]:
+    """Folds of about one size, groups whole: the largest groups first, each to the smallest fold."""
+    folds: list[list[int]] = [[] for _ in range(FOLDS)]
+    order = _shuffled(groups, key)
+    for group in sorted(order, key=lambda g: -len(groups[g])):  # a stable sort keeps the random order of equals
+        fold = min(folds, key=len)
+        fold += groups[group]
+    return folds

@@ -1,20 +1,36 @@
 """The tables of the built-in properties, built once from the installed packages and cached as Parquet."""
 
 import functools
+import hashlib
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gear.data.cache import cache_folder, replace_file
-from gear.data.clean import Entry, drop_below, merge_molecules, vote
-from gear.data.molecule import organic_identity, scaffold_group
+from gear.data.cache import cache_folder, cached, read_table, write_table
+from gear.data.clean import Entry, Vote, in_range, merge_molecules, vote
+from gear.data.consistency import Ceiling, drop_contradictions
+from gear.data.molecule import Molecule, MoleculeError, identify, is_organic
+from gear.data.parallel import map_chunks
 from gear.data.properties import PROPERTIES, get_property
+from gear.data.raw import Source
+from gear.data.task import TaskTable, packed
 
-__all__ = ["build_tables", "load_property", "load_scaffold_groups"]
+__all__ = ["Step", "build_tables", "built_in_task", "cleaning_steps", "load_property"]
 
-GROUPS = "scaffold-groups"
+MOLECULES = "molecules"  # of all tables: name of the file with their parents and scaffold groups
+COLUMNS = {code: Entry._fields for code in PROPERTIES} | {MOLECULES: ("smiles", "parent", "scaffold")}
+
+
+class Step(NamedTuple):
+    """A step of cleaning, and how many substances (from `merged` on: molecules) are left after it."""
+
+    name: str
+    left: int
 
 
 @functools.cache
@@ -28,21 +44,53 @@ def load_property(code: str) -> pa.Table:
         StorageError: the cache cannot be written.
     """
     get_property(code)
-    return _cached(code)
+    return _load(code)[0]
+
+
+def cleaning_steps(code: str) -> list[Step]:
+    """What cleaning left of a property, step by step.
+
+    Raises:
+        UnknownNameError: no such property.
+        StorageError: the cache cannot be written.
+    """
+    get_property(code)
+    return [Step(*step) for step in _load(code)[1]]
 
 
 @functools.cache
-def load_scaffold_groups() -> dict[str, str]:
-    """Scaffold group of every molecule of the built-in tables."""
-    columns = _cached(GROUPS).to_pydict()
-    return dict(zip(columns["smiles"], columns["group"], strict=True))
+def built_in_task(code: str) -> TaskTable:
+    """The molecules of a built-in property.
+
+    Raises:
+        UnknownNameError: no such property.
+        StorageError: the cache cannot be written.
+    """
+    columns = load_property(code).select(["smiles", "value"])
+    molecules, _ = _load(MOLECULES)
+    smiles = molecules["smiles"].to_numpy()
+    graphs = packed(list(smiles), f"built-in-{hashlib.sha256(chr(10).join(smiles).encode()).hexdigest()[:12]}")
+    rows = np.searchsorted(smiles, columns["smiles"].to_numpy())
+    return TaskTable(
+        columns["smiles"].to_numpy(),
+        columns["value"].to_numpy(),
+        molecules["parent"].to_numpy()[rows],
+        molecules["scaffold"].to_numpy()[rows],
+        None,
+        graphs,
+        rows,
+        {},
+    )
 
 
-def _cached(name: str) -> pa.Table:
-    path = cache_folder() / "tables" / f"{name}.parquet"
-    if not path.exists():
-        build_tables()
-    return pq.read_table(path)
+@functools.cache
+def _load(name: str) -> tuple[pa.Table, list[tuple[str, int]]]:
+    """A table and its facts."""
+    return cached(_path(name), lambda path: read_table(path, COLUMNS[name]), build_tables)
+
+
+def _path(name: str) -> Path:
+    return cache_folder() / "tables" / f"{name}.parquet"
 
 
 def build_tables() -> None:
@@ -53,15 +101,62 @@ def build_tables() -> None:
     substances = identifiers()
     sources = property_sources({cas: mass for cas, (_, mass) in substances.items()})
     votes = {code: vote(PROPERTIES[code], found) for code, found in sources.items()}
-    votes["bp"] = drop_below(votes["bp"], votes["mp"])
     needed = sorted(set().union(*votes.values()) & substances.keys())
-    identities = {cas: organic_identity(substances[cas][0]) for cas in needed}
-    molecules = {cas: smiles for cas, smiles in identities.items() if smiles is not None}
-    groups = {smiles: scaffold_group(smiles) for smiles in sorted(set(molecules.values()))}
-    tables = {code: _table(merge_molecules(found, molecules)) for code, found in votes.items()}
-    _write(GROUPS, pa.table({"smiles": list(groups), "group": list(groups.values())}))
-    for code, table in tables.items():
-        _write(code, table)
+    molecules = _organic_molecules({cas: substances[cas][0] for cas in needed})
+    identity = {cas: molecule.smiles for cas, molecule in molecules.items()}
+    merged = {code: {e.smiles: e for e in merge_molecules(found, identity)} for code, found in votes.items()}
+    kept, taken = drop_contradictions(merged, _boiling_ceilings(sources["bp"], identity))
+    for code, table in kept.items():
+        steps = _steps(code, sources[code], votes[code], identity, len(merged[code]))
+        left = len(merged[code])
+        for rule, count in sorted(taken[code].items()):
+            left -= count
+            steps.append(Step(f"without: {rule}", left))
+        _write(code, _table(list(table.values())), steps)
+    by_smiles = {m.smiles: m for m in molecules.values()}
+    used = sorted(set().union(*kept.values()))
+    columns = {name: [getattr(by_smiles[s], name) for s in used] for name in COLUMNS[MOLECULES]}
+    _write(MOLECULES, pa.table(columns), [])
+
+
+def _organic_molecules(smiles: Mapping[int, str]) -> dict[int, Molecule]:
+    """The molecules that the tables keep, by CAS number."""
+    chunks = map_chunks(_organic_chunk, list(smiles.items()), len(smiles), "identifying")
+    return {cas: molecule for chunk in chunks for cas, molecule in chunk}
+
+
+def _organic_chunk(items: Sequence[tuple[int, str]]) -> list[tuple[int, Molecule]]:
+    found = []
+    for cas, text in items:
+        try:
+            molecule = identify(text)
+        except MoleculeError:
+            continue
+        if is_organic(molecule):
+            found.append((cas, molecule))
+    return found
+
+
+def _boiling_ceilings(sources: Iterable[Source], identity: Mapping[int, str]) -> dict[str, Ceiling]:
+    stated: dict[str, list[float]] = defaultdict(list)
+    spec = PROPERTIES["bp"]
+    for source in sources:
+        for cas, value in source.values.items():
+            if cas in identity and spec.minimum <= value <= spec.maximum:
+                stated[identity[cas]].append(value)
+    return {smiles: Ceiling(max(values), len(values)) for smiles, values in stated.items()}
+
+
+def _steps(
+    code: str, sources: Sequence[Source], votes: Mapping[int, Vote], identity: Mapping[int, str], merged: int
+) -> list[Step]:
+    return [
+        Step("substances with a value", len(set().union(*(source.values for source in sources)))),
+        Step("in range", len(in_range(PROPERTIES[code], sources))),
+        Step("sources agree", len(votes)),
+        Step("organic, with a structure", len(votes.keys() & identity.keys())),
+        Step("merged to molecules", merged),
+    ]
 
 
 def _table(entries: Sequence[Entry]) -> pa.Table:
@@ -69,6 +164,5 @@ def _table(entries: Sequence[Entry]) -> pa.Table:
     return pa.table(dict(zip(Entry._fields, map(list, columns), strict=True)))
 
 
-def _write(name: str, table: pa.Table) -> None:
-    path = cache_folder() / "tables" / f"{name}.parquet"
-    replace_file(path, lambda draft: pq.write_table(table, draft))
+def _write(name: str, table: pa.Table, steps: Sequence[Step]) -> None:
+    write_table(_path(name), table, steps)

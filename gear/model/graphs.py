@@ -34,13 +34,13 @@ class GraphStore:
     def __init__(self, graphs: PackedGraphs, device: torch.device) -> None:
         def on_device(array: np.ndarray, dtype: torch.dtype) -> Tensor:
             # a copy, for the arrays are read-only views of a memory map
-            return torch.tensor(np.asarray(array), dtype=dtype, device=device)
+            return torch.tensor(np.asarray(array), device=device).to(dtype)
 
-        self.atoms = on_device(graphs.atoms, torch.float32)
-        self.bonds = on_device(graphs.bonds, torch.float32)
-        self.bond_source = on_device(graphs.bond_source, torch.int64)
-        self.bond_target = on_device(graphs.bond_target, torch.int64)
-        self.reverse = on_device(graphs.reverse, torch.int64)
+        self.atom_kinds = on_device(graphs.atom_kinds, torch.float32)
+        self.bond_kinds = on_device(graphs.bond_kinds, torch.float32)
+        self.atoms = on_device(graphs.atoms, torch.int32)
+        self.bonds = on_device(graphs.bonds, torch.int32)
+        self.ends = on_device(graphs.ends, torch.int32)
         self.atom_offset = on_device(graphs.atom_offset, torch.int64)
         self.bond_offset = on_device(graphs.bond_offset, torch.int64)
         self.device = device
@@ -49,17 +49,18 @@ class GraphStore:
         return len(self.atom_offset) - 1
 
     def batch(self, rows: Tensor) -> GraphBatch:
-        """Gather the molecules `rows` (B,), in that order."""
+        """Gather the molecules `rows` (B,), in that order. A bond (u, v) becomes two directed ones, (v, u) after it."""
         atoms, atom_counts, atom_start = _spans(self.atom_offset, rows)
-        bonds, bond_counts, bond_start = _spans(self.bond_offset, rows)
+        bonds, bond_counts, _ = _spans(self.bond_offset, rows)
         first_atom = atom_start.repeat_interleave(bond_counts)
-        first_bond = bond_start.repeat_interleave(bond_counts)
+        ends = self.ends[bonds] + first_atom[:, None]
+        directed = torch.arange(2 * len(bonds), device=rows.device)
         return GraphBatch(
-            atoms=self.atoms[atoms],
-            bonds=self.bonds[bonds],
-            bond_source=self.bond_source[bonds] + first_atom,
-            bond_target=self.bond_target[bonds] + first_atom,
-            reverse=self.reverse[bonds] + first_bond,
+            atoms=self.atom_kinds[self.atoms[atoms]],
+            bonds=self.bond_kinds[self.bonds[bonds].repeat_interleave(2)],
+            bond_source=ends.flatten(),
+            bond_target=ends.flip(1).flatten(),
+            reverse=directed ^ 1,
             molecule=torch.arange(len(rows), device=rows.device).repeat_interleave(atom_counts),
             atom_counts=atom_counts,
         )

@@ -1,5 +1,8 @@
 """Pairs of built-in properties and of a user's files, loaded as training sees them."""
 
+import re
+
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
@@ -7,8 +10,8 @@ from pyarrow import csv
 from gear.config import PairSpec, TaskSpec
 from gear.data import CONTROL_PAIRS, PAIRS, PROPERTIES, load_pair, load_property, parse_pair
 from gear.data import __main__ as listing
-from gear.errors import GearError, InputDataError, UnknownNameError
-from tests.conftest import molecules
+from gear.data.molecule import parse
+from gear.errors import GearError, UnknownNameError
 
 
 def test_there_are_23_pairs_of_known_properties():
@@ -29,8 +32,9 @@ def test_parts_point_at_their_molecules(split):
     shared = [(rows[s], r) for s, r in zip(pair.source.train.smiles, pair.source.train.rows, strict=True) if s in rows]
     assert shared
     assert all(a == b for a, b in shared)
-    atoms = pair.graphs.atom_offset[rows["CCCCO"] + 1] - pair.graphs.atom_offset[rows["CCCCO"]]
-    assert atoms == 5
+    for part in (pair.target.train, pair.source.train):
+        atoms = np.diff(pair.graphs.atom_offset)[part.rows]
+        assert list(atoms) == [parse(smiles).GetNumAtoms() for smiles in part.smiles]
 
 
 def test_hashes_tell_splits_and_seeds_apart():
@@ -53,81 +57,6 @@ def test_hashes_tell_splits_and_seeds_apart():
 def test_unknown_pair_is_named(pair, message):
     with pytest.raises(GearError, match=message):
         parse_pair(pair)
-
-
-def write(path, rows, header="smiles,value"):
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return str(path)
-
-
-@pytest.fixture
-def good_rows():
-    return [f"{smiles},{index + 1}" for index, smiles in enumerate(molecules())]
-
-
-def user_pair(file, column="value", source=None, **options):
-    return PairSpec(TaskSpec("mine", file=file, column=column, unit="K", **options), source or TaskSpec("ds"))
-
-
-def test_user_file_pairs_with_a_built_in_source(tmp_path, good_rows):
-    pair = load_pair(user_pair(write(tmp_path / "a.csv", good_rows)), "random")
-    assert (pair.id, pair.target.unit, pair.target.log10) == ("mine_from_ds", "K", False)
-    sizes = [len(part.value) for part in (pair.target.train, pair.target.validation, pair.target.test)]
-    assert sizes == [96, 12, 12]
-
-
-def test_duplicate_molecules_are_merged_by_median(tmp_path, good_rows):
-    rows = [*good_rows, "OCC(O)CCCCCCCC,10", "CCCCCCCCC(O)CO,20", "OCC(O)CCCCCCCC,60"]
-    pair = load_pair(user_pair(write(tmp_path / "a.csv", rows)), "random")
-    values = {}
-    for part in (pair.target.train, pair.target.validation, pair.target.test):
-        values |= dict(zip(part.smiles, part.value, strict=True))
-    assert len(values) == 121
-    assert values["CCCCCCCCC(O)CO"] == 20
-
-
-def test_changed_file_is_read_again(tmp_path, good_rows):
-    file = write(tmp_path / "a.csv", good_rows)
-    before = load_pair(user_pair(file), "random").data_hash
-    write(tmp_path / "a.csv", [*good_rows, "CCCCCCCCCCCC,5"])
-    assert load_pair(user_pair(file), "random").data_hash != before
-
-
-@pytest.mark.parametrize(
-    ("rows", "header", "message"),
-    [
-        (["CC,1"], "mol,value", r"no column 'smiles' \(it has: mol, value\): pass --smiles-column"),
-        (["CC,1"], "smiles,tb", r"no column 'value' \(it has: smiles, tb\)"),
-        (["CC,1", "xx(,2", "C,3"], "smiles,value", r"row 3: cannot parse SMILES 'xx\('"),
-        (["CC,1", "C,many"], "smiles,value", "row 3: 'many' is not a number"),
-        (["CC,1", "", "C,many"], "smiles,value", "row 4: 'many' is not a number"),  # as an editor counts
-        (["CC,nan"], "smiles,value", "row 2: 'nan' is not a finite number"),
-        (["CC,1e999"], "smiles,value", "row 2: '1e999' is not a finite number"),
-        (["CC"], "smiles,value", "row 2: '' is not a number"),
-        ([f"C({i},1" for i in range(9)], "smiles,value", "and 6 more: mend or remove"),
-        (["CC,1", "CCC,2"], "smiles,value", "the target has 2 molecules, a split needs 30"),
-    ],
-)
-def test_bad_file_is_one_line_with_its_row(rows, header, message, tmp_path):
-    with pytest.raises(InputDataError, match=message) as caught:
-        load_pair(user_pair(write(tmp_path / "a.csv", rows, header)), "random")
-    assert "\n" not in str(caught.value)
-
-
-def test_logarithm_of_nothing_is_a_bad_row(tmp_path):
-    file = write(tmp_path / "a.csv", ["CC,1", "CCC,-2"])
-    with pytest.raises(InputDataError, match="row 3: -2 has no logarithm"):
-        load_pair(user_pair(file, log10=True), "random")
-
-
-def test_file_that_is_none_is_one_line(tmp_path):
-    (tmp_path / "empty.csv").touch()
-    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00smiles")
-    for name, message in (("missing.csv", "No such file"), ("empty.csv", "is empty"), ("binary.csv", "no UTF-8 CSV")):
-        with pytest.raises(InputDataError, match=message):
-            load_pair(user_pair(str(tmp_path / name)), "random")
-    with pytest.raises(InputDataError, match="Is a directory"):
-        load_pair(user_pair(str(tmp_path)), "random")
 
 
 def command(monkeypatch, capsys, *args):
@@ -159,9 +88,57 @@ def test_command_exports_a_table_with_its_provenance(suffix, tmp_path, monkeypat
     assert len(table) == len(load_property("ef"))
 
 
+def test_command_draws_a_property(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, capsys, "show", "dk", "--plot")[0] == 0
+    assert command(monkeypatch, capsys, "show", "mp", "--plot", "melting.svg")[0] == 0
+    assert (tmp_path / "dk.png").read_bytes().startswith(b"\x89PNG")
+    assert "melting point" in (tmp_path / "melting.svg").read_text()
+
+
+def test_command_tells_and_writes_a_split(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "split.parquet"
+    code, printed = command(monkeypatch, capsys, "split", "st_from_ri", "scaffold", "--seed", 1, "--out", path)
+    pair, table = load_pair("st_from_ri", "scaffold", 1), pq.read_table(path).to_pandas()
+    assert code == 0
+    assert pair.split_hash in printed.out
+    test = table[(table.task == "target") & (table.part == "test")]
+    assert list(test.smiles) == list(pair.target.test.smiles)
+    assert list(test.value) == list(pair.target.test.value)
+    assert set(table[table.task == "source"].part) == {"train", "validation"}
+
+
+def test_written_split_can_be_used_as_a_file_split(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "split.csv"
+    command(monkeypatch, capsys, "split", "ef_from_hv", "random", "--out", path)
+    lines = [line for line in path.read_text().splitlines() if line.startswith('"target"')]
+    mine = tmp_path / "ef.csv"
+    mine.write_text("\n".join(['"task","part","smiles","value"', *lines]))
+    task = TaskSpec("ef", str(mine), "value", split_column="part", log10=True)
+    again, before = load_pair(PairSpec(task, TaskSpec("hv")), "file"), load_pair("ef_from_hv", "random")
+    assert list(again.target.test.smiles) == list(before.target.test.smiles)
+    assert {*again.source.train.smiles, *again.source.validation.smiles} == {
+        *before.source.train.smiles,
+        *before.source.validation.smiles,
+    }
+
+
+def test_command_checks_a_file(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "mine.csv"
+    path.write_text("smiles,logS\n" + "\n".join(f"{'C' * i}O,{-i}" for i in range(1, 40)) + "\nCO,-9\n")
+    code, printed = command(monkeypatch, capsys, "check", path, "--column", "logS")
+    assert code == 0
+    assert re.search(r"40  rows", printed.out)
+    assert re.search(r"1  merged into others", printed.out)
+    assert re.search(r"8  largest spread", printed.out)
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (("show", "hv", "--plot", "hv.xyz"), "ends in .png, .svg or .pdf"),
+        (("split", "hv_from_ds", "butina"), "unknown split 'butina'"),
+        (("check", "/no/file.csv", "--column", "x"), "cannot read /no/file.csv: No such file"),
         (("show", "zz"), "unknown property 'zz'"),
         (("export", "ef", "ef.xls"), "ends in .parquet or .csv"),
         (("export", "ef", "/proc/ef.csv"), "cannot write /proc/ef.csv"),

@@ -7,7 +7,7 @@ from chemprop.featurizers import SimpleMoleculeMolGraphFeaturizer
 from chemprop.nn import BondMessagePassing, MeanAggregation
 from rdkit import Chem
 
-from gear.data import featurize
+from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
 from gear.model import DMPNN, GraphStore
 
 SMILES = ["CCO", "c1ccccc1O", "C", "CC(=O)NC1CCCC1", "C#N", "O=C(O)c1ccncc1"]
@@ -45,7 +45,7 @@ def test_loads_chemprops_weights_and_equals_it_in_value_and_gradient(batches, de
 
 def test_embedding_does_not_depend_on_the_rest_of_the_batch():
     store = GraphStore(featurize(SMILES), torch.device("cpu"))
-    model = DMPNN(store.atoms.shape[1], store.bonds.shape[1], 16, 3)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 16, 3)
     alone = torch.cat([model(store.batch(torch.tensor([i]))) for i in (3, 0, 5)])
     together = model(store.batch(torch.tensor([3, 0, 5])))
     torch.testing.assert_close(alone, together)

@@ -55,8 +55,8 @@ def closed_port():
         (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
         (["--target-data", "a.csv", "--target-column", "1", "--source-data", "b", "--source-column", "y"], "a letter"),
         (
-            ["--target-data", "a.csv", "--target-column", "y", "--source-data", "b", "--source-column", "Y"],
-            "called 'y'",
+            ["--target-data", "a/x.csv", "--target-column", "y", "--source-data", "b/x.gz", "--source-column", "Y"],
+            "no two different names",
         ),
     ],
 )

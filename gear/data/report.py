@@ -1,0 +1,101 @@
+"""What `python -m gear.data` tells about properties, pairs, splits and files, as lines of text."""
+
+import numpy as np
+
+from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
+from gear.data.properties import PROPERTIES, Property
+from gear.data.tables import cleaning_steps, load_property
+from gear.data.task import TaskTable
+
+__all__ = ["counts_table", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
+
+BINS, BAR = 20, 50  # of the histogram
+DISAGREEMENTS = 10
+
+
+def list_lines() -> list[str]:
+    """All properties and pairs."""
+    sizes = {code: len(load_property(code)) for code in PROPERTIES}
+    lines = [f"{'code':5} {'molecules':>9}  {'unit':9} {'models see':11} property"]
+    for code, spec in PROPERTIES.items():
+        seen = "logarithm" if spec.log10 else "value"
+        spare = "   (in no built-in pair)" if spec.spare else ""
+        lines.append(f"{code:5} {sizes[code]:9,}  {spec.unit:9} {seen:11} {spec.name}{spare}")
+    lines += ["", f"{'pair':12} {'target':>7} {'source':>7} {'shared':>7} {'r':>6}   of the shared molecules"]
+    for pair in (*PAIRS, *CONTROL_PAIRS):
+        target, source = pair.split("_from_")
+        note = "   (control)" if pair in CONTROL_PAIRS else ""
+        shared, r = _overlap(target, source)
+        lines.append(f"{pair:12} {sizes[target]:7,} {sizes[source]:7,} {shared:7,} {r:6.2f}{note}")
+    return [*lines, "", "any two codes make a pair: TARGET_from_SOURCE"]
+
+
+def property_lines(code: str) -> list[str]:
+    """A property: how it was cleaned, its histogram, where its sources disagree most."""
+    table, spec = load_property(code), PROPERTIES[code]
+    columns = table.to_pydict()
+    scale = "log10 of " if spec.log10 else ""
+    lines = [f"{code}: {spec.name}, {len(table):,} molecules", "", "left after each step of cleaning"]
+    lines += [f"{step.left:10,}  {step.name}" for step in cleaning_steps(code)]
+    lines += ["", f"values ({scale}{spec.unit})", *histogram(seen_by_models(code))]
+    lines += ["", f"sources furthest apart ({spec.unit})"]
+    for row in np.argsort(columns["spread"])[::-1][:DISAGREEMENTS]:
+        value, spread, names = columns["value"][row], columns["spread"][row], columns["sources"][row]
+        lines.append(f"{value:10.4g}  spread {spread:10.4g}  {columns['smiles'][row]}  ({names})")
+    return lines
+
+
+def file_lines(name: str, task: TaskTable, *, log10: bool) -> list[str]:
+    """A user's file: what cleaning counted, its histogram."""
+    seen = np.log10(task.value) if log10 else task.value
+    counted = [f"{value:10,.6g}  {what}" for what, value in task.facts.items()]
+    return [name, *counted, "", f"values{' (log10)' if log10 else ''}", *histogram(seen)]
+
+
+def split_lines(pair: PairData) -> list[str]:
+    """The sizes and hashes of a split."""
+    lines = [f"{pair.id} {pair.split}, seed {pair.seed}: split {pair.split_hash}, data {pair.data_hash}"]
+    for name, task in (("target", pair.target), ("source", pair.source)):
+        sizes = ", ".join(f"{part} {len(getattr(task, part).value):,}" for part in ("train", "validation", "test"))
+        lines.append(f"{name} {task.property}: {sizes}")
+    return lines
+
+
+def histogram(values: np.ndarray) -> list[str]:
+    """A bar of signs for each bin."""
+    counts, edges = np.histogram(values, bins=BINS)
+    scale = BAR / counts.max()
+    return [
+        f"{low:10.4g} to {high:10.4g} {count:6,} {'#' * round(count * scale)}".rstrip()
+        for count, low, high in zip(counts, edges, edges[1:], strict=False)
+    ]
+
+
+def counts_table() -> list[str]:
+    """Every property's counts as Markdown, for the documentation."""
+    lines = [
+        "| code | property | unit | with a value | in range | sources agree | organic | molecules | **kept** |",
+        "|--|--|--|--|--|--|--|--|--|",
+    ]
+    for code, spec in PROPERTIES.items():
+        left = [step.left for step in cleaning_steps(code)]
+        cells = " | ".join(f"{count:,}" for count in left[:5])
+        lines.append(f"| {code} | {_described(spec)} | {spec.unit} | {cells} | **{len(load_property(code)):,}** |")
+    return lines
+
+
+def seen_by_models(code: str) -> np.ndarray:
+    """A property's values as models see them: their logarithm where the property has one."""
+    values = load_property(code)["value"].to_numpy()
+    return np.log10(values) if PROPERTIES[code].log10 else values
+
+
+def _described(spec: Property) -> str:
+    return spec.name + (", log10" if spec.log10 else "") + (" (spare)" if spec.spare else "")
+
+
+def _overlap(one: str, other: str) -> tuple[int, float]:
+    """Molecules that both properties know, and the correlation of their values there, as models see them."""
+    a, b = (load_property(code)["smiles"].to_numpy() for code in (one, other))
+    _, rows, other_rows = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    return len(rows), float(np.corrcoef(seen_by_models(one)[rows], seen_by_models(other)[other_rows])[0, 1])

@@ -1,0 +1,142 @@
+"""Reading a user's table, row by row: CSV, TSV or semicolons, plain or gzip, as Excel saves them; or Parquet."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gear.errors import InputDataError
+
+__all__ = ["Row", "TableFile", "open_table", "require_column"]
+
+DELIMITERS = (",", ";", "\t")
+PARQUET_ROWS = 10_000  # read at once
+Cell = str | float | None
+
+
+class Row(NamedTuple):
+    """A row by its line in the file (in Parquet by its number), and its cells; None is no value."""
+
+    line: int
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """An open table. `rows` can be read once, about `size` of them. `decimal_comma`: numbers may be written 1,5."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+    size: int
+    decimal_comma: bool = False
+
+
+def open_table(path: Path) -> TableFile:
+    """Open a table; its rows are read as they are asked for, and raise what opening raises.
+
+    Raises:
+        InputDataError: no such file, not readable, empty, or in a format or encoding that is not read.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise InputDataError(f"cannot read {path}: {error.strerror}") from error
+    if magic.startswith(b"PAR1"):
+        return _open_parquet(path)
+    if magic.startswith(b"PK"):
+        raise InputDataError(f"{path} is an Excel workbook or a zip file: save the sheet as CSV UTF-8")
+    return _open_text(path, zipped=magic.startswith(b"\x1f\x8b"))
+
+
+def require_column(table: TableFile, name: str, flag: str) -> int:
+    """Place of a column; `flag` is the option that would name another.
+
+    Raises:
+        InputDataError: there is none of that name, or more than one.
+    """
+    if (count := table.columns.count(name)) == 1:
+        return table.columns.index(name)
+    if count > 1:
+        raise InputDataError(f"{table.path} has {count} columns '{name}': rename all but one")
+    hint = "" if len(table.columns) > 1 else "; cells are separated by commas, semicolons or tabs"
+    shown = ", ".join(table.columns[:20])[:500]
+    raise InputDataError(f"{table.path} has no column '{name}' (it has: {shown}): pass --{flag}{hint}")
+
+
+def _open_text(path: Path, *, zipped: bool) -> TableFile:
+    lines = _lines(path, zipped=zipped)
+    first = next(lines, "")
+    delimiter = max(DELIMITERS, key=first.count)
+    cells = _cells(path, first, lines, delimiter)
+    header = next(cells, None)
+    if header is None or not any(map(str.strip, header[1])):
+        raise InputDataError(f"{path} is empty: it needs a header line with a SMILES column and a column of values")
+    columns = tuple(name.strip() for name in header[1])
+    size = sum(1 for _ in _lines(path, zipped=zipped)) - 1
+    return TableFile(path, columns, (Row(*row) for row in cells), size, decimal_comma=delimiter != ",")
+
+
+def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
+    """Lines of a UTF-8 text, whatever ends them."""
+    number = 0
+    try:
+        with path.open("rb") as raw:
+            binary: IO[bytes] = gzip.open(raw) if zipped else raw  # type: ignore[assignment]
+            for number, line in enumerate(binary, 1):
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InputDataError(
+            f"{path} row {number}: byte 0x{byte:02x} is not UTF-8: save the file as CSV UTF-8"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputDataError(f"{path} is a damaged gzip file ({error})") from error
+    except OSError as error:
+        raise InputDataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _cells(path: Path, first: str, rest: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their line; blank lines are none."""
+
+    def text() -> Iterator[str]:
+        yield first
+        yield from rest
+
+    reader = csv.reader(text(), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if cells and not (len(cells) == 1 and not cells[0].strip()):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputDataError(f"{path} row {reader.line_num}: not CSV ({error})") from error
+
+
+def _open_parquet(path: Path) -> TableFile:
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputDataError(f"{path} is a damaged Parquet file ({_first_line(error)})") from error
+    return TableFile(path, tuple(file.schema_arrow.names), _parquet_rows(path, file), file.metadata.num_rows)
+
+
+def _parquet_rows(path: Path, file: pq.ParquetFile) -> Iterator[Row]:
+    number = 0
+    try:
+        for batch in file.iter_batches(PARQUET_ROWS):
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield Row(number, cells)
+    except (pa.ArrowException, OSError) as error:
+        raise InputDataError(f"{path} is damaged after row {number} ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,53 @@
+"""One task's molecules with their values, as splits and training take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gear.data.cache import cache_folder, cached
+from gear.data.featurize import featurize
+from gear.data.pack import PackedGraphs, open_pack, write_pack
+
+__all__ = ["PARTS", "TaskTable", "packed"]
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskTable:
+    """N distinct molecules, sorted by SMILES.
+
+    Attributes:
+        smiles: (N,) canonical, without stereo and isotopes.
+        value: (N,) float64, in the task's unit, not transformed.
+        parent: (N,) SMILES of the parent; molecules of one parent are never separated.
+        scaffold: (N,) scaffold group of the parent.
+        part: (N,) one of PARTS, from a column of the user's own; None without one.
+        graphs: packed graphs that hold these molecules and maybe others.
+        rows: (N,) int64, place of each molecule in `graphs`.
+        facts: counts of what cleaning did, for people.
+    """
+
+    smiles: np.ndarray
+    value: np.ndarray
+    parent: np.ndarray
+    scaffold: np.ndarray
+    part: np.ndarray | None
+    graphs: PackedGraphs
+    rows: np.ndarray
+    facts: Mapping[str, int | float]
+
+
+def packed(smiles: list[str], key: str) -> PackedGraphs:
+    """The graphs of these molecules, featurised at the first call and memory-mapped ever after.
+
+    Args:
+        smiles: canonical.
+        key: names the content, so that other molecules never share the file.
+
+    Raises:
+        StorageError: the cache cannot be written.
+    """
+    path = cache_folder() / "packs" / f"{key}.arrow"
+    return cached(path, open_pack, lambda: write_pack(path, featurize(smiles)))

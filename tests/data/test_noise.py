@@ -1,0 +1,54 @@
+"""Corrupted labels: as many as asked for, by as much, the same for the same seed; nothing else is touched."""
+
+import numpy as np
+import pytest
+
+from gear.data import load_pair
+from gear.data.noise import OUTLIER, corrupt
+from gear.data.protocol import NOISES
+
+VALUES = np.random.default_rng(0).normal(100, 20, 1000)
+kinds = pytest.mark.parametrize("kind", NOISES)
+
+
+def spoil(kind, percent=20, seed=0, values=VALUES, log10=False):
+    return corrupt(values, log10=log10, kind=kind, percent=percent, seed=seed)
+
+
+@kinds
+@pytest.mark.parametrize("percent", [1, 20, 100])
+def test_share_of_the_labels_is_corrupted(kind, percent):
+    assert (spoil(kind, percent) != VALUES).sum() == 10 * percent
+
+
+@kinds
+def test_seed_reproduces_and_another_differs(kind):
+    assert (spoil(kind) == spoil(kind)).all()
+    assert (spoil(kind) != spoil(kind, seed=1)).any()
+
+
+def test_deviations_are_in_standard_deviations():
+    assert (spoil("gaussian", 100) - VALUES).std() == pytest.approx(VALUES.std(), rel=0.1)
+    off = np.abs(spoil("outliers") - VALUES)
+    np.testing.assert_allclose(off[off > 0], OUTLIER * VALUES.std())
+
+
+def test_shuffled_labels_are_the_old_ones():
+    np.testing.assert_array_equal(np.sort(spoil("shuffled")), np.sort(VALUES))
+
+
+@kinds
+def test_logarithmic_task_stays_positive(kind):
+    assert (spoil(kind, 100, values=np.exp(VALUES / 20), log10=True) > 0).all()
+
+
+@kinds
+def test_only_training_labels_of_the_target_are_corrupted(kind):
+    clean, noisy = load_pair("ef_from_hv", "random"), load_pair("ef_from_hv", f"random-{kind}20")
+    changed = clean.target.train.value != noisy.target.train.value
+    assert changed.mean() == pytest.approx(0.2, abs=0.01)
+    for part in (lambda p: p.target.validation, lambda p: p.target.test, lambda p: p.source.train):
+        np.testing.assert_array_equal(part(clean).smiles, part(noisy).smiles)
+        np.testing.assert_array_equal(part(clean).value, part(noisy).value)
+    assert clean.data_hash == noisy.data_hash
+    assert clean.split_hash != noisy.split_hash
