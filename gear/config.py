@@ -13,8 +13,10 @@ from typing import Any, Literal, TypeVar
 from gear.errors import InputDataError
 
 __all__ = [
+    "EMBEDDINGS",
     "CurvatureConfig",
     "EmbeddingConfig",
+    "EmbeddingKind",
     "EncoderConfig",
     "LossWeights",
     "PairSpec",
@@ -48,24 +50,56 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task it learns from."""
+    """A target task and the source task, or tasks, it learns from."""
 
     target: TaskSpec
-    source: TaskSpec
+    sources: tuple[TaskSpec, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a pair without a source, or with one task twice.
+
+        Raises:
+            InputDataError: there is none, or two tasks have one name.
+        """
+        names = [task.property for task in (self.target, *self.sources)]
+        if len(names) < 2:
+            raise InputDataError(f"target {names[0]} has no source: name at least one")
+        if len(set(names)) < len(names):
+            raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
 
     @property
     def id(self) -> str:
-        """The pair's name, `hv_from_ds`."""
-        return f"{self.target.property}_from_{self.source.property}"
+        """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`."""
+        return f"{self.target.property}_from_{'+'.join(task.property for task in self.sources)}"
+
+
+EmbeddingKind = Literal["dmpnn", "fingerprint", "text"]
+EMBEDDINGS: tuple[EmbeddingKind, ...] = typing.get_args(EmbeddingKind)
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingConfig:
-    """D-MPNN: message width, message-passing steps, dropout."""
+    """From a molecule to a vector.
 
+    Attributes:
+        kind: `dmpnn` reads the molecular graph, `fingerprint` a Morgan fingerprint with descriptors, `text` the SMILES.
+        source_kind: of the source branches; `same` as the target's.
+        width: of the embedding and its hidden layers.
+        depth: message-passing steps, hidden layers or convolutions.
+        dropout: after every hidden layer.
+    """
+
+    kind: EmbeddingKind = "dmpnn"
+    source_kind: Literal["same", EmbeddingKind] = "same"
     width: int = 64
     depth: int = 3
     dropout: float = 0.0
+
+    @property
+    def of_source(self) -> "EmbeddingConfig":
+        """The embedding of a source branch."""
+        kind = self.kind if self.source_kind == "same" else self.source_kind
+        return dataclasses.replace(self, kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +155,27 @@ class CurvatureConfig:
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights of the loss terms beside the regression: alpha, beta, gamma, delta, epsilon."""
+    """Weights of the loss terms beside the target's regression; a method reads those of the terms it has.
+
+    Attributes:
+        auto: alpha, way back from the frame (GEAR, GATE).
+        cons: beta, one place in the frame (GEAR, GATE).
+        map: gamma, predictions across branches (GEAR, GATE).
+        metric: delta, flat frames (GEAR).
+        curv: epsilon, curvature (GEAR).
+        dist: distances in the frame to perturbed points (GATE).
+        source: the source's regression (MTL).
+        distil: likeness to the source's trained model (KD, GSP-KD).
+    """
 
     auto: float = 0.3
     cons: float = 0.3
     map: float = 0.3
     metric: float = 0.03
     curv: float = 1.0
+    dist: float = 0.3
+    source: float = 1.0
+    distil: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +183,9 @@ class TrainingConfig:
     """Optimisation: AdamW with a cosine schedule to a tenth of the learning rate.
 
     `batch_size` counts target molecules of a step; as many source molecules join them. An epoch is one pass over
-    the target's training part. `ema` 0 switches the moving average of the weights off. `warm_start_epochs` trains
-    the source branch alone first and copies it to both branches. `patience` 0 switches early stopping off.
+    the target's training part. `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over
+    the source alone before the first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and
+    GATE one of them. `patience` 0 switches early stopping off.
     """
 
     epochs: int = 20
@@ -145,7 +194,8 @@ class TrainingConfig:
     weight_decay: float = 1e-4
     clip: float = 5.0
     ema: float = 0.98
-    warm_start_epochs: int = 0
+    warm_start: bool = False
+    source_epochs: int = 20
     patience: int = 25
 
 
@@ -184,6 +234,7 @@ class TrialConfig:
             "curvature.every": self.curvature.every,
             "training.epochs": self.training.epochs,
             "training.batch_size": self.training.batch_size,
+            "training.source_epochs": self.training.source_epochs,
             "training.learning_rate": self.training.learning_rate,
         }
         for name, value in positive.items():

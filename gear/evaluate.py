@@ -34,7 +34,7 @@ def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
         StorageError: no readable checkpoint there.
     """
     tensors, _ = read_state(checkpoint)
-    model = build_method(spec.config)
+    model = build_method(spec.config, len(spec.pair.sources))
     load_module(model, tensors, "best.")
     return model.eval()
 
@@ -42,10 +42,10 @@ def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
 def test_scores(checkpoint: Path, spec: TrialSpec, pair: PairData) -> Scores:
     """Errors of a checkpoint's best weights on the target's test part."""
     device = pick_device("auto")
-    data = TrainingData(pair, device)
     model = load_best(checkpoint, spec).to(device)
-    test, scaler = pair.target.test, data.target_scaler
-    predicted = predict_rows(model, data, data.rows(test))
+    data = TrainingData(pair, model.embedding_kinds, device)
+    test, scaler = pair.target.test, data.scalers[0]
+    predicted = predict_rows(model, data, data.rows(test)).cpu().numpy()
     error = predicted - scaler.standardise(test.value)
     in_units = scaler.to_units(predicted) - test.value
     return Scores(_rms(error), float(np.abs(error).mean()), _rms(in_units), float(np.abs(in_units).mean()), len(error))

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from gear.checkpoint import write_folder
 from gear.config import TrialSpec, from_dict, to_dict
 from gear.data.pairs import PairData
+from gear.data.protocol import parse_split
 from gear.errors import StorageError
 from gear.evaluate import load_best
 from gear.methods import Method, build_method
@@ -27,7 +28,7 @@ from gear.scaling import Scaler
 
 __all__ = ["FORMAT", "ExportedModel", "export_model", "load_export"]
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, CONFIG, CARD, CHECKSUMS = "model.safetensors", "config.json", "README.md", "checksums.json"
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")
 
@@ -67,7 +68,7 @@ def export_model(checkpoint: Path, spec: TrialSpec, pair: PairData, to: Path, ev
         "data_hash": pair.data_hash,
         "sizes": {
             "target": {part: len(getattr(pair.target, part).value) for part in ("train", "validation", "test")},
-            "source": {part: len(getattr(pair.source, part).value) for part in ("train", "validation")},
+            "sources": {task.property: len(task.train.value) for task in pair.sources},
         },
         "scaler": dataclasses.asdict(scaler),
         "trial": to_dict(spec),
@@ -100,8 +101,9 @@ def load_export(folder: Path) -> ExportedModel:
     except (OSError, ValueError) as error:
         raise StorageError(f"{folder} is no export folder ({error}): give the folder an export wrote") from error
     if info["format"] != FORMAT:
-        raise StorageError(f"{folder} has export format {info['format']}, this version reads {FORMAT}: upgrade gear")
-    model = build_method(from_dict(TrialSpec, info["trial"]).config)
+        raise StorageError(f"{folder} has export format {info['format']}, this version of gear reads {FORMAT}")
+    spec = from_dict(TrialSpec, info["trial"])
+    model = build_method(spec.config, len(spec.pair.sources))
     model.load_state_dict(load_file(folder / WEIGHTS))
     return ExportedModel(model.eval(), Scaler(**info["scaler"]), info)
 
@@ -109,6 +111,8 @@ def load_export(folder: Path) -> ExportedModel:
 def model_card(info: Mapping[str, Any]) -> str:
     """The card of an export, Markdown."""
     trial, sizes = info["trial"], info["sizes"]
+    leak = "some" if parse_split(info["split"]).overlap else "none"
+    sources = ", ".join(f"{name} ({count} molecules)" for name, count in sizes["sources"].items())
     evidence = "\n".join(f"| {name} | {_shown(value)} |" for name, value in info["evidence"].items())
     return f"""# {info["name"]} ({info["unit"]})
 
@@ -120,8 +124,8 @@ split `{info["split"]}` (hash `{info["split_hash"]}`).
 ## Data
 
 Target: {sizes["target"]["train"]} molecules for training, {sizes["target"]["validation"]} for validation,
-{sizes["target"]["test"]} for test. Source: {sizes["source"]["train"]} for training, none of them in the target's
-validation or test part.
+{sizes["target"]["test"]} for test. Learnt from: {sources}; {leak} of the target's validation and test molecules
+among them.
 
 ## Evidence
 

@@ -5,8 +5,9 @@ Shapes: B molecules, n latent dimensions, m frame dimensions.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-__all__ = ["concordance_loss", "labelled_mse", "matching_mse", "metric_loss", "point_mse"]
+__all__ = ["concordance_loss", "labelled_mse", "matching_mse", "metric_loss", "point_mse", "relation_mse"]
 
 
 def labelled_mse(prediction: Tensor, label: Tensor) -> Tensor:
@@ -19,6 +20,12 @@ def labelled_mse(prediction: Tensor, label: Tensor) -> Tensor:
 def point_mse(a: Tensor, b: Tensor) -> Tensor:
     """Mean squared distance per coordinate between two sets of points (B, n)."""
     return (a - b).square().mean()
+
+
+def relation_mse(a: Tensor, b: Tensor) -> Tensor:
+    """Mean squared difference of all pairwise cosine similarities within two sets of points (B, n)."""
+    a, b = (functional.normalize(points, dim=1) for points in (a, b))
+    return (a @ a.mT - b @ b.mT).square().mean()
 
 
 def metric_loss(jacobian: Tensor) -> Tensor:

@@ -15,11 +15,12 @@ import torch
 
 from gear.data import canonical_smiles
 from gear.data.featurize import featurize_chunk
+from gear.data.fingerprint import fingerprints
 from gear.data.table_file import Row, open_table, require_column
 from gear.device import pick_device
 from gear.errors import InputDataError, StorageError, user_command
 from gear.export import load_export
-from gear.model.graphs import GraphStore
+from gear.model.molecules import MoleculeBatch, MoleculeStore
 
 __all__ = ["Predictor", "load_predictor"]
 
@@ -53,10 +54,20 @@ class Predictor:
         parts = [np.empty(0)]
         for start in range(0, len(smiles), CHUNK):
             chunk = [canonical_smiles(text) or text for text in smiles[start : start + CHUNK]]
-            store = GraphStore(featurize_chunk(chunk), self.device)
-            standardised = self.model.predict(store.batch(torch.arange(len(store), device=self.device)))
+            standardised = self.model.predict(self._molecules(chunk))
             parts.append(self.scaler.to_units(standardised.cpu().double().numpy()))
         return np.concatenate(parts)
+
+    def _molecules(self, smiles: list[str]) -> MoleculeBatch:
+        """The molecules in the form that the target's embedding reads."""
+        kind = self.model.config.embedding.kind
+        store = MoleculeStore(
+            self.device,
+            graphs=featurize_chunk(smiles) if kind == "dmpnn" else None,
+            fingerprints=fingerprints(smiles) if kind == "fingerprint" else None,
+            smiles=smiles if kind == "text" else None,
+        )
+        return store.batch(torch.arange(len(smiles)))
 
 
 def load_predictor(folder: Path) -> Predictor:

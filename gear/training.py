@@ -8,7 +8,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,6 @@ from gear.checkpoint import load_module, module_tensors, read_state, write_state
 from gear.config import TrialConfig
 from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
-from gear.errors import InputDataError
 from gear.methods import Method, build_method
 from gear.results import EpochResult
 
@@ -33,30 +31,42 @@ DESCRIBED = 64  # validation molecules at which the latent spaces are described
 MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; more non-finite steps than that, and the trial has diverged
 
 
-@dataclass(slots=True)
 class _Tally:
-    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number."""
+    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number of the device."""
 
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)  # a term need not be evaluated at every step
-    failed: Tensor | float = 0.0
-    steps: int = 0
-    skipped: int = 0
-    molecules: int = 0
+    def __init__(self, device: torch.device) -> None:
+        self.losses: dict[str, Tensor] = {}
+        self.counts: dict[str, Tensor] = {}  # a term need not be evaluated at every step
+        self.failed = self.finite = torch.zeros((), device=device)
+        self.steps = self.molecules = 0
 
-    def add(self, terms: dict[str, Tensor], total: Tensor, failed: Tensor) -> None:
-        for name, term in {**terms, "total": total}.items():
-            self.losses[name] = self.losses.get(name, 0.0) + term.detach()
-            self.counts[name] = self.counts.get(name, 0) + 1
+    def add(self, terms: dict[str, Tensor], finite: Tensor, failed: Tensor) -> None:
+        """Take in a step; one whose gradient was not finite counts as skipped alone."""
+        self.steps += 1
+        self.finite = self.finite + finite
+        for name, term in terms.items():
+            self.losses[name] = self.losses.get(name, 0.0) + torch.where(finite, term.detach(), 0.0)
+            self.counts[name] = self.counts.get(name, 0.0) + finite.float()
         if "curv" in terms:
-            self.failed = self.failed + failed
+            self.failed = self.failed + torch.where(finite, failed, 0.0)
 
     def means(self) -> dict[str, float]:
-        return {name: float(total) / self.counts[name] for name, total in self.losses.items()}
+        return {name: float(total / self.counts[name]) for name, total in self.losses.items() if self.counts[name]}
+
+    @property
+    def skipped(self) -> int:
+        return self.steps - int(self.finite)
 
     @property
     def failed_share(self) -> float:
-        return float(self.failed) / max(self.counts.get("curv", 0), 1)
+        return float(self.failed / self.counts["curv"].clamp(min=1)) if "curv" in self.counts else 0.0
+
+    @property
+    def diverged(self) -> str:
+        """What went wrong, if too many steps were skipped."""
+        if self.skipped <= MAX_SKIPPED_SHARE * self.steps:
+            return ""
+        return f"diverged: gradient not finite in {self.skipped} of {self.steps} steps"
 
 
 class TrainingRun:
@@ -74,19 +84,20 @@ class TrainingRun:
     def __init__(self, config: TrialConfig, pair: PairData, device: str = "auto") -> None:
         self.config = config
         self.device = pick_device(device)
-        self.data = TrainingData(pair, self.device)
         torch.manual_seed(config.seed)
-        self.model: Method = build_method(config).to(self.device)
+        self.model: Method = build_method(config, len(pair.sources)).to(self.device)
+        self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
         self.average = WeightAverage(self.model, config.training.ema)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), config.training.learning_rate, weight_decay=config.training.weight_decay
+            self.model.parameters(),
+            config.training.learning_rate,
+            weight_decay=config.training.weight_decay,
+            fused=True,
         )
         self.epoch = 0
         self.last: EpochResult | None = None
         self.best_rmse, self.best_epoch = math.inf, 0
         self.best: dict[str, Tensor] = module_tensors(self.average.model, "")
-        if config.training.warm_start_epochs and not self.model.uses_source:
-            raise InputDataError(f"method {config.method} has no source: training.warm_start_epochs must be 0")
 
     def epochs(self) -> Iterator[EpochResult]:
         """Train on from the last finished epoch; the row whose status is not `running` is the last.
@@ -97,12 +108,14 @@ class TrainingRun:
             yield self.last
         while self.last is None or self.last.status == "running":
             started = time.perf_counter()
-            if self.epoch == 0 and self.config.training.warm_start_epochs:
-                self._warm_start()
+            failure = ""
+            if self.epoch == 0 and self.model.begins_with_sources:
+                failure = self._train_sources()
             self.epoch += 1
+            epoch_started = time.perf_counter()
             tally = self._train_epoch(self._generator(self.epoch))
-            trained = time.perf_counter()
-            self.last = self._result(tally, trained - started, started)
+            speed = tally.molecules / (time.perf_counter() - epoch_started)
+            self.last = self._result(tally, failure or tally.diverged, speed, started)
             yield self.last
 
     def _generator(self, *key: int) -> torch.Generator:
@@ -112,33 +125,31 @@ class TrainingRun:
         return torch.Generator().manual_seed(seed)
 
     def _train_epoch(self, generator: torch.Generator) -> _Tally:
-        tally = _Tally()
-        source = self.data.source_rows if self.model.uses_source else None
-        batches = list(epoch_batches(self.data.target_rows, source, self.config.training.batch_size, generator))
+        tally = _Tally(self.device)
+        target, *sources = self.data.train_rows
+        joined = sources if self.model.sees_sources else []
+        batches = list(epoch_batches(target, joined, self.config.training.batch_size, generator))
         self.model.train()
         for index, rows in enumerate(batches):
             self._set_rate((self.epoch - 1 + index / len(batches)) / self.config.training.epochs)
             step = (self.epoch - 1) * len(batches) + index
             found = self.model.loss_terms(self.data.batch(rows), step, generator)
-            total = self.model.total(found.terms)
-            tally.steps += 1
             tally.molecules += len(rows)
-            if self._step(total):
-                tally.add(found.terms, total, found.failed_share)
-            else:
-                tally.skipped += 1
+            self._step(found.terms, found.failed_share, tally)
         return tally
 
-    def _step(self, total: Tensor) -> bool:
-        """One optimiser step; a step whose gradient is not finite is left out."""
+    def _step(self, terms: dict[str, Tensor], failed: Tensor, tally: _Tally) -> None:
+        """One optimiser step; a step whose gradient is not finite is left out, without asking the device for it."""
+        total = self.model.total(terms)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.clip)
-        if not norm.isfinite():
-            return False
+        finite = norm.isfinite()
+        # a fused optimiser reads this as it does for mixed precision, and changes nothing where it is 1
+        self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         self.optimizer.step()
         self.average.update(self.model)
-        return True
+        tally.add({**terms, "total": total}, finite, failed)
 
     def _set_rate(self, progress: float) -> None:
         cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
@@ -146,27 +157,36 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def _warm_start(self) -> None:
-        """Train the source alone at the full rate, then give the target what it has learnt."""
-        self.model.train()
-        for epoch in range(self.config.training.warm_start_epochs):
-            generator = self._generator(0, epoch)
-            source = self.data.source_rows
-            for rows in epoch_batches(source, None, 2 * self.config.training.batch_size, generator):
-                self._set_rate(0.0)
-                self._step(self.model.total(self.model.warm_start_terms(self.data.batch(rows))))
-        self.model.finish_warm_start()
-        # the joint training starts afresh: no momentum, no memory of the random target
-        self.average = WeightAverage(self.model, self.config.training.ema)
-        self.optimizer.state.clear()
+    def _train_sources(self) -> str:
+        """Train the sources alone, hand on the average of what they have learnt, and start the joint training afresh.
 
-    def _result(self, tally: _Tally, training_seconds: float, started: float) -> EpochResult:
+        An epoch is one pass over all molecules that a source trains on, twice as many a step as target molecules.
+        Returns why that failed, if it did.
+        """
+        training, rows = self.config.training, torch.cat(self.data.train_rows[1:]).unique()
+        tally = _Tally(self.device)
+        self.model.train()
+        for epoch in range(training.source_epochs):
+            generator = self._generator(0, epoch)
+            batches = list(epoch_batches(rows, [], 2 * training.batch_size, generator))
+            for index, part in enumerate(batches):
+                self._set_rate((epoch + index / len(batches)) / training.source_epochs)
+                terms = self.model.source_terms(self.data.batch(part))
+                self._step(terms, self.data.labels.new_zeros(()), tally)
+        self.model.load_state_dict(self.average.model.state_dict())
+        self.model.adopt_source()
+        # no momentum, no memory of the random target
+        self.average = WeightAverage(self.model, training.ema)
+        self.optimizer.state.clear()
+        return f"the source's training {tally.diverged}" if tally.diverged else ""
+
+    def _result(self, tally: _Tally, failure: str, speed: float, started: float) -> EpochResult:
         losses = self._validate()
         rmse = math.sqrt(losses["target"])
         if rmse < self.best_rmse:
             self.best_rmse, self.best_epoch = rmse, self.epoch
             self.best = {name: t.clone() for name, t in module_tensors(self.average.model, "").items()}
-        status, reason = self._status(tally, rmse)
+        status, reason = self._status(failure, rmse)
         return EpochResult(
             epoch=self.epoch,
             validation_rmse=rmse,
@@ -175,7 +195,7 @@ class TrainingRun:
             train_loss=tally.means(),
             validation_loss=losses,
             seconds=time.perf_counter() - started,
-            molecules_per_second=tally.molecules / training_seconds,
+            molecules_per_second=speed,
             failed_metric_share=tally.failed_share,
             skipped_steps=tally.skipped,
             peak_memory_mb=peak_memory_mb(self.device),
@@ -186,24 +206,22 @@ class TrainingRun:
         )
 
     def _validate(self) -> dict[str, float]:
-        """MSE of the averaged model on each task's validation part, standardised."""
-        model, losses = self.average.model, {}
-        tasks = {"target": self.data.target_validation}
-        if self.model.uses_source:
-            tasks["source"] = self.data.source_validation
-        for task, (rows, truth) in tasks.items():
-            predicted = predict_rows(model, self.data, rows, source=task == "source")
-            losses[task] = float(((predicted - truth) ** 2).mean())
-        return losses
+        """MSE of the averaged model on the validation parts of the target and, their mean, of the sources."""
+        model, found = self.average.model, []
+        for task, part in enumerate(self.data.validation if self.model.sees_sources else self.data.validation[:1]):
+            predicted = predict_rows(model, self.data, part.rows, task)
+            found.append(float((predicted - part.labels).square().mean()))
+        target, *sources = found
+        return {"target": target} | ({"source": sum(sources) / len(sources)} if sources else {})
 
     def _describe(self) -> dict[str, float]:
-        rows = self.data.target_validation[0][:DESCRIBED].to(self.device)
+        rows = self.data.validation[0].rows[:DESCRIBED]
         return self.average.model.describe(self.data.store.batch(rows))
 
-    def _status(self, tally: _Tally, rmse: float) -> tuple[Literal["running", "complete", "failed"], str]:
+    def _status(self, failure: str, rmse: float) -> tuple[Literal["running", "complete", "failed"], str]:
         training = self.config.training
-        if tally.skipped > MAX_SKIPPED_SHARE * tally.steps:
-            return "failed", f"diverged: gradient not finite in {tally.skipped} of {tally.steps} steps"
+        if failure:
+            return "failed", failure
         if not math.isfinite(rmse):
             return "failed", "diverged: validation RMSE is not finite"
         if self.epoch >= training.epochs:
@@ -259,11 +277,8 @@ def fit(config: TrialConfig, pair: PairData, checkpoint: Path | None = None) -> 
 
 
 @torch.no_grad()
-def predict_rows(
-    model: Method, data: TrainingData, rows: Tensor, *, source: bool = False, batch_size: int = 512
-) -> np.ndarray:
-    """Standardised predictions of a model in evaluation mode for graph rows (B,)."""
+def predict_rows(model: Method, data: TrainingData, rows: Tensor, task: int = 0, batch_size: int = 512) -> Tensor:
+    """Standardised predictions (B,), float64 on the device, of a model in evaluation mode for molecules `rows` (B,)."""
     model.eval()
-    predict = model.predict_source if source else model.predict
-    parts = [predict(data.store.batch(part.to(data.store.device))).cpu() for part in rows.split(batch_size)]
-    return torch.cat(parts).double().numpy() if parts else np.empty(0)
+    parts = [model.predict(data.store.batch(part), task) for part in rows.split(batch_size)]
+    return torch.cat(parts).double() if len(rows) else torch.empty(0, dtype=torch.float64)

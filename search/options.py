@@ -2,14 +2,18 @@
 
 import argparse
 import dataclasses
+import itertools
 import re
 from pathlib import Path
 
-from gear.config import PairSpec, TaskSpec
+from gear.config import EMBEDDINGS, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
-from search.plan import PRESETS, CampaignPlan, SearchSettings, expand_pairs, read_plan
+from gear.variants import VARIANTS, with_values
+from search.own_data import FIXED, add_own_data, own_pair
+from search.plan import CampaignPlan, SearchSettings, expand_pairs, read_plan
+from search.presets import PRESETS
 from search.space import METHODS, OPTIONAL
 from tracking.recorder import DEFAULT_TRACKING_URI
 
@@ -26,7 +30,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to search")
     what.add_argument("--preset", choices=list(PRESETS), help="default: quick without a GPU, benchmark with one")
-    what.add_argument("--pairs", nargs="+", metavar="ID", help="built-in pairs, globs ('hv_from_*'), or all")
+    what.add_argument(
+        "--pairs",
+        nargs="+",
+        metavar="ID",
+        help="built-in: hv_from_ds 'hv_from_*' all; several sources: hv_from_bp+ds",
+    )
     what.add_argument("--splits", nargs="+", metavar="SPLIT", help=" ".join(SPLIT_NAMES))
     what.add_argument(
         "--overlap",
@@ -38,13 +47,17 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NOISE",
         help=f"corrupt a percentage of the target's training labels: {' '.join(f'{kind}20' for kind in NOISES)}",
     )
-    what.add_argument("--methods", nargs="+", metavar="METHOD", help=" ".join(METHODS))
+    what.add_argument(
+        "--methods", nargs="+", metavar="METHOD", help=f"{' '.join(METHODS)}; all of these: all; {' '.join(VARIANTS)}"
+    )
+    what.add_argument("--embedding", choices=EMBEDDINGS, help="what molecules are read by (default: dmpnn)")
+    what.add_argument("--source-embedding", choices=EMBEDDINGS, help="of the sources (default: the target's)")
     what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
     what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
     what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
-    _add_user_data(parser)
+    add_own_data(parser)
     where = parser.add_argument_group("where it runs and writes")
     where.add_argument("--name", metavar="CAMPAIGN", help="default: the preset with a counter")
     where.add_argument("--storage", type=Path, default=Path("campaigns"), metavar="DIR", help="of all campaigns")
@@ -73,18 +86,15 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
     else:
         preset, why = _preset(args, gpu=gpu)
         plan = PRESETS[preset]
-    pairs = [*expand_pairs(args.pairs or []), *_user_pair(args)]
-    config = plan.config
-    if args.epochs is not None:
-        config = dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=args.epochs))
+    pairs = [*expand_pairs(args.pairs or []), *own_pair(args)]
     plan = dataclasses.replace(
         plan,
         name=args.name or plan.name,
         pairs=tuple(pairs) or plan.pairs,
         splits=_splits(args, plan),
-        methods=tuple(args.methods or plan.methods),
+        methods=_methods(args, plan),
         search=_settings(args, plan.search, gpu=gpu),
-        config=config,
+        config=_config(args, plan.config),
     )
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")
@@ -104,6 +114,8 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "overlap",
         "label_noise",
         "methods",
+        "embedding",
+        "source_embedding",
         "epochs",
         "seed",
         "vary",
@@ -111,8 +123,8 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "cpus_per_trial",
         "gpus_per_trial",
     )
-    for name in (*fixed, "target_data", "source_data", "split_column"):
-        if getattr(args, name) is not None:
+    for name in (*fixed, *FIXED):
+        if getattr(args, name) not in (None, []):
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
     if args.trials is None:
@@ -120,6 +132,21 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     if args.trials < plan.search.trials:
         raise InputDataError(f"--trials {args.trials}: the campaign has {plan.search.trials} already; it can only grow")
     return dataclasses.replace(plan, search=dataclasses.replace(plan.search, trials=args.trials))
+
+
+def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
+    named = (METHODS if name == "all" else (name,) for name in args.methods or plan.methods)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(named)))
+
+
+def _config(args: argparse.Namespace, base: TrialConfig) -> TrialConfig:
+    """What the search leaves alone."""
+    given = {
+        "training.epochs": args.epochs,
+        "embedding.kind": args.embedding,
+        "embedding.source_kind": args.source_embedding,
+    }
+    return with_values(base, {path: value for path, value in given.items() if value is not None})
 
 
 def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
@@ -144,54 +171,6 @@ def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> S
     if args.plan is None and gpu:
         chosen.setdefault("gpus_per_trial", GPU_SHARE)
     return dataclasses.replace(base, **chosen)
-
-
-def _add_user_data(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("a pair of your own (CSV, TSV or Parquet with a SMILES column, or gzip of it)")
-    for task in ("target", "source"):
-        group.add_argument(f"--{task}-data", type=Path, metavar="FILE")
-        group.add_argument(f"--{task}-column", metavar="NAME", help="of the values")
-        group.add_argument(f"--{task}-unit", default="", metavar="UNIT")
-        group.add_argument(f"--{task}-log", action="store_true", help="learn the logarithm of the values")
-        group.add_argument(f"--{task}-smiles-column", metavar="NAME", help="default: --smiles-column")
-    group.add_argument("--smiles-column", default="smiles", metavar="NAME")
-    group.add_argument("--split-column", metavar="NAME", help="of the target's file: train, validation or test a row")
-    group.add_argument("--drop-bad-rows", action="store_true", help="leave rows out that cannot be used")
-
-
-def _user_pair(args: argparse.Namespace) -> list[PairSpec]:
-    needed = {f"--{t}-{f}": getattr(args, f"{t}_{f}") for t in ("target", "source") for f in ("data", "column")}
-    missing = [flag for flag, value in needed.items() if value is None]
-    if len(missing) == len(needed):
-        return []
-    if missing:
-        raise InputDataError(f"a pair of your own needs {', '.join(needed)}: {missing[0]} is missing")
-    names = [_property_name(getattr(args, f"{task}_column")) for task in ("target", "source")]
-    if names[0] == names[1]:  # both columns are called "value": the files may tell more
-        names = [_property_name(getattr(args, f"{task}_data").name.partition(".")[0]) for task in ("target", "source")]
-    if names[0] == names[1] or not all(names):
-        raise InputDataError(
-            f"--target-column {args.target_column}, --source-column {args.source_column}: no two different names with "
-            "a letter can be made of the columns or of the files: rename a column"
-        )
-    return [PairSpec(_user_task(args, "target", names[0]), _user_task(args, "source", names[1]))]
-
-
-def _property_name(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower()).lstrip("0123456789")
-
-
-def _user_task(args: argparse.Namespace, task: str, name: str) -> TaskSpec:
-    return TaskSpec(
-        property=name,
-        file=str(getattr(args, f"{task}_data").resolve()),
-        column=getattr(args, f"{task}_column"),
-        smiles_column=getattr(args, f"{task}_smiles_column") or args.smiles_column,
-        unit=getattr(args, f"{task}_unit"),
-        log10=getattr(args, f"{task}_log"),
-        split_column=args.split_column if task == "target" else None,
-        drop_bad_rows=args.drop_bad_rows,
-    )
 
 
 def _at_least_one(text: str) -> int:

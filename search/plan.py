@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gear.config import PairSpec, TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig, from_dict, to_dict
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.errors import InputDataError, UnknownNameError
+from gear.variants import VARIANTS
 from search.space import METHODS, OPTIONAL
 
 __all__ = [
-    "PRESETS",
     "CampaignPlan",
     "SearchSettings",
     "StudyPlan",
@@ -95,7 +95,7 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """A named set of studies: every method on every split of every pair.
+    """A named set of studies: every method, or variant of one, on every split of every pair.
 
     `config` holds what the search leaves alone (the number of epochs, the immersion, ...); its method and seed are
     each trial's own.
@@ -120,8 +120,8 @@ class CampaignPlan:
             if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
         for method in self.methods:
-            if method not in METHODS:
-                raise UnknownNameError("method", method, METHODS)
+            if method not in (*METHODS, *VARIANTS):
+                raise UnknownNameError("method", method, (*METHODS, *VARIANTS))
         ids = tuple(pair.id for pair in self.pairs)
         for kind, names in (("pair", ids), ("split", self.splits), ("method", self.methods)):
             if not names:
@@ -135,6 +135,13 @@ class CampaignPlan:
         return tuple(
             StudyPlan(pair, split, method) for pair in self.pairs for split in self.splits for method in self.methods
         )
+
+    @property
+    def embedding_kinds(self) -> frozenset[EmbeddingKind]:
+        """Forms of molecules that some trial may read."""
+        embedding = self.config.embedding
+        varied = {"embedding.kind", "embedding.source_kind"} & {*self.search.vary}
+        return frozenset(EMBEDDINGS if varied else {embedding.kind, embedding.of_source.kind})
 
     @property
     def epochs(self) -> int:
@@ -232,33 +239,4 @@ def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a plan
 
 
 def _is_built_in(pair: PairSpec) -> bool:
-    return pair.target.file is None and pair.source.file is None
-
-
-def _preset(name: str, pairs: Sequence[str], methods: Sequence[str], epochs: int, **search: Any) -> CampaignPlan:  # noqa: ANN401
-    return CampaignPlan(
-        name="",
-        preset=name,
-        pairs=expand_pairs(pairs),
-        splits=("random", "scaffold"),
-        methods=tuple(methods),
-        search=SearchSettings(**search),
-        config=TrialConfig(training=TrainingConfig(epochs=epochs)),
-    )
-
-
-PRESETS: dict[str, CampaignPlan] = {
-    "quick": _preset("quick", ["hv_from_ds"], ["gear", "stl"], 20),
-    "benchmark": _preset(
-        "benchmark",
-        ["all"],
-        METHODS,
-        100,
-        trials=50,
-        startup_trials=10,
-        grace_period=10,
-        replacements=10,
-        checkpoint_every=5,
-        gpus_per_trial=0.25,
-    ),
-}
+    return all(task.file is None for task in (pair.target, *pair.sources))

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from gear.data import load_pair
+from gear.data.fingerprint import packed_fingerprints
 from gear.errors import GearError, StorageError, user_command
 from search import cluster
 from search.campaign import Campaign
@@ -129,6 +130,8 @@ def _prepare(plan: CampaignPlan, console: Console) -> DataFacts:
     for pair, split in itertools.product(plan.pairs, plan.splits):
         console.print(f"preparing {pair.id} {split}", soft_wrap=True)
         data = load_pair(pair, split, plan.search.split_seed)
+        if "fingerprint" in plan.embedding_kinds:
+            packed_fingerprints(data.smiles)
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,

@@ -2,19 +2,18 @@
 
 A dimension is named by its path in `TrialConfig`, so that the sampler's parameters, the configuration and what is
 logged share their names. The space is unconditional: a multivariate sampler learns from every trial.
+A variant (`gear.variants`) is searched like the method it belongs to, without what it fixes.
 """
 
 import dataclasses
-import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gear.config import TrialConfig
+from gear.variants import Value, get_value, method_of, with_values
 
-__all__ = ["METHODS", "OPTIONAL", "Choice", "Float", "Integer", "Suggester", "defaults", "space", "suggest"]
-
-Value = int | float | str
+__all__ = ["METHODS", "OPTIONAL", "Choice", "Float", "Integer", "Suggester", "base_of", "defaults", "space", "suggest"]
 
 
 class Suggester(Protocol):
@@ -58,7 +57,7 @@ class Choice:
     """One of a few."""
 
     path: str
-    choices: tuple[int, ...] | tuple[str, ...]
+    choices: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...]
 
     def suggest(self, trial: Suggester) -> Value:
         """Ask the sampler."""
@@ -85,56 +84,66 @@ _TRANSFER: tuple[Dimension, ...] = (
     Integer("transfer.width", 32, 128, step=16),
     Integer("transfer.frame", 50, 100, step=10),
 )
-_WEIGHTS: tuple[Dimension, ...] = (
+_ALIGNMENT: tuple[Dimension, ...] = (
     Float("weights.auto", 0.03, 1.0),
     Float("weights.cons", 0.03, 1.0),
     Float("weights.map", 0.1, 1.0),
-    Float("weights.metric", 0.003, 0.3),
-    Float("weights.curv", 0.1, 10.0),
 )
+_SOURCE_EPOCHS: tuple[Dimension, ...] = (Integer("training.source_epochs", 5, 40, step=5),)
+_DISTILLED: tuple[Dimension, ...] = (Float("weights.distil", 0.03, 3.0), *_SOURCE_EPOCHS)
 _SPACES: dict[str, tuple[Dimension, ...]] = {
-    "gear": _WEIGHTS + _TRANSFER + _NETWORK,
+    "gear": (*_ALIGNMENT, Float("weights.metric", 0.003, 0.3), Float("weights.curv", 0.1, 10.0), *_TRANSFER, *_NETWORK),
+    "gate": (*_ALIGNMENT, Float("weights.dist", 0.03, 3.0), *_TRANSFER, *_NETWORK),
     "stl": _NETWORK,
+    "mtl": (Float("weights.source", 0.03, 3.0), *_NETWORK),
+    "finetune_all": _SOURCE_EPOCHS + _NETWORK,
+    "finetune_head": _SOURCE_EPOCHS + _NETWORK,
+    "kd": _DISTILLED + _NETWORK,
+    "gsp_kd": _DISTILLED + _NETWORK,
 }
-# Searched on request, `--vary PATH ...`. No method but gear has a curvature to match.
-_CURVATURE: tuple[Dimension, ...] = (
-    Choice("curvature.matching", ("ricci", "mean_curvature", "hessian", "distance", "none")),
-    Choice("curvature.discrepancy", ("mse", "concordance")),
-    Choice("curvature.immersion", ("slice", "frame", "graph")),
-    Choice("curvature.metric", ("roundtrip", "isometry")),
-    Integer("curvature.slice_rank", 8, 40, step=8),
-    Choice("curvature.every", (1, 2, 4, 8)),
-    Integer("training.warm_start_epochs", 0, 20, step=5),
-)
-_TRAINING: tuple[Dimension, ...] = (Float("training.ema", 0.9, 0.99, log=False),)
-OPTIONAL = tuple(dimension.path for dimension in _CURVATURE + _TRAINING)
 METHODS = tuple(_SPACES)  # those of `gear.methods`, without importing torch to know them
 
-
-def space(method: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
-    """The dimensions of a method's space, with those of the optional ones in `vary` that it has."""
-    optional = _TRAINING + (_CURVATURE if method == "gear" else ())
-    return _SPACES[method] + tuple(dimension for dimension in optional if dimension.path in vary)
-
-
-def suggest(trial: Suggester, method: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:
-    """`base` with every dimension of the method's space chosen by the trial."""
-    values = {dimension.path: dimension.suggest(trial) for dimension in space(method, vary)}
-    return functools.reduce(_replace, values.items(), dataclasses.replace(base, method=method))
-
-
-def defaults(method: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[str, Value]:
-    """The parameters at which `suggest` gives `base` back."""
-    return {dimension.path: _get(base, dimension.path) for dimension in space(method, vary)}
-
-
-def _get(config: TrialConfig, path: str) -> Value:
-    group, name = path.split(".")
-    value: Value = getattr(getattr(config, group), name)
-    return value
+# Searched on request, `--vary PATH ...`, by the methods that have them.
+_KINDS = ("dmpnn", "fingerprint", "text")
+_OPTIONAL: dict[str, tuple[Dimension, ...]] = {
+    "gear": (
+        Choice("curvature.matching", ("ricci", "mean_curvature", "hessian", "distance", "none")),
+        Choice("curvature.discrepancy", ("mse", "concordance")),
+        Choice("curvature.immersion", ("slice", "frame", "graph")),
+        Choice("curvature.metric", ("roundtrip", "isometry")),
+        Integer("curvature.slice_rank", 8, 40, step=8),
+        Choice("curvature.every", (1, 2, 4, 8)),
+    ),
+    "gear gate": (Choice("training.warm_start", (False, True)), *_SOURCE_EPOCHS),
+    "gear kd gsp_kd": (Choice("embedding.source_kind", ("same", *_KINDS)),),
+    " ".join(METHODS): (Choice("embedding.kind", _KINDS), Float("training.ema", 0.9, 0.99, log=False)),
+}
+OPTIONAL = tuple(dimension.path for dimensions in _OPTIONAL.values() for dimension in dimensions)
 
 
-def _replace(config: TrialConfig, item: tuple[str, Value]) -> TrialConfig:
-    path, value = item
-    group, name = path.split(".")
-    return dataclasses.replace(config, **{group: dataclasses.replace(getattr(config, group), **{name: value})})
+def space(name: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
+    """The dimensions of a method's or variant's space, with those of the optional ones in `vary` that it has."""
+    variant = method_of(name)
+    found = list(_SPACES[variant.method])
+    for methods, dimensions in _OPTIONAL.items():
+        if variant.method in methods.split():
+            found += [d for d in dimensions if d.path in vary and d not in found]
+    return tuple(dimension for dimension in found if dimension.path not in variant.fixed)
+
+
+def base_of(name: str, base: TrialConfig) -> TrialConfig:
+    """The configuration of a method or variant before the search changes it."""
+    variant = method_of(name)
+    return with_values(dataclasses.replace(base, method=variant.method), variant.fixed)
+
+
+def suggest(trial: Suggester, name: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:
+    """`base_of` the name with every dimension of its space chosen by the trial."""
+    return with_values(
+        base_of(name, base), {dimension.path: dimension.suggest(trial) for dimension in space(name, vary)}
+    )
+
+
+def defaults(name: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[str, Value]:
+    """The parameters at which `suggest` gives `base_of` the name back."""
+    return {dimension.path: get_value(base, dimension.path) for dimension in space(name, vary)}

@@ -26,7 +26,7 @@ from search.lease import Lease
 
 __all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "trial_folder"]
 
-FORMAT = 1
+FORMAT = 2
 SEGMENT_LINES = 2000
 HEAD, PLAN, EVENTS, CHECKPOINTS, EXPORTS = "campaign.json", "plan.toml", "events", "checkpoints", "exports"
 SPLITS = "splits"

@@ -8,7 +8,7 @@ from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialCo
 from gear.errors import InputDataError
 
 SPEC = TrialSpec(
-    PairSpec(TaskSpec("hv"), TaskSpec("mine", file="a.csv", column="x", unit="K", log10=True)),
+    PairSpec(TaskSpec("hv"), (TaskSpec("mine", file="a.csv", column="x", unit="K", log10=True),)),
     "scaffold",
     config=TrialConfig(seed=2**60, weights=LossWeights(curv=0.0)),
 )
@@ -19,7 +19,7 @@ def test_trial_survives_json():
 
 
 def test_missing_keys_take_their_defaults():
-    data = {"pair": {"target": {"property": "hv"}, "source": {"property": "ds"}}, "split": "random"}
+    data = {"pair": {"target": {"property": "hv"}, "sources": [{"property": "ds"}]}, "split": "random"}
     assert from_dict(TrialSpec, data).config == TrialConfig()
 
 
@@ -37,7 +37,7 @@ def test_whole_number_serves_as_a_weight():
         ({"config": {"transfer": {"frame": 0}}}, "transfer.frame must be positive, got 0"),
         ({"config": {"weights": {"curv": -1}}}, "weights.curv must be zero or positive"),
         ({"config": {"weights": {"curv": float("nan")}}}, "weights.curv must be zero or positive"),
-        ({"pair": {"target": {"property": "hv"}}}, "missing key pair.source"),
+        ({"pair": {"target": {"property": "hv"}}}, "missing key pair.sources"),
         ({"pair": "hv_from_ds"}, "pair must be an object"),
     ],
 )

@@ -28,7 +28,7 @@ def trained(tmp_path_factory):
     list(run.epochs())
     folder = tmp_path_factory.mktemp("trained") / "checkpoint"
     run.save(folder)
-    return folder, TrialSpec(PairSpec(TaskSpec("target"), TaskSpec("source")), "random", config=config), pair
+    return folder, TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config), pair
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_future_format_is_refused(export):
     sums = json.loads((export / "checksums.json").read_text())
     sums["config.json"] = hashlib.sha256(config.read_bytes()).hexdigest()
     (export / "checksums.json").write_text(json.dumps(sums))
-    with pytest.raises(StorageError, match="export format 99, this version reads 1: upgrade"):
+    with pytest.raises(StorageError, match="export format 99, this version of gear reads 2"):
         load_export(export)
 
 

@@ -19,7 +19,11 @@ def trial(tmp_path):
         rows = [f"{smiles},{scale * len(smiles) + 40}" for smiles in molecules()]
         (tmp_path / f"{name}.csv").write_text("\n".join(["smiles,value", *rows]) + "\n")
     tasks = [TaskSpec(name, file=str(tmp_path / f"{name}.csv"), column="value", unit="K") for name in ("mine", "other")]
-    spec = TrialSpec(PairSpec(*tasks), "random", config=TrialConfig(training=TrainingConfig(epochs=3, batch_size=32)))
+    spec = TrialSpec(
+        PairSpec(tasks[0], tuple(tasks[1:])),
+        "random",
+        config=TrialConfig(training=TrainingConfig(epochs=3, batch_size=32)),
+    )
     (tmp_path / "trial.json").write_text(json.dumps(to_dict(spec)))
     return tmp_path / "trial.json"
 

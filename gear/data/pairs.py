@@ -1,7 +1,8 @@
-"""Pairs of tasks, ready to train on: both tasks' parts under one split, and the packed graphs of their molecules."""
+"""Pairs of tasks, ready to train on: all tasks' parts under one split, and the packed graphs of their molecules."""
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from gear.data.noise import corrupt
 from gear.data.pack import PackedGraphs, join, take
 from gear.data.properties import get_property
 from gear.data.protocol import Protocol, parse_split
-from gear.data.split import assign
+from gear.data.split import Assignment, assign
 from gear.data.tables import built_in_task
 from gear.data.task import TaskTable
 from gear.data.user import read_task
@@ -35,12 +36,12 @@ class Part:
 
     smiles: np.ndarray  # (N,) str objects
     value: np.ndarray  # (N,) float64, in the task's unit, not transformed
-    rows: np.ndarray  # (N,) int64, of the pair's packed graphs
+    rows: np.ndarray  # (N,) int64, of the pair's molecules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskData:
-    """One task of a pair. `log10`: models see the logarithm. The source has no test part."""
+    """One task of a pair. `log10`: models see the logarithm. A source has no test part."""
 
     property: str
     name: str
@@ -50,36 +51,41 @@ class TaskData:
     validation: Part
     test: Part
 
+    def parts(self) -> tuple[Part, Part, Part]:
+        """Training, validation and test part."""
+        return self.train, self.validation, self.test
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairData:
-    """Both tasks under one split. `split_hash` identifies who is in which part, `data_hash` molecules and values."""
+    """A target and its sources under one split, and all their M molecules, each once.
+
+    `split_hash` identifies who is in which part, `data_hash` molecules and values.
+    """
 
     id: str
     split: str
     seed: int
     target: TaskData
-    source: TaskData
-    graphs: PackedGraphs
+    sources: tuple[TaskData, ...]
+    smiles: np.ndarray  # (M,) str objects
+    graphs: PackedGraphs  # of the M molecules
     split_hash: str
     data_hash: str
 
 
 def parse_pair(pair: str) -> PairSpec:
-    """The specification of `target_from_source`, for built-in properties.
+    """The specification of `target_from_source` or `target_from_source+source`, for built-in properties.
 
     Raises:
         UnknownNameError: not of that form, or an unknown property.
-        InputDataError: target and source are the same.
+        InputDataError: a property is named twice.
     """
-    target, found, source = pair.partition("_from_")
+    target, found, sources = pair.partition("_from_")
     if not found:
         raise UnknownNameError("pair", pair, PAIRS)
-    get_property(target)
-    get_property(source)
-    if target == source:
-        raise InputDataError(f"pair '{pair}' has one property as target and source: name two")
-    return PairSpec(TaskSpec(target), TaskSpec(source))
+    tasks = [TaskSpec(get_property(code).code) for code in (target, *sources.split("+"))]
+    return PairSpec(tasks[0], tuple(tasks[1:]))
 
 
 def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
@@ -97,47 +103,54 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
     """
     spec = parse_pair(pair) if isinstance(pair, str) else pair
     protocol = parse_split(split)
-    target, source = _load_task(spec.target), _load_task(spec.source)
-    if np.array_equal(target.smiles, source.smiles) and np.array_equal(target.value, source.value):
-        raise InputDataError(f"{spec.id}: target and source hold the same molecules and values: name two tasks")
-    parts = assign(target, source, protocol, seed)
-    graphs, target_rows, source_rows = _joined_graphs(target, source)
-    target_parts = [_part(target, rows, target_rows) for rows in (parts[0], parts[1], parts[2])]
-    source_parts = [_part(source, rows, source_rows) for rows in (parts[3], parts[4], [])]
-    target_data = TaskData(spec.target.property, *_description(spec.target), *target_parts)
-    source_data = TaskData(spec.source.property, *_description(spec.source), *source_parts)
-    for task, name in ((target_data, "target"), (source_data, "source")):
-        if (task.train.value == task.train.value[0]).all():
-            raise InputDataError(f"{spec.id}: all {len(task.train.value)} training values of the {name} are equal")
+    specs = (spec.target, *spec.sources)
+    tables = [_load_task(task) for task in specs]
+    _refuse_twins(spec, tables)
+    smiles, graphs, places = _joined(tables)
+    assigned = assign(tables[0], tables[1:], protocol, seed)
+    target, *sources = itertools.starmap(_task_data, zip(specs, tables, assigned, places, strict=True))
+    members = [list(part.smiles) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
         split,
         seed,
-        _with_noise(target_data, protocol, seed),
-        source_data,
+        _with_noise(target, protocol, seed),
+        tuple(sources),
+        smiles,
         graphs,
-        _hash(
-            [spec.id, split, seed if protocol.noise else None, *(list(p.smiles) for p in target_parts + source_parts)]
-        ),
-        _hash([[list(task.smiles), list(task.value)] for task in (target, source)]),
+        _hash([spec.id, split, seed if protocol.noise else None, *members]),
+        _hash([[list(table.smiles), list(table.value)] for table in tables]),
     )
+
+
+def _refuse_twins(spec: PairSpec, tables: Sequence[TaskTable]) -> None:
+    for one, other in itertools.combinations(tables, 2):
+        if np.array_equal(one.smiles, other.smiles) and np.array_equal(one.value, other.value):
+            raise InputDataError(f"{spec.id}: two of its tasks hold the same molecules and values: name different ones")
 
 
 def _load_task(task: TaskSpec) -> TaskTable:
     return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
-def _joined_graphs(target: TaskTable, source: TaskTable) -> tuple[PackedGraphs, np.ndarray, np.ndarray]:
-    """Packed graphs of both tasks' molecules, each once, and the rows there of either task's molecules."""
-    place = {smiles: row for row, smiles in enumerate(target.smiles)}
-    new = [row for row, smiles in enumerate(source.smiles) if smiles not in place]
-    place |= {source.smiles[row]: len(target.smiles) + index for index, row in enumerate(new)}
-    graphs = join([take(target.graphs, target.rows), take(source.graphs, source.rows[new])])
-    return graphs, np.arange(len(target.smiles)), np.array([place[s] for s in source.smiles], np.int64)
+def _task_data(spec: TaskSpec, table: TaskTable, assigned: Assignment, place: np.ndarray) -> TaskData:
+    parts = (Part(table.smiles[rows], table.value[rows], place[rows]) for rows in assigned)
+    task = TaskData(spec.property, *_description(spec), *parts)
+    if (task.train.value == task.train.value[0]).all():
+        raise InputDataError(f"{spec.property}: all {len(task.train.value)} training values are equal")
+    return task
 
 
-def _part(task: TaskTable, rows: Sequence[int], graph_rows: np.ndarray) -> Part:
-    return Part(task.smiles[rows], task.value[rows], graph_rows[rows])
+def _joined(tables: Sequence[TaskTable]) -> tuple[np.ndarray, PackedGraphs, list[np.ndarray]]:
+    """Molecules of all tasks, each once; their packed graphs; and the places there of each task's molecules."""
+    place: dict[str, int] = {}
+    packs = []
+    for table in tables:
+        new = np.array([row for row, smiles in enumerate(table.smiles) if smiles not in place], np.int64)
+        place |= {smiles: len(place) + index for index, smiles in enumerate(table.smiles[new])}
+        packs.append(take(table.graphs, table.rows[new]))
+    places = [np.array([place[smiles] for smiles in table.smiles], np.int64) for table in tables]
+    return np.array(list(place), dtype=object), join(packs), places
 
 
 def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:

@@ -5,7 +5,7 @@ import numpy as np
 from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
 from gear.data.properties import PROPERTIES, Property
 from gear.data.tables import cleaning_steps, load_property
-from gear.data.task import TaskTable
+from gear.data.task import PARTS, TaskTable
 
 __all__ = ["counts_table", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
 
@@ -55,8 +55,8 @@ def file_lines(name: str, task: TaskTable, *, log10: bool) -> list[str]:
 def split_lines(pair: PairData) -> list[str]:
     """The sizes and hashes of a split."""
     lines = [f"{pair.id} {pair.split}, seed {pair.seed}: split {pair.split_hash}, data {pair.data_hash}"]
-    for name, task in (("target", pair.target), ("source", pair.source)):
-        sizes = ", ".join(f"{part} {len(getattr(task, part).value):,}" for part in ("train", "validation", "test"))
+    for name, task in (("target", pair.target), *(("source", source) for source in pair.sources)):
+        sizes = ", ".join(f"{name} {len(part.value):,}" for name, part in zip(PARTS, task.parts(), strict=True))
         lines.append(f"{name} {task.property}: {sizes}")
     return lines
 

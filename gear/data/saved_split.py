@@ -7,10 +7,12 @@ import pyarrow as pa
 
 from gear.data.cache import write_table
 from gear.data.pairs import PairData
+from gear.data.task import PARTS
 
 __all__ = ["save_split", "split_table"]
 
 COLUMNS: dict[str, pa.DataType] = {
+    "role": pa.string(),
     "task": pa.string(),
     "part": pa.string(),
     "smiles": pa.string(),
@@ -19,13 +21,14 @@ COLUMNS: dict[str, pa.DataType] = {
 
 
 def split_table(pair: PairData) -> pa.Table:
-    """Every molecule of every part. Columns: task (target, source), part, smiles, value (in units, as trained on)."""
+    """Every molecule of every part. Columns: role (target, source), task, part, smiles, value (in units)."""
     tables = []
-    for task_name, task in (("target", pair.target), ("source", pair.source)):
-        for part_name, part in (("train", task.train), ("validation", task.validation), ("test", task.test)):
+    for role, task in (("target", pair.target), *(("source", source) for source in pair.sources)):
+        for name, part in zip(PARTS, task.parts(), strict=True):
             columns: dict[str, Sequence[object]] = {
-                "task": [task_name] * len(part.value),
-                "part": [part_name] * len(part.value),
+                "role": [role] * len(part.value),
+                "task": [task.property] * len(part.value),
+                "part": [name] * len(part.value),
                 "smiles": list(part.smiles),
                 "value": list(part.value),
             }

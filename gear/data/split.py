@@ -1,12 +1,12 @@
-"""Splits made across both tasks of a pair, so that nothing the target is judged on was seen through the source.
+"""Splits made across all tasks of a pair, so that nothing the target is judged on was seen through a source.
 
 Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
-`scaffold` all molecules of one scaffold group. The target's groups are divided first. The source then trains on what is
+`scaffold` all molecules of one scaffold group. The target's groups are divided first. A source then trains on what is
 left: every one of its molecules whose group is in the target's validation or test part is dropped, unless the protocol
 allows overlap, and a tenth of the rest is its own validation part.
 
 Groups are shuffled by a hash of (seed, group), so a split depends on content and seed alone, not on the order of rows.
-Libraries (astartes, chemprop) divide one task by the order of its rows; crossing two tasks is what is made here.
+Libraries (astartes, chemprop) divide one task by the order of its rows; crossing tasks is what is made here.
 """
 
 import hashlib
@@ -32,17 +32,15 @@ Groups = dict[str, list[int]]  # rows of a task by group
 
 
 class Assignment(NamedTuple):
-    """Rows of the tasks in every part, ascending."""
+    """Rows of a task in every part, ascending; a source has no test part."""
 
-    target_train: list[int]
-    target_validation: list[int]
-    target_test: list[int]
-    source_train: list[int]
-    source_validation: list[int]
+    train: list[int]
+    validation: list[int]
+    test: list[int]
 
 
-def assign(target: TaskTable, source: TaskTable, protocol: Protocol, seed: int) -> Assignment:
-    """Divide both tasks' molecules.
+def assign(target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int) -> list[Assignment]:
+    """Divide the molecules of the target, which comes first, and of every source.
 
     Raises:
         InputDataError: too few molecules, or too few groups, to fill every part.
@@ -57,19 +55,25 @@ def assign(target: TaskTable, source: TaskTable, protocol: Protocol, seed: int) 
             + (" with other scaffolds, or use --splits random" if protocol.base == "scaffold" else "")
         )
     judged = set() if protocol.overlap else {group_of[row] for row in (*test, *validation)}
-    source_group = source.scaffold if protocol.base == "scaffold" else source.parent
-    usable = [row for row, group in enumerate(source_group) if group not in judged]
+    of_target = Assignment(sorted(train), sorted(validation), sorted(test))
+    return [of_target, *(_divide_source(source, judged, protocol, f"{seed}:source") for source in sources)]
+
+
+def _divide_source(task: TaskTable, judged: set[str], protocol: Protocol, key: str) -> Assignment:
+    """Training and validation rows among the groups that the target is not judged on."""
+    group_of = task.scaffold if protocol.base == "scaffold" else task.parent
+    usable = [row for row, group in enumerate(group_of) if group not in judged]
     if len(usable) < MINIMUM:
         raise InputDataError(
-            f"{len(usable)} of {len(source.smiles)} source molecules are left once those that the target is judged on "
+            f"{len(usable)} of {len(task.smiles)} source molecules are left once those that the target is judged on "
             f"are taken out, a split needs {MINIMUM}: use a larger source"
         )
-    held, kept = _shares(_grouped(source_group, usable), f"{seed}:source", [HELD_OUT])
+    held, kept = _shares(_grouped(group_of, usable), key, [HELD_OUT])
     if not held:
         raise InputDataError(
             "all source molecules share one scaffold group: add other molecules or use --splits random"
         )
-    return Assignment(*(sorted(part) for part in (train, validation, test, kept, held)))
+    return Assignment(sorted(kept), sorted(held), [])
 
 
 def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:

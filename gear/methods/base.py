@@ -1,4 +1,7 @@
-"""What every method provides; the loop, data, seeds, checkpoints and evaluation are shared."""
+"""What every method provides; the loop, data, seeds, checkpoints and evaluation are shared.
+
+A method is a configuration, a model and the loss of a batch. Tasks are counted from 0, the target; sources follow.
+"""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
@@ -7,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from gear.batching import PairBatch
-from gear.config import TrialConfig
+from gear.config import EmbeddingKind, TrialConfig
 from gear.errors import InputDataError
-from gear.model.graphs import GraphBatch
+from gear.losses import labelled_mse
+from gear.model.molecules import MoleculeBatch
 
-__all__ = ["LossTerms", "Method"]
+__all__ = ["LossTerms", "Method", "mean_of"]
 
 
 class LossTerms(NamedTuple):
@@ -22,16 +26,25 @@ class LossTerms(NamedTuple):
 
 
 class Method(nn.Module, ABC):
-    """A model with its losses.
+    """A model with its losses, for a target and a number of sources.
 
-    `uses_source` says whether batches hold source molecules. `notes` are sentences the user should read once.
+    Attributes:
+        sees_sources: whether batches hold source molecules beside the target's, and source predictions are validated.
+        one_embedding: whether all tasks share one embedding, so that target and source must be read in one form.
+        notes: sentences the user should read once.
     """
 
-    uses_source: ClassVar[bool]
+    sees_sources: ClassVar[bool] = False
+    one_embedding: ClassVar[bool] = False
 
-    def __init__(self, config: TrialConfig) -> None:
+    def __init__(self, config: TrialConfig, sources: int) -> None:
         super().__init__()
+        if self.one_embedding and config.embedding.of_source.kind != config.embedding.kind:
+            raise InputDataError(
+                f"method {config.method} has one embedding for all tasks: embedding.source_kind must be 'same'"
+            )
         self.config = config
+        self.sources = sources
         self.notes: tuple[str, ...] = ()
 
     @abstractmethod
@@ -39,18 +52,33 @@ class Method(nn.Module, ABC):
         """Terms of a batch; a term that is not evaluated at this step is left out.
 
         Args:
-            batch: molecules of both tasks.
+            batch: molecules of the tasks.
             step: of the whole training, from 0.
-            generator: on the CPU, the only randomness beside dropout.
+            generator: on the CPU, the only randomness beside the device's own, which is seeded alike.
         """
 
     @abstractmethod
-    def predict(self, graph: GraphBatch) -> Tensor:
-        """Target predictions (B,), standardised."""
+    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
+        """Predictions of a task (B,), standardised; of sources only where `sees_sources`."""
 
-    def predict_source(self, graph: GraphBatch) -> Tensor:
-        """Source predictions (B,), standardised; only where `uses_source`."""
+    @property
+    def begins_with_sources(self) -> bool:
+        """Whether the sources are trained alone before the first epoch, for `training.source_epochs`."""
+        return False
+
+    @property
+    def embedding_kinds(self) -> frozenset[EmbeddingKind]:
+        """Forms of molecules that training reads."""
+        embedding = self.config.embedding
+        uses_source = self.sees_sources or self.begins_with_sources
+        return frozenset({embedding.kind, embedding.of_source.kind} if uses_source else {embedding.kind})
+
+    def source_terms(self, batch: PairBatch) -> dict[str, Tensor]:
+        """Loss of a batch by term while the sources are trained alone."""
         raise NotImplementedError
+
+    def adopt_source(self) -> None:
+        """Take over what the sources have learnt; called once, after they were trained alone."""
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """The weighted sum."""
@@ -60,20 +88,16 @@ class Method(nn.Module, ABC):
         """Of a loss term beside the regression, which has weight 1."""
         return float(getattr(self.config.weights, term))
 
-    def describe(self, graph: GraphBatch) -> dict[str, float]:
+    def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
         """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
         return {}
 
-    def warm_start_terms(self, batch: PairBatch) -> dict[str, Tensor]:
-        """Loss of a batch while the source is trained alone.
+    def sources_mse(self, predictions: list[Tensor], batch: PairBatch) -> Tensor:
+        """Regression loss of the sources' predictions, (B,) each, averaged over the sources."""
+        labels = batch.labels[:, 1:].unbind(1)
+        return mean_of([labelled_mse(p, label) for p, label in zip(predictions, labels, strict=True)])
 
-        Raises:
-            InputDataError: the method has no warm start.
-        """
-        raise InputDataError(
-            f"method {self.config.method} has no source to start from: set training.warm_start_epochs to 0"
-        )
 
-    def finish_warm_start(self) -> None:
-        """Copy what the source has learnt to the target."""
-        raise NotImplementedError
+def mean_of(terms: list[Tensor]) -> Tensor:
+    """The mean of a term over the sources, so that a weight means the same whatever their number."""
+    return terms[0] if len(terms) == 1 else torch.stack(terms).mean(0)

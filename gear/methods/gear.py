@@ -1,7 +1,6 @@
-"""GEAR: two branches whose latent spaces meet in one flat frame and share their Ricci curvature (arXiv 2506.13015).
+"""GEAR: branches whose latent spaces meet in one flat frame and share their Ricci curvature (arXiv 2506.13015).
 
-Every molecule of a batch, source or target, goes through both branches k:
-z_k = encoder_k(embedding_k(x)), frame point z'_k = transfer_k(z_k), way back inverse_k(z'_k), head_k(z_k).
+The six losses: regression, autoencoder, consistency and mapping (`gear.methods.aligned`), metric and curvature.
 
 Decided here, where the source is silent: the frame's width and the immersion that is compared (equal widths make the
 curvature of the whole latent space vanish, see docs/method.md), the initialisation, the normalisation of z.
@@ -13,8 +12,8 @@ from torch import Tensor
 from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.geometry import jacobian, participation_ratio
-from gear.losses import labelled_mse, metric_loss, point_mse
+from gear.geometry import jacobian
+from gear.losses import metric_loss
 from gear.matching import (
     curvature_at,
     discrepancy,
@@ -23,20 +22,18 @@ from gear.matching import (
     matched_quantity,
     molecules_matched,
 )
-from gear.methods.base import LossTerms, Method
+from gear.methods.aligned import Aligned
+from gear.methods.base import LossTerms, mean_of
 from gear.model.branch import Branch
-from gear.model.graphs import GraphBatch
+from gear.model.molecules import MoleculeBatch
 
 __all__ = ["Gear"]
 
 
-class Gear(Method):
-    """The six losses on two branches, target and source."""
+class Gear(Aligned):
+    """The six losses on the branches of a target and its sources."""
 
-    uses_source = True
-
-    def __init__(self, config: TrialConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: TrialConfig, sources: int) -> None:
         dimensions, latent, frame = immersed_dimensions(config), config.encoder.latent, config.transfer.frame
         if dimensions > min(frame, latent):
             raise InputDataError(
@@ -44,8 +41,7 @@ class Gear(Method):
                 f"space of {latent} in a frame of {frame}: widen transfer.frame or use immersion slice with a smaller "
                 "curvature.slice_rank"
             )
-        self.target = Branch(config)
-        self.source = Branch(config)
+        super().__init__(config, sources)
         matching = config.curvature.matching
         wanted = config.weights.curv > 0 and matching != "none"
         needs_curvature = matching in ("ricci", "mean_curvature")
@@ -58,33 +54,31 @@ class Gear(Method):
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The terms that have a weight; metric and curvature at a few random molecules, an unbiased estimate."""
-        source, target = self.source, self.target
-        z_s, z_t = source.latent(batch.graph), target.latent(batch.graph)
-        frame_s, frame_t = source.transfer(z_s), target.transfer(z_t)
-        terms = {"reg": labelled_mse(target.head(z_t), batch.target) + labelled_mse(source.head(z_s), batch.source)}
-        weights = self.config.weights
-        if weights.auto > 0:
-            terms["auto"] = point_mse(source.inverse(frame_s), z_s) + point_mse(target.inverse(frame_t), z_t)
-        if weights.cons > 0:
-            terms["cons"] = point_mse(frame_s, frame_t)
-        if weights.map > 0:
-            to_target = labelled_mse(target.head(target.inverse(frame_s)), batch.target)
-            terms["map"] = to_target + labelled_mse(source.head(source.inverse(frame_t)), batch.source)
+        latents = self.latents(batch.molecules)
+        terms = self.alignment_terms(latents, batch)
         failed_share = terms["reg"].new_zeros(())
         if step % self.config.curvature.every == 0:
-            order = torch.randperm(len(z_s), generator=generator).to(z_s.device)
-            if weights.metric > 0:
+            order = torch.randperm(batch.molecules.size, generator=generator).to(latents[0].device)
+            if self.config.weights.metric > 0:
                 few = order[: self.config.curvature.molecules]
-                terms["metric"] = self._flatness(source, z_s[few]) + self._flatness(target, z_t[few])
+                flatness = [self._flatness(b, z[few]) for b, z in zip(self.branches, latents, strict=True)]
+                terms["metric"] = flatness[0] + mean_of(flatness[1:])
             if self.matches_curvature:
-                few = order[: molecules_matched(self.config.curvature)]
-                of_s = matched_quantity(source, z_s, few, self.config.curvature)
-                of_t = matched_quantity(target, z_t, few, self.config.curvature)
-                failed_share = (of_s.failed | of_t.failed).float().mean()
-                terms["curv"] = discrepancy(of_s, of_t, self.config.curvature)
+                terms["curv"], failed_share = self._matching(latents, order)
             elif self.notes:
                 terms["curv"] = terms["reg"].new_zeros(())
         return LossTerms(terms, failed_share)
+
+    def _matching(self, latents: list[Tensor], order: Tensor) -> tuple[Tensor, Tensor]:
+        """The curvature term, and the share of its molecules whose metric was near singular in any branch."""
+        config = self.config.curvature
+        few = order[: molecules_matched(config)]
+        target, *sources = (
+            matched_quantity(branch, z, few, config) for branch, z in zip(self.branches, latents, strict=True)
+        )
+        term = mean_of([discrepancy(source, target, config) for source in sources])
+        failed = torch.stack([target.failed, *(source.failed for source in sources)]).any(0)
+        return term, failed.float().mean()
 
     def weight(self, term: str) -> float:
         """Of a loss term; those evaluated at every k-th step count k times, which keeps the expected gradient."""
@@ -98,15 +92,16 @@ class Gear(Method):
         return metric_loss(jacobian(branch.inverse, branch.transfer(z)) @ there)
 
     @torch.no_grad()
-    def describe(self, graph: GraphBatch) -> dict[str, float]:
-        """Curvature of both branches and the effective number of latent dimensions."""
-        found = {"participation_ratio": float(participation_ratio(self.target.latent(graph)))}
+    def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
+        """Curvature of the target's and the first source's branch, and the effective number of latent dimensions."""
+        found = super().describe(molecules)
         if is_identically_flat(self.config):
             return found | {"rho_source": 0.0, "rho_target": 0.0, "rho_spread": 0.0}
-        everywhere = torch.arange(graph.size, device=graph.atoms.device)
-        of_s, of_t = (
-            curvature_at(branch, branch.latent(graph), everywhere, self.config.curvature)
-            for branch in (self.source, self.target)
+        latents = self.latents(molecules)[:2]
+        everywhere = torch.arange(molecules.size, device=latents[0].device)
+        of_t, of_s = (
+            curvature_at(branch, z, everywhere, self.config.curvature)
+            for branch, z in zip(self.branches[:2], latents, strict=True)
         )
         both = ~(of_s.failed | of_t.failed)
         if both.sum() < 2:
@@ -118,28 +113,3 @@ class Gear(Method):
             "rho_spread": float(rho.std(1).mean()),
             "rho_correlation": float(torch.corrcoef(rho)[0, 1].nan_to_num()),
         }
-
-    def predict(self, graph: GraphBatch) -> Tensor:
-        """Target predictions (B,), standardised, by the target's own branch."""
-        prediction: Tensor = self.target(graph)
-        return prediction
-
-    def predict_source(self, graph: GraphBatch) -> Tensor:
-        """Source predictions (B,), standardised."""
-        prediction: Tensor = self.source(graph)
-        return prediction
-
-    def warm_start_terms(self, batch: PairBatch) -> dict[str, Tensor]:
-        """Regression and autoencoder loss of the source branch."""
-        z = self.source.latent(batch.graph)
-        auto = point_mse(self.source.inverse(self.source.transfer(z)), z)
-        return {"reg": labelled_mse(self.source.head(z), batch.source), "auto": auto}
-
-    def finish_warm_start(self) -> None:
-        """Give the target the source's embedding and encoder.
-
-        Its transfer modules stay their own: two equal branches would make the consistency and curvature terms zero
-        with zero gradient. Its head stays too, for it predicts another property.
-        """
-        self.target.embedding.load_state_dict(self.source.embedding.state_dict())
-        self.target.encoder.load_state_dict(self.source.encoder.state_dict())

@@ -7,8 +7,8 @@ from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.losses import labelled_mse
 from gear.methods.base import LossTerms, Method
-from gear.model.branch import SingleTaskNetwork
-from gear.model.graphs import GraphBatch
+from gear.model.branch import HeadedNetwork
+from gear.model.molecules import MoleculeBatch
 
 __all__ = ["SingleTask"]
 
@@ -16,18 +16,16 @@ __all__ = ["SingleTask"]
 class SingleTask(Method):
     """One network on the target's training part; no source molecule is seen."""
 
-    uses_source = False
-
-    def __init__(self, config: TrialConfig) -> None:
-        super().__init__(config)
-        self.target = SingleTaskNetwork(config.embedding, config.encoder)
+    def __init__(self, config: TrialConfig, sources: int) -> None:
+        super().__init__(config, sources)
+        self.network = HeadedNetwork(config.embedding, config.encoder)
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The regression term alone."""
-        reg = labelled_mse(self.target(batch.graph), batch.target)
-        return LossTerms({"reg": reg}, torch.zeros(()))
+        reg = labelled_mse(self.network(batch.molecules), batch.target)
+        return LossTerms({"reg": reg}, reg.new_zeros(()))
 
-    def predict(self, graph: GraphBatch) -> Tensor:
+    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
         """Target predictions (B,), standardised."""
-        prediction: Tensor = self.target(graph)
+        prediction: Tensor = self.network(molecules)
         return prediction

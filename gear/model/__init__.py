@@ -1,7 +1,19 @@
-"""Neural modules: the D-MPNN on packed graphs, and the branch of a task (embedding, encoder, transfer, head)."""
+"""Neural modules: embeddings of molecules, and the branch of a task (encoder, transfer, head)."""
 
-from gear.model.branch import Branch, Head, SingleTaskNetwork
+from gear.model.branch import Branch, Head, HeadedNetwork
 from gear.model.dmpnn import DMPNN
+from gear.model.embedding import Embedding
 from gear.model.graphs import GraphBatch, GraphStore
+from gear.model.molecules import MoleculeBatch, MoleculeStore
 
-__all__ = ["DMPNN", "Branch", "GraphBatch", "GraphStore", "Head", "SingleTaskNetwork"]
+__all__ = [
+    "DMPNN",
+    "Branch",
+    "Embedding",
+    "GraphBatch",
+    "GraphStore",
+    "Head",
+    "HeadedNetwork",
+    "MoleculeBatch",
+    "MoleculeStore",
+]

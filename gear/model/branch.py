@@ -1,4 +1,4 @@
-"""The modules of one task: embedding, encoder, head; and for GEAR the transfer and its inverse.
+"""The modules of a task after its embedding: encoder and head; and for GEAR and GATE the transfer and its inverse.
 
 n is the latent dimension, m the frame dimension, B the number of molecules.
 """
@@ -6,12 +6,11 @@ n is the latent dimension, m the frame dimension, B the number of molecules.
 from torch import Tensor, nn
 
 from gear.config import EmbeddingConfig, EncoderConfig, TrialConfig
-from gear.data.pack import ATOM_FEATURES, BOND_FEATURES
 from gear.geometry import SiluMLP
-from gear.model.dmpnn import DMPNN
-from gear.model.graphs import GraphBatch
+from gear.model.embedding import Embedding
+from gear.model.molecules import MoleculeBatch
 
-__all__ = ["Branch", "Head", "SingleTaskNetwork"]
+__all__ = ["Branch", "Head", "HeadedNetwork"]
 
 HEAD_WIDTHS = (25, 12)  # 50 -> 25 -> 12 -> 1, as published
 
@@ -57,32 +56,34 @@ class Head(nn.Sequential):
         return z[..., 0]
 
 
-class SingleTaskNetwork(nn.Module):
-    """Embedding, encoder and head: all that single-task training needs."""
+class HeadedNetwork(nn.Module):
+    """Embedding and encoder with one head or several: each predicts a task from the same latent points."""
 
-    def __init__(self, embedding: EmbeddingConfig, encoder: EncoderConfig) -> None:
+    def __init__(self, embedding: EmbeddingConfig, encoder: EncoderConfig, heads: int = 1) -> None:
         super().__init__()
-        self.embedding = DMPNN(ATOM_FEATURES, BOND_FEATURES, embedding.width, embedding.depth, embedding.dropout)
+        self.embedding = Embedding(embedding)
         self.encoder = Encoder(embedding.width, encoder)
-        self.head = Head(encoder.latent)
+        self.heads = nn.ModuleList(Head(encoder.latent) for _ in range(heads))
 
-    def latent(self, graph: GraphBatch) -> Tensor:
+    def latent(self, molecules: MoleculeBatch) -> Tensor:
         """Latent points z (B, n)."""
-        z: Tensor = self.encoder(self.embedding(graph))
+        z: Tensor = self.encoder(self.embedding(molecules))
         return z
 
-    def forward(self, graph: GraphBatch) -> Tensor:
-        """Predictions (B,), standardised."""
-        prediction: Tensor = self.head(self.latent(graph))
+    def forward(self, molecules: MoleculeBatch, head: int = 0) -> Tensor:
+        """Predictions (B,) of one head, standardised."""
+        prediction: Tensor = self.heads[head](self.latent(molecules))
         return prediction
 
 
-class Branch(SingleTaskNetwork):
-    """A task's network with the transfer module to the shared frame and its inverse."""
+class Branch(nn.Module):
+    """A task's modules after its embedding: encoder, head, the transfer module to the frame and its inverse."""
 
     def __init__(self, config: TrialConfig) -> None:
-        super().__init__(config.embedding, config.encoder)
+        super().__init__()
         n, transfer = config.encoder.latent, config.transfer
         hidden, inverse_hidden = [transfer.width] * transfer.depth, [transfer.width] * transfer.inverse_depth
+        self.encoder = Encoder(config.embedding.width, config.encoder)
+        self.head = Head(n)
         self.transfer = SiluMLP(n, transfer.frame, hidden, skip=transfer.skip, gain=transfer.gain)
         self.inverse = SiluMLP(transfer.frame, n, inverse_hidden, skip=transfer.skip, gain=transfer.gain)

@@ -47,7 +47,7 @@ def test_only_training_labels_of_the_target_are_corrupted(kind):
     clean, noisy = load_pair("ef_from_hv", "random"), load_pair("ef_from_hv", f"random-{kind}20")
     changed = clean.target.train.value != noisy.target.train.value
     assert changed.mean() == pytest.approx(0.2, abs=0.01)
-    for part in (lambda p: p.target.validation, lambda p: p.target.test, lambda p: p.source.train):
+    for part in (lambda p: p.target.validation, lambda p: p.target.test, lambda p: p.sources[0].train):
         np.testing.assert_array_equal(part(clean).smiles, part(noisy).smiles)
         np.testing.assert_array_equal(part(clean).value, part(noisy).value)
     assert clean.data_hash == noisy.data_hash

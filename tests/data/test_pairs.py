@@ -19,20 +19,22 @@ def test_there_are_23_pairs_of_known_properties():
     for pair in (*PAIRS, *CONTROL_PAIRS):
         spec = parse_pair(pair)
         assert spec.id == pair
-        assert {spec.target.property, spec.source.property} <= set(PROPERTIES)
+        assert {spec.target.property, *(source.property for source in spec.sources)} <= set(PROPERTIES)
 
 
 @pytest.mark.parametrize("split", ["random", "scaffold"])
 def test_parts_point_at_their_molecules(split):
     pair = load_pair("st_from_ri", split)
-    for part in (pair.target.train, pair.target.validation, pair.target.test, pair.source.train):
+    for part in (pair.target.train, pair.target.validation, pair.target.test, pair.sources[0].train):
         assert len(part.smiles) == len(part.value) == len(part.rows) == len(set(part.rows))
-    assert len(pair.source.test.rows) == 0
+    assert len(pair.sources[0].test.rows) == 0
     rows = dict(zip(pair.target.train.smiles, pair.target.train.rows, strict=True))
-    shared = [(rows[s], r) for s, r in zip(pair.source.train.smiles, pair.source.train.rows, strict=True) if s in rows]
+    shared = [
+        (rows[s], r) for s, r in zip(pair.sources[0].train.smiles, pair.sources[0].train.rows, strict=True) if s in rows
+    ]
     assert shared
     assert all(a == b for a, b in shared)
-    for part in (pair.target.train, pair.source.train):
+    for part in (pair.target.train, pair.sources[0].train):
         atoms = np.diff(pair.graphs.atom_offset)[part.rows]
         assert list(atoms) == [parse(smiles).GetNumAtoms() for smiles in part.smiles]
 
@@ -51,7 +53,7 @@ def test_hashes_tell_splits_and_seeds_apart():
         ("hv", "unknown pair 'hv'; known: hv_from_ds"),
         ("hv_from_xy", "unknown property 'xy'"),
         ("xy_from_hv", "unknown property 'xy'"),
-        ("hv_from_hv", "one property as target and source"),
+        ("hv_from_hv", "names a task twice"),
     ],
 )
 def test_unknown_pair_is_named(pair, message):
@@ -115,11 +117,11 @@ def test_written_split_can_be_used_as_a_file_split(tmp_path, monkeypatch, capsys
     mine = tmp_path / "ef.csv"
     mine.write_text("\n".join(['"task","part","smiles","value"', *lines]))
     task = TaskSpec("ef", str(mine), "value", split_column="part", log10=True)
-    again, before = load_pair(PairSpec(task, TaskSpec("hv")), "file"), load_pair("ef_from_hv", "random")
+    again, before = load_pair(PairSpec(task, (TaskSpec("hv"),)), "file"), load_pair("ef_from_hv", "random")
     assert list(again.target.test.smiles) == list(before.target.test.smiles)
-    assert {*again.source.train.smiles, *again.source.validation.smiles} == {
-        *before.source.train.smiles,
-        *before.source.validation.smiles,
+    assert {*again.sources[0].train.smiles, *again.sources[0].validation.smiles} == {
+        *before.sources[0].train.smiles,
+        *before.sources[0].validation.smiles,
     }
 
 

@@ -42,9 +42,10 @@ def task(molecules):
 def divide(target, source, split, seed=0):
     """Molecules of every part."""
     target, source = task(target), task(source)
-    rows = assign(target, source, parse_split(split), seed)
-    owners = (target, target, target, source, source)
-    return [sorted(owner.smiles[part]) for owner, part in zip(owners, rows, strict=True)]
+    of_target, of_source = assign(target, [source], parse_split(split), seed)
+    assert of_source.test == []
+    owned = [*((target, part) for part in of_target), *((source, part) for part in of_source[:2])]
+    return [sorted(owner.smiles[part]) for owner, part in owned]
 
 
 @st.composite

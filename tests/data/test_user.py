@@ -43,7 +43,7 @@ def read(file, **options):
 
 
 def pair(file, source=None, split="random", **options):
-    return load_pair(PairSpec(spec(file, **options), source or TaskSpec("ds")), split)
+    return load_pair(PairSpec(spec(file, **options), (source or TaskSpec("ds"),)), split)
 
 
 EXPECTED = {"CCO": 1.5, "CCN": -2.0}
@@ -285,7 +285,7 @@ def test_split_column_decides_the_parts():
     assert len(found.target.train.smiles) + len(found.target.validation.smiles) + len(found.target.test.smiles) == 120
     assert min(len(p.smiles) for p in (found.target.train, found.target.validation, found.target.test)) > 5
     judged = {*found.target.validation.smiles, *found.target.test.smiles}
-    assert not judged & {*found.source.train.smiles, *found.source.validation.smiles}
+    assert not judged & {*found.sources[0].train.smiles, *found.sources[0].validation.smiles}
 
 
 @pytest.mark.parametrize(

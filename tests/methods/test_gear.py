@@ -17,14 +17,17 @@ from gear.results import EpochResult
 from gear.training import fit
 
 
+def batch_of(pair, size):
+    return TrainingData(pair, {"dmpnn"}, torch.device("cpu")).batch(torch.arange(size))
+
+
 def cold_start(pair, config, seed):
     """An untrained model in training mode and the latent batches of both branches."""
     torch.manual_seed(seed)
     model = build_method(config)
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(100))
     with torch.no_grad():
-        latent = {name: getattr(model, name).latent(batch.graph) for name in ("source", "target")}
-    return model, latent
+        latents = model.latents(batch_of(pair, 100).molecules)
+    return model, latents
 
 
 def autodiff_curvature(transfer, z, directions):
@@ -51,10 +54,9 @@ CONFIGS = {
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_curvature_is_live_from_a_cold_start_and_right_in_value_and_gradient(immersion, seed, pair):
     config = CONFIGS[immersion]
-    model, latent = cold_start(pair, config, seed)
+    model, latents = cold_start(pair, config, seed)
     few = torch.arange(16)
-    for name, z in latent.items():
-        branch = getattr(model, name)
+    for branch, z in zip(model.branches, latents, strict=True):
         found = curvature_at(branch, z, few, config.curvature)
         assert (found.scalar / immersed_dimensions(config)).abs().mean() > 1e-2
         found.scalar.square().mean().backward()
@@ -76,7 +78,7 @@ def test_equal_widths_are_reported_as_flat_and_skipped(pair):
     config = TrialConfig(curvature=CurvatureConfig(immersion="frame"), transfer=TransferConfig(frame=50))
     model = build_method(config)
     assert "identically zero" in model.notes[0]
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    batch = batch_of(pair, 30)
     terms = model.loss_terms(batch, 0, torch.Generator()).terms
     assert terms["curv"] == 0
     assert not terms["curv"].requires_grad
@@ -94,7 +96,7 @@ def test_frame_too_narrow_for_the_latent_space_is_refused():
 
 def test_weights_at_zero_switch_their_term_off(pair):
     config = TrialConfig()
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    batch = batch_of(pair, 30)
     for term in ("auto", "cons", "map", "metric", "curv"):
         without = dataclasses.replace(config, weights=dataclasses.replace(config.weights, **{term: 0.0}))
         terms = build_method(without).loss_terms(batch, 0, torch.Generator()).terms
@@ -103,9 +105,9 @@ def test_weights_at_zero_switch_their_term_off(pair):
 
 def test_matching_trains_both_transfer_modules(pair):
     model = build_method(TrialConfig())
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(60))
+    batch = batch_of(pair, 60)
     model.loss_terms(batch, 0, torch.Generator()).terms["curv"].backward()
-    for branch in (model.source, model.target):
+    for branch in model.branches:
         assert branch.transfer.layers[0].weight.grad.abs().max() > 0
 
 
@@ -117,19 +119,19 @@ MATCHINGS = ("ricci", "mean_curvature", "hessian", "distance")
 def test_every_matching_trains_both_transfer_modules(matching, by, pair):
     curvature = CurvatureConfig(matching=matching, discrepancy=by)
     model = build_method(TrialConfig(curvature=curvature))
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(100))
+    batch = batch_of(pair, 100)
     loss = model.loss_terms(batch, 0, torch.Generator()).terms["curv"]
     assert loss > 0
     loss.backward()
-    for branch in (model.source, model.target):
+    for branch in model.branches:
         assert branch.transfer.layers[0].weight.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("matching", MATCHINGS)
 def test_equal_branches_match(matching, pair):
-    model, latent = cold_start(pair, TrialConfig(curvature=CurvatureConfig(matching=matching)), 0)
+    model, latents = cold_start(pair, TrialConfig(curvature=CurvatureConfig(matching=matching)), 0)
     few = torch.arange(20)
-    same = matched_quantity(model.source, latent["source"], few, model.config.curvature)
+    same = matched_quantity(model.branches[1], latents[1], few, model.config.curvature)
     assert discrepancy(same, same, model.config.curvature) == 0
 
 
@@ -138,14 +140,14 @@ def test_matchings_that_need_no_curvature_live_at_equal_widths(matching, pair):
     curvature = CurvatureConfig(immersion="frame", matching=matching)
     model = build_method(TrialConfig(curvature=curvature, transfer=TransferConfig(frame=50)))
     assert model.notes == ()
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    batch = batch_of(pair, 30)
     assert model.loss_terms(batch, 0, torch.Generator()).terms["curv"] > 0
 
 
 def test_lazy_terms_come_every_kth_step_and_count_k_times(pair):
     config = TrialConfig(curvature=CurvatureConfig(every=3))
     model = build_method(config)
-    batch = TrainingData(pair, torch.device("cpu")).batch(torch.arange(30))
+    batch = batch_of(pair, 30)
     steps = [set(model.loss_terms(batch, step, torch.Generator()).terms) for step in range(4)]
     assert [("curv" in terms, "metric" in terms) for terms in steps] == [(s, s) for s in (True, False, False, True)]
     assert model.weight("curv") == 3 * config.weights.curv

@@ -4,11 +4,10 @@ import dataclasses
 
 import pytest
 
-from gear.config import PairSpec, TaskSpec
+from gear.config import EmbeddingConfig, PairSpec, TaskSpec
 from gear.data import PAIRS
 from gear.errors import InputDataError, UnknownNameError
 from search.plan import (
-    PRESETS,
     SearchSettings,
     expand_pairs,
     plan_from_dict,
@@ -17,12 +16,13 @@ from search.plan import (
     read_plan,
     stable_seed,
 )
+from search.presets import PRESETS
 from search.space import METHODS
 from tests.search.fakes import small_plan
 
 OWN = PairSpec(
     TaskSpec("flashpoint", file="/data/a.csv", column="flash point", unit="K"),
-    TaskSpec("bp", file="/data/b.parquet", column="bp", log10=True),
+    (TaskSpec("bp", file="/data/b.parquet", column="bp", log10=True), TaskSpec("hv")),
 )
 
 
@@ -42,6 +42,31 @@ def test_pairs_can_be_globs_and_come_once():
     found = [pair.id for pair in expand_pairs(["hv_from_*", "hv_from_ds"])]
     assert found == [pair for pair in PAIRS if pair.startswith("hv_from_")]
     assert [pair.id for pair in expand_pairs(["all"])] == list(PAIRS)
+
+
+def test_a_pair_can_have_several_sources():
+    (pair,) = expand_pairs(["hv_from_bp+ds"])
+    assert (pair.id, [source.property for source in pair.sources]) == ("hv_from_bp+ds", ["bp", "ds"])
+    with pytest.raises(InputDataError, match="names a task twice"):
+        expand_pairs(["hv_from_ds+ds"])
+
+
+def test_the_papers_first_experiments_have_a_preset_each():
+    names = {study.name for study in PRESETS["ablation"].studies}
+    assert {"dk_from_lp.random.gear", "dk_from_lp.random.gear-no-curv"} <= names
+    assert [s.name for s in PRESETS["sanity"].studies] == ["hv_from_ds.random.gear", "hv_from_ds.random.stl"]
+    assert "random-gaussian20" in PRESETS["noise"].splits
+    assert "extrapolation-high" in PRESETS["extrapolation"].splits
+    assert all(plan.search.trials * len(plan.studies) <= 40 for name, plan in PRESETS.items() if name != "benchmark")
+
+
+def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
+    plan = small_plan()
+    assert plan.embedding_kinds == {"dmpnn"}
+    mixed = dataclasses.replace(plan.config, embedding=EmbeddingConfig(source_kind="text"))
+    assert dataclasses.replace(plan, config=mixed).embedding_kinds == {"dmpnn", "text"}
+    varied = dataclasses.replace(plan.search, vary=("embedding.kind",))
+    assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "fingerprint", "text"}
 
 
 @pytest.mark.parametrize(

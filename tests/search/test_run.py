@@ -2,12 +2,15 @@
 
 import re
 import socket
+from pathlib import Path
 
 import pytest
 
+from gear.errors import InputDataError
 from search import cluster, run
 from search.campaign import Campaign
 from search.options import extended, make_parser, new_plan
+from search.space import METHODS
 from search.store import CampaignStore
 from tests.search.fakes import small_plan
 
@@ -53,10 +56,10 @@ def closed_port():
         (["--address", "head"], "--address head: give HOST:PORT"),
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
         (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
-        (["--target-data", "a.csv", "--target-column", "1", "--source-data", "b", "--source-column", "y"], "a letter"),
+        (["--target-data", "1.csv", "--target-column", "2", "--source-data", "b", "--source-column", "y"], "a letter"),
         (
             ["--target-data", "a/x.csv", "--target-column", "y", "--source-data", "b/x.gz", "--source-column", "Y"],
-            "no two different names",
+            "no different names",
         ),
     ],
 )
@@ -112,7 +115,57 @@ def test_a_pair_of_ones_own_becomes_a_study(tmp_path):
     (pair,) = plan.pairs
     assert pair.id == "flashpointk_from_bp"
     assert (pair.target.column, pair.target.unit, pair.target.smiles_column) == ("Flash point (K)", "K", "smiles")
-    assert (pair.source.log10, pair.source.smiles_column) == (True, "SMILES")
+    assert (pair.sources[0].log10, pair.sources[0].smiles_column) == (True, "SMILES")
+
+
+def test_ones_own_target_can_learn_from_several_columns_and_from_built_in_properties(tmp_path):
+    flags = ["--target-data", "a.csv", "--target-column", "tg", "--source-data", "b.csv", "--source-column", "tm", "td"]
+    (pair,) = new_plan(parse(*flags, "--source-property", "bp"), gpu=False)[0].pairs
+    assert pair.id == "tg_from_tm+td+bp"
+    assert [Path(source.file).name if source.file else None for source in pair.sources] == ["b.csv", "b.csv", None]
+    (pair,) = new_plan(parse(*flags[:4], "--source-property", "bp"), gpu=False)[0].pairs
+    assert pair.id == "tg_from_bp"
+
+
+def test_two_columns_called_value_are_told_apart_by_their_files():
+    flags = [
+        "--target-data",
+        "tg.csv",
+        "--target-column",
+        "value",
+        "--source-data",
+        "tm.tsv",
+        "--source-column",
+        "value",
+    ]
+    (pair,) = new_plan(parse(*flags), gpu=False)[0].pairs
+    assert pair.id == "tg_from_tm"
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--target-data", "a.csv"], "--target-column is missing"),
+        (["--target-data", "a.csv", "--target-column", "x", "--source-data", "b.csv"], "--source-column is missing"),
+        (
+            ["--target-data", "a", "--target-column", "x", "--source-data", "b", "c", "--source-column", "y", "z", "w"],
+            "2 files and --source-column 3 columns",
+        ),
+    ],
+)
+def test_half_a_pair_of_ones_own_is_refused(flags, says):
+    with pytest.raises(InputDataError, match=says):
+        new_plan(parse(*flags), gpu=False)
+
+
+def test_methods_may_be_all_of_them_and_variants():
+    plan, _ = new_plan(parse("--methods", "all", "gear-no-curv", "stl"), gpu=False)
+    assert plan.methods == (*METHODS, "gear-no-curv")
+
+
+def test_target_and_source_may_be_read_in_different_forms():
+    plan, _ = new_plan(parse("--embedding", "text", "--source-embedding", "fingerprint"), gpu=False)
+    assert (plan.config.embedding.kind, plan.config.embedding.of_source.kind) == ("text", "fingerprint")
 
 
 def test_resuming_may_raise_the_budget_and_change_nothing_else():

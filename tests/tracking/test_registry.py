@@ -29,7 +29,7 @@ def export(tmp_path_factory):
     run = TrainingRun(config, pair, "cpu")
     list(run.epochs())
     run.save(folder / "checkpoint")
-    spec = TrialSpec(PairSpec(TaskSpec("target"), TaskSpec("source")), "random", config=config)
+    spec = TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config)
     export_model(folder / "checkpoint", spec, pair, folder / "export", {"test RMSE": 0.5})
     return folder / "export"
 

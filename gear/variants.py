@@ -1,0 +1,61 @@
+"""Configurations of a method that have a name of their own: the ablations of GEAR.
+
+A variant is searched, recorded and compared as a method is; what it fixes is taken out of the search. Needs no torch.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gear.config import TrialConfig
+
+__all__ = ["VARIANTS", "Value", "Variant", "get_value", "method_of", "with_values"]
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A method and the settings it fixes, by their path in `TrialConfig`."""
+
+    method: str
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+
+
+_CHANGES: dict[str, dict[str, Value]] = {
+    "gear-no-auto": {"weights.auto": 0.0},
+    "gear-no-cons": {"weights.cons": 0.0},
+    "gear-no-map": {"weights.map": 0.0},
+    "gear-no-metric": {"weights.metric": 0.0},
+    "gear-no-curv": {"weights.curv": 0.0},
+    "gear-isometry": {"curvature.metric": "isometry"},
+    "gear-concordance": {"curvature.discrepancy": "concordance"},
+    "gear-mean-curvature": {"curvature.matching": "mean_curvature"},
+    "gear-hessian": {"curvature.matching": "hessian"},
+    "gear-distance": {"curvature.matching": "distance"},
+    "gear-warm": {"training.warm_start": True},
+    # equal widths, no skip, the curvature of the whole latent space: identically zero, see docs/method.md
+    "gear-published": {"transfer.frame": 50, "transfer.skip": False, "curvature.immersion": "frame"},
+}
+VARIANTS = {name: Variant("gear", fixed) for name, fixed in _CHANGES.items()}
+
+
+def method_of(name: str) -> Variant:
+    """The variant of a name; a method's own name fixes nothing."""
+    return VARIANTS.get(name, Variant(name))
+
+
+def get_value(config: TrialConfig, path: str) -> Value:
+    """The setting at a path, `weights.curv`."""
+    group, name = path.split(".")
+    value: Value = getattr(getattr(config, group), name)
+    return value
+
+
+def with_values(config: TrialConfig, values: Mapping[str, Value]) -> TrialConfig:
+    """The configuration with the settings at some paths replaced."""
+    for path, value in values.items():
+        group, name = path.split(".")
+        part = dataclasses.replace(getattr(config, group), **{name: value})
+        config = dataclasses.replace(config, **{group: part})
+    return config
