@@ -1,5 +1,6 @@
 """Batches of molecular graphs, gathered from packed arrays without a Python loop over molecules."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -7,12 +8,13 @@ import torch
 from torch import Tensor
 
 from gear.data.pack import PackedGraphs
+from gear.model.environments import Environments, Kinds, Levels, gather_environments, spans
 
-__all__ = ["GraphBatch", "GraphStore"]
+__all__ = ["GraphBatch", "GraphStore", "PlainGraphs"]
 
 
-class GraphBatch(NamedTuple):
-    """B molecules with A atoms and E directed bonds in all; indices count within the batch."""
+class PlainGraphs(NamedTuple):
+    """B molecules with A atoms and E directed bonds in all, as chemprop has them; indices count within the batch."""
 
     atoms: Tensor  # (A, d_v)
     bonds: Tensor  # (E, d_e)
@@ -22,53 +24,74 @@ class GraphBatch(NamedTuple):
     molecule: Tensor  # (A,) molecule of an atom
     atom_counts: Tensor  # (B,) atoms of each molecule
 
+
+class GraphStore:
+    """Packed graphs from which batches are gathered: numbers on the host, features on the device."""
+
+    def __init__(self, graphs: PackedGraphs, device: torch.device) -> None:
+        self.graphs, self.device = graphs, device
+        self.merged = Levels(graphs, merged=True)
+        # copies, for the arrays are read-only views of a memory map
+        atoms, bonds = torch.tensor(graphs.atom_kinds), torch.tensor(graphs.bond_kinds)
+        pairs = torch.cat([atoms[self.merged.kind_source], bonds[self.merged.kind_bond]], 1)
+        self.kinds = Kinds(atoms.to(device), pairs.to(device))
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def batch(self, rows: Tensor) -> "GraphBatch":
+        """The molecules `rows` (B,), in that order. The host waits for rows that are on a GPU: keep them on the CPU."""
+        return GraphBatch(self, rows.cpu().numpy())
+
+    @cached_property
+    def separate(self) -> Levels:
+        """As `merged`, with a state for every single bond and atom."""
+        return Levels(self.graphs, merged=False)
+
+
+class GraphBatch:
+    """B molecules of a store."""
+
+    def __init__(self, store: GraphStore, rows: np.ndarray) -> None:
+        self.store, self.rows, self.device = store, rows, store.device
+        self._environments: dict[tuple[int, bool], Environments] = {}
+
     @property
     def size(self) -> int:
         """Number of molecules B."""
-        return len(self.atom_counts)
+        return len(self.rows)
 
+    def environments(self, depth: int, *, merged: bool = True) -> Environments:
+        """The batch as a D-MPNN of that depth computes it; found once for all networks that read the batch."""
+        if (depth, merged) not in self._environments:
+            levels = self.store.merged if merged else self.store.separate
+            self._environments[depth, merged] = gather_environments(levels, self.rows, depth, self.store.kinds)
+        return self._environments[depth, merged]
 
-class GraphStore:
-    """Packed graphs as tensors on a device, from which batches are gathered."""
+    @property
+    def atoms(self) -> Tensor:
+        """Features of every atom (A, d_v)."""
+        return self.plain.atoms
 
-    def __init__(self, graphs: PackedGraphs, device: torch.device) -> None:
-        def on_device(array: np.ndarray, dtype: torch.dtype) -> Tensor:
-            # a copy, for the arrays are read-only views of a memory map
-            return torch.tensor(np.asarray(array), device=device).to(dtype)
+    @cached_property
+    def plain(self) -> PlainGraphs:
+        """The batch as chemprop has it, which training never needs."""
+        levels, kinds = self.store.separate, self.store.kinds
+        atoms, start = spans(levels.atom_offset, self.rows)
+        bonds, bond_start = spans(levels.bond_offset, self.rows)
+        counts, bond_counts = np.diff(start), np.diff(bond_start)
+        # atoms are numbered within the store: count them within the batch
+        shift = (start[:-1] - levels.atom_offset[self.rows]).repeat(bond_counts)
 
-        self.atom_kinds = on_device(graphs.atom_kinds, torch.float32)
-        self.bond_kinds = on_device(graphs.bond_kinds, torch.float32)
-        self.atoms = on_device(graphs.atoms, torch.int32)
-        self.bonds = on_device(graphs.bonds, torch.int32)
-        self.ends = on_device(graphs.ends, torch.int32)
-        self.atom_offset = on_device(graphs.atom_offset, torch.int64)
-        self.bond_offset = on_device(graphs.bond_offset, torch.int64)
-        self.device = device
+        def on_device(numbers: np.ndarray) -> Tensor:
+            return torch.from_numpy(numbers).to(self.device)
 
-    def __len__(self) -> int:
-        return len(self.atom_offset) - 1
-
-    def batch(self, rows: Tensor) -> GraphBatch:
-        """Gather the molecules `rows` (B,), in that order. A bond (u, v) becomes two directed ones, (v, u) after it."""
-        atoms, atom_counts, atom_start = _spans(self.atom_offset, rows)
-        bonds, bond_counts, _ = _spans(self.bond_offset, rows)
-        first_atom = atom_start.repeat_interleave(bond_counts)
-        ends = self.ends[bonds] + first_atom[:, None]
-        directed = torch.arange(2 * len(bonds), device=rows.device)
-        return GraphBatch(
-            atoms=self.atom_kinds[self.atoms[atoms]],
-            bonds=self.bond_kinds[self.bonds[bonds].repeat_interleave(2)],
-            bond_source=ends.flatten(),
-            bond_target=ends.flip(1).flatten(),
-            reverse=directed ^ 1,
-            molecule=torch.arange(len(rows), device=rows.device).repeat_interleave(atom_counts),
-            atom_counts=atom_counts,
+        return PlainGraphs(
+            atoms=kinds.atoms[on_device(levels.atom_kind[atoms])],
+            bonds=kinds.bonds[on_device(levels.bond_kind[bonds]), kinds.atoms.shape[1] :],
+            bond_source=on_device(levels.source[bonds] + shift),
+            bond_target=on_device(levels.target[bonds] + shift),
+            reverse=on_device(np.arange(len(bonds)) ^ 1),
+            molecule=on_device(np.arange(self.size).repeat(counts)),
+            atom_counts=on_device(counts),
         )
-
-
-def _spans(offset: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Items of the given rows, one row after the other; how many each has; where each starts in the result."""
-    counts = offset[rows + 1] - offset[rows]
-    start = counts.cumsum(0) - counts
-    items = torch.arange(int(counts.sum()), device=rows.device) + (offset[rows] - start).repeat_interleave(counts)
-    return items, counts, start

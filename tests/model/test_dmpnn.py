@@ -9,38 +9,55 @@ from rdkit import Chem
 
 from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
 from gear.model import DMPNN, GraphStore
+from tests.conftest import molecules
 
-SMILES = ["CCO", "c1ccccc1O", "C", "CC(=O)NC1CCCC1", "C#N", "O=C(O)c1ccncc1"]
+# two equal molecules, molecules without bonds, one in two pieces, an atom with six neighbours
+SMILES = ["CCO", "c1ccccc1O", "C", "CC(=O)NC1CCCC1", "C#N", "CCO", "[Na+].[Cl-]", "FS(F)(F)(F)(F)F", "O=C(O)c1ccncc1"]
+PARTS = [SMILES, ["C"], ["C", "O"], ["CC"], molecules()]
 
 
-@pytest.fixture(scope="module")
-def batches():
+def both(smiles):
     """The same molecules as chemprop's batch and as ours."""
     featurizer = SimpleMoleculeMolGraphFeaturizer()
-    theirs = BatchMolGraph([featurizer(Chem.MolFromSmiles(s)) for s in SMILES])
-    store = GraphStore(featurize(SMILES), torch.device("cpu"))
-    return theirs, store.batch(torch.arange(len(SMILES)))
+    theirs = BatchMolGraph([featurizer(Chem.MolFromSmiles(s)) for s in smiles])
+    return theirs, GraphStore(featurize(smiles), torch.device("cpu")).batch(torch.arange(len(smiles)))
 
 
+def value_and_gradients(model, embed):
+    """Embeddings, and the gradient of a fixed random combination of them by every weight."""
+    model.zero_grad()
+    found = embed()
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0))
+    (found * weights).sum(1).mean().backward()
+    return found.detach(), {
+        name: torch.zeros_like(weight) if weight.grad is None else weight.grad.clone()
+        for name, weight in model.named_parameters()
+    }
+
+
+@pytest.mark.parametrize("smiles", PARTS, ids=len)
 @pytest.mark.parametrize("depth", [1, 2, 4])
-def test_loads_chemprops_weights_and_equals_it_in_value_and_gradient(batches, depth):
-    theirs, ours = batches
+@pytest.mark.parametrize("merged", [True, False])
+def test_loads_chemprops_weights_and_equals_it_in_value_and_gradient(smiles, depth, merged):
+    theirs, ours = both(smiles)
     torch.manual_seed(depth)
     reference = BondMessagePassing(d_h=32, depth=depth)
-    model = DMPNN(ours.atoms.shape[1], ours.bonds.shape[1], 32, depth)
+    # a dropout that never drops, but needs a state of its own for every bond and atom
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, depth, dropout=0.0 if merged else 1e-30)
     model.load_state_dict(reference.state_dict())
 
-    expected = MeanAggregation()(reference(theirs), theirs.batch)
-    found = model(ours)
+    expected = value_and_gradients(reference, lambda: MeanAggregation()(reference(theirs), theirs.batch))
+    found = value_and_gradients(model, lambda: model(ours))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
-    weights = torch.randn_like(expected)
-    (expected * weights).sum().backward()
-    (found * weights).sum().backward()
-    gradients = dict(reference.named_parameters())
-    for name, parameter in model.named_parameters():
-        if gradients[name].grad is not None:
-            torch.testing.assert_close(parameter.grad, gradients[name].grad, rtol=0, atol=1e-5)
+
+def test_plain_batch_is_chemprops_batch():
+    theirs, ours = both(SMILES)
+    torch.testing.assert_close(ours.plain.atoms, theirs.V, rtol=0, atol=5e-8)
+    assert torch.equal(ours.plain.bonds, theirs.E)
+    assert torch.equal(torch.stack([ours.plain.bond_source, ours.plain.bond_target]), theirs.edge_index)
+    assert torch.equal(ours.plain.reverse, theirs.rev_edge_index)
+    assert torch.equal(ours.plain.molecule, theirs.batch)
 
 
 def test_embedding_does_not_depend_on_the_rest_of_the_batch():
@@ -49,3 +66,21 @@ def test_embedding_does_not_depend_on_the_rest_of_the_batch():
     alone = torch.cat([model(store.batch(torch.tensor([i]))) for i in (3, 0, 5)])
     together = model(store.batch(torch.tensor([3, 0, 5])))
     torch.testing.assert_close(alone, together)
+
+
+def test_dropout_drops_every_atom_and_bond_by_itself():
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 64, 3, dropout=0.5)
+    twins = GraphStore(featurize(["CCCC", "CCCC"]), torch.device("cpu")).batch(torch.tensor([0, 1]))
+    first, second = model(twins)
+    assert not torch.equal(first, second)
+    first, second = model.eval()(twins)
+    assert torch.equal(first, second)
+
+
+def test_same_batch_gives_the_same_bits():
+    _, ours = both(SMILES)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3)
+    value, gradients = value_and_gradients(model, lambda: model(ours))
+    again, gradients_again = value_and_gradients(model, lambda: model(ours))
+    assert torch.equal(value, again)
+    assert all(torch.equal(gradient, gradients_again[name]) for name, gradient in gradients.items())
