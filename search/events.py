@@ -78,13 +78,18 @@ class TrialEnded:
 
 @dataclass(frozen=True, slots=True)
 class StudyFinished:
-    """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study."""
+    """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study.
+
+    `split_hash` and `data_hash` say which test part that was, see `gear.data.PairData`.
+    """
 
     study: str
     winner: int
     validation_rmse: float
     test_evaluations: int
     scores: dict[str, Any] = field(default_factory=dict)
+    split_hash: str = ""
+    data_hash: str = ""
 
 
 Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished

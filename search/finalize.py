@@ -17,7 +17,10 @@ __all__ = ["Standing", "finalize", "standings"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units."""
+    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units.
+
+    `split_hash` and `data_hash` say what the test RMSE is on: numbers on other hashes are not comparable with it.
+    """
 
     study: str
     pair: str
@@ -30,6 +33,8 @@ class Standing:
     test_rmse: float | None = None
     test_rmse_units: float | None = None
     test_evaluations: int = 0
+    split_hash: str = ""
+    data_hash: str = ""
 
 
 def finalize(
@@ -77,6 +82,8 @@ def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Tri
         validation_rmse=best.value,
         test_evaluations=len(study.finished) + 1,
         scores=dataclasses.asdict(scores),
+        split_hash=pair.split_hash,
+        data_hash=pair.data_hash,
     )
     campaign.finish_study(finished)
     return finished
@@ -117,6 +124,7 @@ def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, p
         test_rmse_units=finished.scores["rmse_units"],
         test_evaluations=finished.test_evaluations,
         split_hash=pair.split_hash,
+        data_hash=pair.data_hash,
         unit=pair.target.unit,
     )
 
@@ -136,4 +144,6 @@ def _standing(study: Study) -> Standing:
         test_rmse=None if tested is None else tested.scores["rmse"],
         test_rmse_units=None if tested is None else tested.scores["rmse_units"],
         test_evaluations=len(study.finished),
+        split_hash="" if tested is None else tested.split_hash,
+        data_hash="" if tested is None else tested.data_hash,
     )

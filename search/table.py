@@ -18,6 +18,7 @@ from search.plan import CampaignPlan
 __all__ = ["Progress", "make_console", "plan_text", "print_leaderboard"]
 
 PLAIN_WIDTH = 140
+HASH_SHOWN = 8  # digits of a split's hash
 ROWS_KEPT_FREE = 8  # of the terminal, for what was printed before and the table's own frame
 
 
@@ -144,7 +145,7 @@ class Progress:
 
 
 def print_leaderboard(console: Console, standings: Sequence[Standing], units: dict[str, str]) -> None:
-    """The winners.
+    """The winners, and what they say of each other where they were tested on the same molecules and values.
 
     Args:
         console: to print to.
@@ -154,6 +155,7 @@ def print_leaderboard(console: Console, standings: Sequence[Standing], units: di
     table = Table(title="winners, chosen on validation; RMSE in standard deviations of the training part")
     for column in ("study", "complete/pruned/failed", "validation RMSE", "test RMSE", "in units", "times tested"):
         table.add_column(column, justify="left" if column == "study" else "right")
+    table.add_column("split")
     for row in standings:
         in_units = f"{row.test_rmse_units:.4g} {units[row.pair]}" if row.test_rmse_units is not None else ""
         table.add_row(
@@ -163,18 +165,20 @@ def print_leaderboard(console: Console, standings: Sequence[Standing], units: di
             _rmse(row.test_rmse),
             in_units,
             str(row.test_evaluations),
+            row.split_hash[:HASH_SHOWN],
         )
     console.print(table)
-    for line in (*_against_single_task(standings), *_against_random(standings)):
+    tested = [row for row in standings if row.split_hash]
+    for line in (*_against_single_task(tested), *_against_random(tested)):
         console.print(line, soft_wrap=True)
 
 
 def _against_single_task(standings: Sequence[Standing]) -> list[str]:
-    """Did transfer help? Every method's test RMSE against single-task learning's, same pair and split."""
-    alone = {(row.pair, row.split): row.test_rmse for row in standings if row.method == "stl"}
+    """Did transfer help? Every method's test RMSE against single-task learning's on the same split of the same data."""
+    alone = {(row.split_hash, row.data_hash): row.test_rmse for row in standings if row.method == "stl"}
     lines = []
     for row in standings:
-        base = alone.get((row.pair, row.split))
+        base = alone.get((row.split_hash, row.data_hash))
         if row.method != "stl" and base is not None and row.test_rmse is not None:
             change = 100 * (row.test_rmse / base - 1)
             verdict = "lower" if change < 0 else "higher"
@@ -185,11 +189,11 @@ def _against_single_task(standings: Sequence[Standing]) -> list[str]:
 
 
 def _against_random(standings: Sequence[Standing]) -> list[str]:
-    """Where a method fails on new scaffolds far more than on a random split of the same pair."""
-    easy = {(row.pair, row.method): row.test_rmse for row in standings if row.split == "random"}
+    """Where a method fails on new scaffolds far more than on a random split of the same data."""
+    easy = {(row.data_hash, row.method): row.test_rmse for row in standings if row.split == "random"}
     lines = []
     for row in standings:
-        base = easy.get((row.pair, row.method))
+        base = easy.get((row.data_hash, row.method))
         if row.split == "scaffold" and base and row.test_rmse is not None:
             finding = compare_splits(base, row.test_rmse)
             lines += [f"{row.study}: {finding.message}"] if finding is not None else []

@@ -38,7 +38,7 @@ CLOSE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """What is known of a study before it starts."""
+    """What is known of a study before it starts. `tags`, its hashes of split and data among them, go to every run."""
 
     name: str
     pair: str
@@ -195,8 +195,7 @@ class Recorder:
         self._studies[study.name] = study
         key = (study.name, PARENT)
         if key not in self._runs:
-            tags = self._tags(study) | {f"gear.{name}": value for name, value in study.tags.items()}
-            run = self._client.create_run(self._experiment, now, tags, study.name)
+            run = self._client.create_run(self._experiment, now, self._tags(study), study.name)
             self._runs[key] = _Run(run.info.run_id)
         else:
             self._reopen(self._runs[key])
@@ -281,8 +280,9 @@ class Recorder:
         run.params.update(params)
 
     def _tags(self, study: StudyInfo) -> dict[str, str]:
-        """Tags of every run, for the filters and groups of MLflow's page."""
+        """Tags of every run, for the filters and groups of MLflow's page; what was tested on what is among them."""
         return {
+            **{f"gear.{name}": value for name, value in study.tags.items()},
             "gear.campaign": self._campaign,
             "gear.study": study.name,
             "gear.pair": study.pair,

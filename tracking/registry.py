@@ -1,7 +1,7 @@
 """Registered models: the winner of every study is a version, the best of a pair and split its champion.
 
 `gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
-versions with the same split hash; the test part never decides. An alias moves only after the version was loaded back
+versions with the same split and data hash; the test part never decides. An alias moves only after the version was loaded back
 and has predicted.
 
 `python -m tracking.registry` lists the champions.
@@ -51,6 +51,7 @@ class Winner:
     test_rmse_units: float
     test_evaluations: int
     split_hash: str
+    data_hash: str = ""
     unit: str = ""
     created: str = ""  # of the campaign
 
@@ -181,7 +182,10 @@ def _run_of(client: MlflowClient, winner: Winner) -> Run:
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
-    comparable = [v for v in _versions(client, name) if v.tags["split_hash"] == winner.split_hash]
+    judged_on = (winner.split_hash, winner.data_hash)
+    comparable = [
+        v for v in _versions(client, name) if (v.tags["split_hash"], v.tags.get("data_hash", "")) == judged_on
+    ]
     best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     aliases = client.get_registered_model(name).aliases
@@ -212,10 +216,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
     parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
     found = champions(parser.parse_args().tracking_uri)
-    print(f"{'model':32} {'version':>7} {'method':8} {'validation RMSE':>15} {'test RMSE':>9}")
+    print(f"{'model':32} {'version':>7} {'method':8} {'validation RMSE':>15} {'test RMSE':>9}  split")
     for v in found:
         scores = f"{float(v.tags['validation_rmse']):15.4f} {float(v.tags['test_rmse']):9.4f}"
-        print(f"{v.name:32} {v.version:>7} {v.tags['method']:8} {scores}")
+        print(f"{v.name:32} {v.version:>7} {v.tags['method']:8} {scores}  {v.tags['split_hash']}")
     return 0
 
 

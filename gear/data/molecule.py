@@ -55,7 +55,7 @@ def identify(text: str) -> Molecule:
         raise MoleculeError(f"'{text}' has no atom heavier than hydrogen")
     if mol.GetNumAtoms() > MAX_ATOMS:
         raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the most is {MAX_ATOMS}")
-    if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+    if any(atom.GetAtomicNum() == 0 for atom in list(mol.GetAtoms())):
         raise MoleculeError(f"'{text}' has a placeholder atom (*)")
     with rdBase.BlockLogs():
         return _identified(mol, text)
@@ -89,26 +89,25 @@ def is_organic(molecule: Molecule) -> bool:
 
 def _identified(mol: Chem.Mol, text: str) -> Molecule:
     notes = []
-    if any(atom.GetIsotope() for atom in mol.GetAtoms()):
-        notes.append("isotopes")
-    for atom in mol.GetAtoms():
-        atom.SetIsotope(0)
-        atom.SetAtomMapNum(0)
-    smiles = _written(Chem.RemoveHs(mol), text)
+    if "[" in text:  # isotopes and atom numbers are written in brackets alone
+        atoms = list(mol.GetAtoms())
+        if any(atom.GetIsotope() for atom in atoms):
+            notes.append("isotopes")
+        for atom in atoms:
+            atom.SetIsotope(0)
+            atom.SetAtomMapNum(0)
+        mol = Chem.RemoveHs(mol)
+    # without stereo it can take a second round until the SMILES is stable
+    again = parse(Chem.MolToSmiles(mol, isomericSmiles=False))
+    if again is None or again.GetNumHeavyAtoms() == 0:
+        raise MoleculeError(f"RDKit cannot write '{text}' without its stereo and isotopes")
+    smiles = str(Chem.MolToSmiles(again, isomericSmiles=False))
     if "." in smiles:
         notes.append("fragments")
     if Chem.GetFormalCharge(mol):
         notes.append("charged")
     parent = _parent(smiles) if "." in smiles or "+" in smiles or "-" in smiles else smiles
     return Molecule(smiles, parent, scaffold_group(parent), tuple(notes))
-
-
-def _written(mol: Chem.Mol, text: str) -> str:
-    """Canonical SMILES, stable when it is read and written again; without stereo that can take a second round."""
-    again = parse(Chem.MolToSmiles(mol, isomericSmiles=False))
-    if again is None or again.GetNumHeavyAtoms() == 0:
-        raise MoleculeError(f"RDKit cannot write '{text}' without its stereo and isotopes")
-    return str(Chem.MolToSmiles(again, isomericSmiles=False))
 
 
 def _parent(smiles: str) -> str:

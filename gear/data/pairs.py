@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gear.config import PairSpec, TaskSpec
-from gear.data.noise import corrupt
+from gear.data.noise import corrupt, planted
 from gear.data.pack import PackedGraphs, join, take
 from gear.data.properties import get_property
 from gear.data.protocol import Protocol, parse_split
@@ -158,8 +158,24 @@ def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:
     if protocol.noise is None:
         return task
     kind, percent = protocol.noise, protocol.noise_percent
+    if kind == "published":
+        return _with_planted(task, percent, seed)
     value = corrupt(task.train.value, log10=task.log10, kind=kind, percent=percent, seed=seed)
     return dataclasses.replace(task, train=dataclasses.replace(task.train, value=value))
+
+
+def _with_planted(task: TaskData, percent: int, seed: int) -> TaskData:
+    """The target whose test part is a share of its test molecules, which are in its training part with wrong labels."""
+    train, test = task.train, task.test
+    chosen, told = planted(train.value, test.value, log10=task.log10, percent=percent, seed=seed)
+    smiles = np.concatenate([train.smiles, test.smiles[chosen]])
+    value, rows = np.concatenate([train.value, told]), np.concatenate([train.rows, test.rows[chosen]])
+    order = np.argsort(smiles)
+    return dataclasses.replace(
+        task,
+        train=Part(smiles[order], value[order], rows[order]),
+        test=Part(test.smiles[chosen], test.value[chosen], test.rows[chosen]),
+    )
 
 
 def _description(task: TaskSpec) -> tuple[str, str, bool]:

@@ -11,6 +11,8 @@ and after it, each once and in this order,
 
     -overlap                                the source keeps the molecules that the target is judged on
     -gaussian20, -outliers5, -shuffled10    that per cent of the target's training labels are corrupted
+    -published20                            that per cent of the test part is trained on with corrupted labels and is
+                                            all that is tested, see `gear.data.noise`
 """
 
 import re
@@ -23,7 +25,7 @@ __all__ = ["FOLDED", "FOLDS", "NOISES", "SPLITS", "Protocol", "expand_splits", "
 
 SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file")
 FOLDS = 4
-NOISES = ("gaussian", "outliers", "shuffled")
+NOISES = ("gaussian", "outliers", "shuffled", "published")
 FOLDED = ("random", "scaffold")
 _NAME = re.compile(
     rf"(?P<base>{'|'.join(SPLITS)})(-fold(?P<fold>[1-{FOLDS}]))?(?P<overlap>-overlap)?"

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from gear.data import load_pair
-from gear.data.noise import OUTLIER, corrupt
-from gear.data.protocol import NOISES
+from gear.data.noise import OUTLIER, corrupt, planted
 
 VALUES = np.random.default_rng(0).normal(100, 20, 1000)
-kinds = pytest.mark.parametrize("kind", NOISES)
+kinds = pytest.mark.parametrize("kind", ["gaussian", "outliers", "shuffled"])
 
 
 def spoil(kind, percent=20, seed=0, values=VALUES, log10=False):
@@ -52,3 +51,30 @@ def test_only_training_labels_of_the_target_are_corrupted(kind):
         np.testing.assert_array_equal(part(clean).value, part(noisy).value)
     assert clean.data_hash == noisy.data_hash
     assert clean.split_hash != noisy.split_hash
+
+
+def test_published_protocol_trains_on_wrong_labels_of_the_molecules_it_tests():
+    clean, noisy = load_pair("dk_from_lp", "random"), load_pair("dk_from_lp", "random-published30")
+    right = dict(zip(clean.target.test.smiles, clean.target.test.value, strict=True))
+    told = dict(zip(noisy.target.train.smiles, noisy.target.train.value, strict=True))
+    tested = dict(zip(noisy.target.test.smiles, noisy.target.test.value, strict=True))
+    assert len(tested) == round(0.3 * len(right))
+    assert tested.items() <= right.items()
+    assert set(told) == {*clean.target.train.smiles, *tested}
+    assert all(told[smiles] != right[smiles] and told[smiles] > 0 for smiles in tested)
+    assert list(noisy.target.train.smiles) == sorted(told)
+    place = dict(zip(clean.target.test.smiles, clean.target.test.rows, strict=True))
+    found = dict(zip(noisy.target.train.smiles, noisy.target.train.rows, strict=True))
+    assert all(found[smiles] == place[smiles] for smiles in tested)
+    assert not {*noisy.source.train.smiles, *noisy.source.validation.smiles} & set(tested)
+    assert clean.split_hash != noisy.split_hash
+
+
+def test_planted_labels_are_off_by_a_standard_deviation_of_training_and_seeded():
+    rows, told = planted(VALUES, VALUES, log10=False, percent=50, seed=3)
+    assert (told - VALUES[rows]).std() == pytest.approx(VALUES.std(), rel=0.1)
+    again = planted(VALUES, VALUES, log10=False, percent=50, seed=3)
+    assert (again[0] == rows).all()
+    assert (again[1] == told).all()
+    assert (planted(VALUES, VALUES, log10=False, percent=50, seed=4)[0] != rows).any()
+    assert len(planted(VALUES, VALUES[:9], log10=False, percent=1, seed=0)[0]) == 1

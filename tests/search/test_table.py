@@ -1,7 +1,9 @@
 """What a person sees of a campaign."""
 
+import dataclasses
 import io
 
+import pytest
 from rich.console import Console
 
 from search.events import TrialEnded
@@ -54,9 +56,14 @@ def test_the_plan_in_words():
     assert "8 trials a study, 16 in all, of at most 9 epochs" in text
 
 
+def standing(split, method, test, data="d"):
+    hashes = {"split_hash": f"{split}-{data}", "data_hash": data}
+    return Standing(f"p.{split}.{method}", "p", split, method, 3, 4, 1, 0.5, test, 12.5, 2, **hashes)
+
+
 def test_the_leaderboard_says_which_part_a_number_is_on_and_whether_transfer_helped():
     def row(method, test):
-        return Standing(f"p.random.{method}", "p", "random", method, 3, 4, 1, 0.5, test, 12.5, 2)
+        return standing("random", method, test)
 
     screen = console(terminal=False)
     print_leaderboard(screen, [row("gear", 0.45), row("stl", 0.5)], {"p": "kJ/mol"})
@@ -75,7 +82,7 @@ def test_a_study_without_a_winner_has_no_numbers():
 
 def test_a_method_that_has_learnt_scaffolds_is_named():
     def row(split, test):
-        return Standing(f"p.{split}.gear", "p", split, "gear", 3, 4, 1, 0.5, test, 12.5, 1)
+        return standing(split, "gear", test)
 
     screen = console(terminal=False)
     print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.6)], {"p": "K"})
@@ -83,3 +90,21 @@ def test_a_method_that_has_learnt_scaffolds_is_named():
     screen = console(terminal=False)
     print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.4)], {"p": "K"})
     assert "new scaffolds" not in screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [standing("random", "gear", 0.45), standing("random", "stl", 0.5, data="others")],
+        [standing("random", "gear", 0.45), standing("scaffold", "stl", 0.5)],
+        [standing("random", "gear", 0.3), standing("scaffold", "gear", 0.6, data="others")],
+        [dataclasses.replace(standing("random", m, 0.5), split_hash="", data_hash="") for m in ("gear", "stl")],
+    ],
+)
+def test_numbers_on_different_splits_or_data_are_never_compared(rows):
+    screen = console(terminal=False)
+    print_leaderboard(screen, rows, {"p": "K"})
+    text = screen.file.getvalue()
+    assert all(row.split_hash[:8] in text for row in rows)
+    assert "than of stl" not in text
+    assert "new scaffolds" not in text

@@ -47,9 +47,9 @@ def recorded(uri):
     return uri
 
 
-def winner(method="gear", rmse=0.5, number=0, split_hash="s1"):
+def winner(method="gear", rmse=0.5, number=0):
     return Winner(
-        "hv_from_ds", "random", method, f"hv_from_ds.random.{method}", "quick-1", number, rmse, 0.6, 12.0, 1, split_hash
+        "hv_from_ds", "random", method, f"hv_from_ds.random.{method}", "quick-1", number, rmse, 0.6, 12.0, 1, "s1", "d1"
     )
 
 
@@ -121,9 +121,10 @@ def test_lowest_validation_error_is_champion_over_all_methods(recorded, export, 
     assert holders(client) == {"best_gear": 3, "best_stl": 2, "champion": 2, "challenger": 3}
 
 
-def test_other_split_never_dethrones(recorded, export, client):
+@pytest.mark.parametrize("other", [{"split_hash": "s2"}, {"data_hash": "d2"}])
+def test_other_split_or_data_never_dethrones(other, recorded, export, client):
     register_winner(recorded, export, winner(rmse=0.5))
-    register_winner(recorded, export, winner(rmse=0.1, number=1, split_hash="s2"))
+    register_winner(recorded, export, dataclasses.replace(winner(rmse=0.1, number=1), **other))
     assert holders(client)["champion"] == 1
     assert holders(client)["challenger"] == 2
 
