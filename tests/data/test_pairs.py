@@ -104,10 +104,10 @@ def test_command_tells_and_writes_a_split(tmp_path, monkeypatch, capsys):
     pair, table = load_pair("st_from_ri", "scaffold", 1), pq.read_table(path).to_pandas()
     assert code == 0
     assert pair.split_hash in printed.out
-    test = table[(table.task == "target") & (table.part == "test")]
+    test = table[(table.role == "target") & (table.part == "test")]
     assert list(test.smiles) == list(pair.target.test.smiles)
     assert list(test.value) == list(pair.target.test.value)
-    assert set(table[table.task == "source"].part) == {"train", "validation"}
+    assert set(table[table.role == "source"].part) == {"train", "validation"}
 
 
 def test_written_split_can_be_used_as_a_file_split(tmp_path, monkeypatch, capsys):
@@ -115,7 +115,7 @@ def test_written_split_can_be_used_as_a_file_split(tmp_path, monkeypatch, capsys
     command(monkeypatch, capsys, "split", "ef_from_hv", "random", "--out", path)
     lines = [line for line in path.read_text().splitlines() if line.startswith('"target"')]
     mine = tmp_path / "ef.csv"
-    mine.write_text("\n".join(['"task","part","smiles","value"', *lines]))
+    mine.write_text("\n".join(['"role","task","part","smiles","value"', *lines]))
     task = TaskSpec("ef", str(mine), "value", split_column="part", log10=True)
     again, before = load_pair(PairSpec(task, (TaskSpec("hv"),)), "file"), load_pair("ef_from_hv", "random")
     assert list(again.target.test.smiles) == list(before.target.test.smiles)

@@ -260,7 +260,7 @@ def test_file_that_may_not_be_read_is_one_line(monkeypatch):
 
 def test_task_without_anything_to_learn_is_refused():
     constant = write([row.split(",")[0] + ",7" for row in GOOD])
-    with pytest.raises(InputDataError, match="all 96 training values of the target are equal"):
+    with pytest.raises(InputDataError, match="all 96 training values are equal"):
         pair(constant)
     with pytest.raises(InputDataError, match="the target has 1 molecules, a split needs 30"):
         pair(write(["CC,1"], name="one.csv"))
@@ -271,7 +271,7 @@ def test_task_without_anything_to_learn_is_refused():
 
 def test_target_and_source_must_differ():
     file = write(GOOD)
-    with pytest.raises(InputDataError, match="target and source hold the same molecules and values"):
+    with pytest.raises(InputDataError, match="two of its tasks hold the same molecules and values"):
         pair(file, source=TaskSpec("other", file=file, column="value"))
 
 
