@@ -89,11 +89,21 @@ def derivatives(network: SiluMLP, z: Tensor, order: int) -> Derivatives:
     )
 
 
-def jacobian(network: SiluMLP, z: Tensor) -> Tensor:
-    """The Jacobian d phi / d z at z (B x n): (B, m, n)."""
-    j = derivatives(network, z, 1).jacobian
-    assert j is not None
-    return j
+def jacobian(network: SiluMLP, z: Tensor, along: Tensor | None = None) -> Tensor:
+    """The Jacobian d phi / d z at z (B x n): (B, m, n).
+
+    Args:
+        network: phi.
+        z: points, B x n.
+        along: vectors at every point (B, n, k), to get the Jacobian times these (B, m, k) and not form the Jacobian.
+    """
+    rows = torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if along is None else along.mT
+    a, moved = z, rows
+    for layer in network.hidden_layers:
+        a, slope = silu_derivatives(layer(a), 1)
+        moved = nn.functional.linear(moved, layer.weight) * slope[:, None, :]
+    out = nn.functional.linear(moved, network.output_layer.weight)
+    return (out + network.embed(rows) if network.skip else out).mT
 
 
 def hessian_factors(network: SiluMLP, z: Tensor, directions: Tensor | None = None) -> HessianFactors:
@@ -153,16 +163,19 @@ def _directions(z: Tensor, directions: Tensor | None) -> Tensor:
 
 
 def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, seed: Tensor) -> HessianFactors:
-    """Factors of a SiLU MLP without skip, along the columns of `seed` (n x k)."""
-    a, tangent = z, seed.expand(z.shape[0], *seed.shape)
+    """Factors of a SiLU MLP without skip, along the columns of `seed` (n x k).
+
+    Tangents are kept as rows, (B, k, h): a layer is then one product for all points, not a small one for each.
+    """
+    a, moved = z, seed.mT
     tangents, slopes, bends = [], [], []
     for layer in hidden:
         a, slope, bend = silu_derivatives(layer(a), 2)
-        along = layer.weight @ tangent  # A_l, (B, h_l, k)
-        tangents.append(along)
+        along = nn.functional.linear(moved, layer.weight)  # A_l^T, (B, k, h_l); of the first layer (k, h_l)
+        tangents.append(along.expand(len(z), -1, -1))
         slopes.append(slope)
         bends.append(bend)
-        tangent = slope[..., None] * along
+        moved = slope[:, None, :] * along
     # B_l = d phi / d a_l (m x h_l), from the output back; the last one is the output layer's weight itself
     back: Tensor = output.weight
     columns: list[Tensor] = []
@@ -170,4 +183,6 @@ def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, se
         columns.append(back * bends[index][:, None, :])
         if index:
             back = (back * slopes[index][:, None, :]) @ hidden[index].weight
-    return HessianFactors(output.weight @ tangent, torch.cat(tangents, 1), torch.cat(columns[::-1], 2))
+    return HessianFactors(
+        nn.functional.linear(moved, output.weight).mT, torch.cat(tangents, 2).mT, torch.cat(columns[::-1], 2)
+    )

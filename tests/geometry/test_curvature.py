@@ -10,6 +10,7 @@ from gear.geometry import (
     derivatives,
     graph_curvature,
     hessian_factors,
+    jacobian,
     network_curvature,
     principal_directions,
     scalar_curvature,
@@ -38,6 +39,24 @@ def test_closed_form_derivatives_equal_torch_func(hidden, skip):
     torch.testing.assert_close(found.hessian, hess, rtol=1e-10, atol=1e-10)
     third = vmap(jacfwd(hessian(network)))(z)
     torch.testing.assert_close(found.third, third, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("hidden", [(7,), (7, 5)])
+@pytest.mark.parametrize("skip", [True, False])
+def test_jacobian_along_vectors_is_the_jacobian_times_them(hidden, skip):
+    network = double_network(4, 6, hidden, skip=skip)
+    z, along = torch.randn(3, 4, dtype=torch.float64), torch.randn(3, 4, 2, dtype=torch.float64)
+    whole = derivatives(network, z, 1).jacobian
+    torch.testing.assert_close(jacobian(network, z), whole, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(jacobian(network, z, along), whole @ along, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 0), (2, 2)])
+def test_metrics_that_are_not_finite_are_flagged(value, row, column):
+    metric = torch.eye(3)[None].repeat(2, 1, 1)
+    metric[1, row, column] = metric[1, column, row] = value
+    assert checked_cholesky(metric)[1].tolist() == [False, True]
 
 
 @pytest.mark.parametrize("hidden", [(7,), (7, 5), (6, 7, 5)])
