@@ -1,8 +1,8 @@
 """Registered models: the winner of every study is a version, the best of a pair and split its champion.
 
 `gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
-versions with the same split and data hash; the test part never decides. An alias moves only after the version was loaded back
-and has predicted.
+versions with the same split and data hash; the test part never decides. An alias moves only after the version was
+loaded back and has predicted.
 
 `python -m tracking.registry` lists the champions.
 """
@@ -183,7 +183,9 @@ def _run_of(client: MlflowClient, winner: Winner) -> Run:
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
     judged_on = (winner.split_hash, winner.data_hash)
-    comparable = [v for v in _versions(client, name) if (v.tags["split_hash"], v.tags.get("data_hash", "")) == judged_on]
+    comparable = [
+        v for v in _versions(client, name) if (v.tags["split_hash"], v.tags.get("data_hash", "")) == judged_on
+    ]
     best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     aliases = client.get_registered_model(name).aliases

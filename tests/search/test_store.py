@@ -28,7 +28,8 @@ def create(folder):
 
 
 @pytest.mark.parametrize(
-    "event", [ASKED, EPOCH, AttemptLost("s", 0, 0, "gone"), ENDED, StudyFinished("s", 0, 0.5, 1, {"rmse": 0.6}, "a", "b")]
+    "event",
+    [ASKED, EPOCH, AttemptLost("s", 0, 0, "gone"), ENDED, StudyFinished("s", 0, 0.5, 1, {"rmse": 0.6}, "a", "b")],
 )
 def test_an_event_survives_json(event):
     assert decode(json.loads(json.dumps(encode(event)))) == event
