@@ -1,8 +1,8 @@
 """Registered models: the winner of every study is a version, the best of a pair and split its champion.
 
 `gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
-versions with the same split and data hash; the test part never decides. An alias moves only after the version was loaded back
-and has predicted.
+versions with the same split and data hash; the test part never decides. An alias moves only after the version was
+loaded back and has predicted.
 
 `python -m tracking.registry` lists the champions.
 """

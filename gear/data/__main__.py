@@ -13,7 +13,7 @@ from gear.config import TaskSpec
 from gear.data.cache import replace_file
 from gear.data.pairs import load_pair
 from gear.data.plot import plot_property
-from gear.data.report import counts_table, file_lines, list_lines, property_lines, split_lines
+from gear.data.report import counts_tables, file_lines, list_lines, property_lines, split_lines
 from gear.data.saved_split import split_table
 from gear.data.tables import load_property
 from gear.data.user import read_task
@@ -46,8 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file", type=Path, metavar="FILE", help=".parquet or .csv")
     export.set_defaults(run=_export)
 
-    counts = commands.add_parser("counts", help="every property's counts at each step of cleaning, as Markdown")
-    counts.set_defaults(run=lambda _: counts_table())
+    counts = commands.add_parser("counts", help="what cleaning did to every property, as Markdown")
+    counts.set_defaults(run=lambda _: counts_tables())
 
     split = commands.add_parser("split", help="sizes and hash of a split, and its molecules as a file")
     split.add_argument("pair", metavar="PAIR")

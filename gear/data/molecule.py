@@ -16,6 +16,7 @@ __all__ = ["MAX_ATOMS", "Molecule", "MoleculeError", "canonical_smiles", "identi
 ORGANIC = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"})
 MAX_ATOMS = 1000  # polymers and proteins are not what a molecular graph network is for
 MAX_TEXT = 20_000  # characters
+REMEMBERED = 1000  # molecules: a file often has several rows of one
 
 
 class MoleculeError(ValueError):
@@ -38,6 +39,7 @@ def parse(smiles: str) -> Chem.Mol | None:
     return mol if mol is not None and mol.GetNumAtoms() else None
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def identify(text: str) -> Molecule:
     """The molecule of a SMILES.
 

@@ -32,9 +32,13 @@ def plot_property(code: str, path: Path) -> None:
         raise InputDataError(f"{path}: name a file that ends in .png, .svg or .pdf")
     left, right = figure.subplots(1, 2)
     left.hist(seen, bins=2 * BINS, color="tab:blue")
-    left.set(title=f"{spec.name}, {len(seen):,} molecules", xlabel=unit, ylabel="molecules")
+    left.set(title=f"{spec.name}\n{len(seen):,} molecules", xlabel=unit, ylabel="molecules")
     several = np.array(table["n_sources"]) > 1
     right.scatter(seen[several], spread[several], s=4, alpha=0.5, color="tab:orange", linewidths=0)
-    right.set(title=f"{several.sum():,} with several sources", xlabel=unit, ylabel=f"range of the sources, {spec.unit}")
+    right.set(
+        title=f"how far apart sources are\n{several.sum():,} molecules with several",
+        xlabel=unit,
+        ylabel=f"range of the sources, {spec.unit}",
+    )
     right.set_yscale("symlog", linthresh=max(float(np.median(spread[several])) if several.any() else 1.0, 1e-3))
     replace_file(path, lambda draft: figure.savefig(draft, format=path.suffix.lstrip("."), dpi=150))

@@ -1,13 +1,16 @@
 """What `python -m gear.data` tells about properties, pairs, splits and files, as lines of text."""
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 
 from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
 from gear.data.properties import PROPERTIES, Property
-from gear.data.tables import cleaning_steps, load_property
+from gear.data.tables import WITHOUT, cleaning_steps, load_property
 from gear.data.task import PARTS, TaskTable
 
-__all__ = ["counts_table", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
+__all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
 
 BINS, BAR = 20, 50  # of the histogram
 DISAGREEMENTS = 10
@@ -71,8 +74,13 @@ def histogram(values: np.ndarray) -> list[str]:
     ]
 
 
-def counts_table() -> list[str]:
-    """Every property's counts as Markdown, for the documentation."""
+def counts_tables() -> list[str]:
+    """What cleaning did to every property, as three Markdown tables for the documentation."""
+    return [*_counts_table(), "", *_contradictions_table(), "", *_sources_table()]
+
+
+def _counts_table() -> list[str]:
+    """What each step left of every property."""
     lines = [
         "| code | property | unit | with a value | in range | sources agree | organic | molecules | **kept** |",
         "|--|--|--|--|--|--|--|--|--|",
@@ -81,6 +89,30 @@ def counts_table() -> list[str]:
         left = [step.left for step in cleaning_steps(code)]
         cells = " | ".join(f"{count:,}" for count in left[:5])
         lines.append(f"| {code} | {_described(spec)} | {spec.unit} | {cells} | **{len(load_property(code)):,}** |")
+    return lines
+
+
+def _contradictions_table() -> list[str]:
+    """What each rule of `gear.data.consistency` dropped, and from which property."""
+    dropped: dict[str, list[str]] = {}
+    for code in PROPERTIES:
+        steps = cleaning_steps(code)
+        for before, step in pairwise(steps):
+            if step.name.startswith(WITHOUT):
+                dropped.setdefault(step.name.removeprefix(WITHOUT), []).append(f"{code} {before.left - step.left:,}")
+    lines = ["| contradiction | molecules dropped |", "|--|--|"]
+    return lines + [f"| {rule} | {', '.join(counts)} |" for rule, counts in sorted(dropped.items())]
+
+
+def _sources_table() -> list[str]:
+    """The rules of the vote, and how many kept molecules each source voted for."""
+    lines = ["| code | range | two agree within | not trusted alone | sources, and molecules |", "|--|--|--|--|--|"]
+    for code, spec in PROPERTIES.items():
+        votes = Counter(", ".join(load_property(code).to_pydict()["sources"]).split(", "))
+        voters = ", ".join(f"{name} {count:,}" for name, count in votes.most_common())
+        within = f"{100 * spec.tolerance:g} %" if spec.relative else f"{spec.tolerance:g}"
+        weak = ", ".join((*spec.weak, *(["all with estimates"] if spec.experimental_only else [])))
+        lines.append(f"| {code} | {spec.minimum:g} to {spec.maximum:g} | {within} | {weak} | {voters} |")
     return lines
 
 

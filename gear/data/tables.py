@@ -20,8 +20,9 @@ from gear.data.properties import PROPERTIES, get_property
 from gear.data.raw import Source
 from gear.data.task import TaskTable, packed
 
-__all__ = ["Step", "build_tables", "built_in_task", "cleaning_steps", "load_property"]
+__all__ = ["WITHOUT", "Step", "build_tables", "built_in_task", "cleaning_steps", "load_property"]
 
+WITHOUT = "without: "  # begins the name of a step that drops what a rule of `gear.data.consistency` found
 MOLECULES = "molecules"  # of all tables: name of the file with their parents and scaffold groups
 COLUMNS = {code: Entry._fields for code in PROPERTIES} | {MOLECULES: ("smiles", "parent", "scaffold")}
 
@@ -111,7 +112,7 @@ def build_tables() -> None:
         left = len(merged[code])
         for rule, count in sorted(taken[code].items()):
             left -= count
-            steps.append(Step(f"without: {rule}", left))
+            steps.append(Step(f"{WITHOUT}{rule}", left))
         _write(code, _table(list(table.values())), steps)
     by_smiles = {m.smiles: m for m in molecules.values()}
     used = sorted(set().union(*kept.values()))

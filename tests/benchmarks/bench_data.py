@@ -3,8 +3,9 @@
     python tests/benchmarks/bench_data.py
 
 Every cold run is a process of its own with an empty cache. Memory is the most that it and its workers held at once
-(resident sets, sampled every 0.5 s; pages that they share are counted once for each). The peer of featurising is chemprop's own featurizer, parsing included, on
-the same molecules in the same run. Medians of three runs; of seven where a run takes less than a minute.
+(resident sets, sampled every 0.5 s; pages that they share are counted once for each). The peer of featurising is
+chemprop's own featurizer, parsing included, on the same molecules in the same run. Medians of three runs; of seven
+where a run takes less than a minute.
 
 The large file is made of the built-in molecules: each with one of its hydrogen atoms replaced by F, Cl, CH3, OH or NH2,
 as many different ones as it takes, and a tenth of the rows once more with other values.
@@ -36,7 +37,7 @@ LONG_RUNS, SHORT_RUNS = 3, 7
 SAMPLE = 0.5  # seconds
 FEATURISED = 6_000  # molecules
 TABLES = "from gear.data import PROPERTIES, load_property; [load_property(c) for c in PROPERTIES]"
-PACKS = "from gear.data.tables import built_in_task; from gear.data import PROPERTIES; [built_in_task(c) for c in PROPERTIES]"
+PACKS = "from gear.data import tables; tables.built_in_task('mp')"  # one pack holds the molecules of all properties
 
 
 class Cost(NamedTuple):

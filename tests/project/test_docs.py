@@ -24,11 +24,12 @@ def commands():
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
-    """A folder where the smallest possible search has run, and a file of molecules lies."""
+    """A folder where the smallest possible search has run, and two files of molecules lie."""
     folder = tmp_path_factory.mktemp("newcomer")
     done = run("python -m search.run --trials 1 --epochs 1", folder)
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
+    (folder / "mine.csv").write_text("smiles,tg\nCCO,97\nc1ccccc1,131\n")
     return folder
 
 
@@ -54,6 +55,13 @@ def test_command_works(command, workplace):
         assert words[1] in ("up", "exec", "down", "get-auth-token")
     else:
         assert words[:2] == ["pip", "install"]
+
+
+def test_counts_in_the_docs_are_those_of_the_installed_packages():
+    printed, text = run("python -m gear.data counts", ROOT).stdout, (ROOT / "docs" / "data.md").read_text()
+    tables = printed.strip().split("\n\n")
+    assert len(tables) == 3
+    assert all(table in text for table in tables)
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
