@@ -66,7 +66,7 @@ def test_published_protocol_trains_on_wrong_labels_of_the_molecules_it_tests():
     place = dict(zip(clean.target.test.smiles, clean.target.test.rows, strict=True))
     found = dict(zip(noisy.target.train.smiles, noisy.target.train.rows, strict=True))
     assert all(found[smiles] == place[smiles] for smiles in tested)
-    assert not {*noisy.source.train.smiles, *noisy.source.validation.smiles} & set(tested)
+    assert not {*noisy.sources[0].train.smiles, *noisy.sources[0].validation.smiles} & set(tested)
     assert clean.split_hash != noisy.split_hash
 
 
