@@ -25,6 +25,7 @@ from search.finalize import finalize
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
+from search.space import base_of
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
 from search.table import Progress, make_console, plan_text, print_leaderboard
 from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
@@ -58,6 +59,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         if args.dry_run or not _confirmed(plan, args):
             return 0
         _check_storage(args.storage)
+        _check_models(plan, console)
         data = _prepare(plan, console)
         if args.address is None:
             stack.enter_context(cluster.connected(None))
@@ -122,6 +124,15 @@ def _check_storage(storage: Path) -> None:
         tempfile.TemporaryDirectory(dir=parent).cleanup()
     except OSError as error:
         raise StorageError(f"cannot write campaigns to {storage} ({error.strerror}): give another --storage") from error
+
+
+def _check_models(plan: CampaignPlan, console: Console) -> None:
+    """Build every method's first model once: what cannot be built is told before anything starts, as are its notes."""
+    from gear.methods import build_method  # torch, a second
+
+    for method, sources in itertools.product(plan.methods, {len(pair.sources) for pair in plan.pairs}):
+        for note in build_method(base_of(method, plan.config), sources).notes:
+            console.print(f"{method}: {note}", soft_wrap=True)
 
 
 def _prepare(plan: CampaignPlan, console: Console) -> DataFacts:

@@ -56,6 +56,8 @@ def closed_port():
         (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),
         (["--address", "head"], "--address head: give HOST:PORT"),
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
+        (["--pairs", "hv_from_ds+hv"], "pair 'hv_from_ds+hv' names a task twice"),
+        (["--methods", "mtl", "--source-embedding", "text"], "embedding.source_kind must be 'same'"),
         (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
         (["--target-data", "1.csv", "--target-column", "2", "--source-data", "b", "--source-column", "y"], "a letter"),
         (
