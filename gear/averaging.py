@@ -21,12 +21,15 @@ class WeightAverage(Generic[M]):
         self.model: M = copy.deepcopy(model).eval()
         self.decay = decay
         self.steps = 0
+        # listed once, for walking through the modules takes longer than the update
+        self._weights: list[torch.Tensor] = list(self.model.parameters())
+        self._buffers = list(self.model.buffers())
 
     @torch.no_grad()
     def update(self, model: M) -> None:
         """Take in the model after an optimiser step; buffers are copied."""
         keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - keep)
-        for mine, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
-            mine.copy_(theirs)
+        torch._foreach_lerp_(self._weights, list(model.parameters()), 1 - keep)
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, list(model.buffers()))

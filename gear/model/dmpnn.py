@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gear.model.dropout import Dropout
 from gear.model.graphs import GraphBatch
 
 __all__ = ["DMPNN"]
@@ -31,7 +32,7 @@ class DMPNN(nn.Module):
         self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
     def forward(self, graph: GraphBatch) -> Tensor:
