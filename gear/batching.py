@@ -10,6 +10,7 @@ from torch import Tensor
 from gear.config import EmbeddingKind
 from gear.data.fingerprint import packed_fingerprints
 from gear.data.pairs import PairData, Part, TaskData
+from gear.device import send
 from gear.model.molecules import MoleculeBatch, MoleculeStore
 from gear.scaling import Scaler
 
@@ -79,7 +80,7 @@ class TrainingData:
 
     def batch(self, rows: Tensor) -> PairBatch:
         """The molecules `rows` (B,), given on the CPU."""
-        return PairBatch(self.store.batch(rows), self.labels[rows.to(self.labels.device)])
+        return PairBatch(self.store.batch(rows), self.labels[send(rows, self.labels.device)])
 
 
 def epoch_batches(

@@ -3,8 +3,9 @@
 import resource
 
 import torch
+from torch import Tensor
 
-__all__ = ["peak_memory_mb", "pick_device"]
+__all__ = ["peak_memory_mb", "pick_device", "send"]
 
 
 def pick_device(device: str) -> torch.device:
@@ -12,6 +13,11 @@ def pick_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on the device; a GPU takes it when it gets there, and nobody waits."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def peak_memory_mb(device: torch.device) -> float:

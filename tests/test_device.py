@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from gear.config import EMBEDDINGS
 from gear.device import peak_memory_mb, pick_device
+from gear.methods import METHODS
 from gear.training import TrainingRun
+from gear.variants import with_values
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -24,7 +27,34 @@ def test_memory_is_that_of_the_device(monkeypatch):
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize("method", ["gear", "stl"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", EMBEDDINGS)
+def test_no_step_waits_for_the_gpu(method, kind, pair, quick_config, monkeypatch, tmp_path):
+    monkeypatch.setenv("GEAR_CACHE", str(tmp_path))
+    run = TrainingRun(with_values(quick_config(method), {"embedding.kind": kind}), pair, "cuda")
+    next(run.epochs())  # what is set up once may wait
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        tally = run._train_epoch(torch.Generator().manual_seed(0))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert tally.skipped == 0
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_step_whose_gradient_is_not_finite_is_left_out_on_a_gpu_too(pair, quick_config):
+    run = TrainingRun(quick_config("stl"), pair, "cuda")
+    before = [parameter.clone() for parameter in run.model.parameters()]
+    run.data.labels.fill_(torch.inf)
+    tally = run._train_epoch(torch.Generator().manual_seed(0))
+    assert tally.skipped == tally.steps
+    assert all(torch.equal(mine, kept) for mine, kept in zip(run.model.parameters(), before, strict=True))
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("method", METHODS)
 def test_gpu_trains_as_the_cpu_does(method, pair, quick_config):
     config = quick_config(method, ema=0.0)
     on_gpu, on_cpu = (list(TrainingRun(config, pair, device).epochs()) for device in ("cuda", "cpu"))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gear.batching import PairBatch
 from gear.config import TrialConfig
+from gear.device import send
 from gear.errors import InputDataError
 from gear.geometry import jacobian
 from gear.losses import metric_loss
@@ -58,7 +59,7 @@ class Gear(Aligned):
         terms = self.alignment_terms(latents, batch)
         failed_share = terms["reg"].new_zeros(())
         if step % self.config.curvature.every == 0:
-            order = torch.randperm(batch.molecules.size, generator=generator).to(latents[0].device)
+            order = send(torch.randperm(batch.molecules.size, generator=generator), latents[0].device)
             if self.config.weights.metric > 0:
                 few = order[: self.config.curvature.molecules]
                 flatness = [self._flatness(b, z[few]) for b, z in zip(self.branches, latents, strict=True)]

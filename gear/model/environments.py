@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gear.data.pack import PackedGraphs
+from gear.device import send
 from gear.model.incidence import Incidence
 
 __all__ = ["Environments", "Kinds", "Levels", "gather_environments", "spans"]
@@ -204,7 +205,5 @@ def _matrix(known: Numbers, wanted: Numbers, start: Numbers) -> tuple[Numbers, .
 def _to_device(arrays: Sequence[Numbers], device: torch.device) -> tuple[Tensor, ...]:
     """The arrays as int32 tensors, by a single copy that a GPU does not wait for."""
     flat = torch.from_numpy(np.concatenate(arrays, dtype=np.int32, casting="same_kind"))
-    if device.type == "cuda":
-        flat = flat.pin_memory().to(device, non_blocking=True)
-    parts: tuple[Tensor, ...] = flat.split([len(array) for array in arrays])
+    parts: tuple[Tensor, ...] = send(flat, device).split([len(array) for array in arrays])
     return parts

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gear.config import EmbeddingKind
 from gear.data.pack import PackedGraphs
+from gear.device import send
 from gear.model.graphs import GraphBatch, GraphStore
 
 __all__ = ["CHARACTERS", "MoleculeBatch", "MoleculeStore"]
@@ -56,11 +57,10 @@ class MoleculeStore:
 
     def batch(self, rows: Tensor) -> MoleculeBatch:
         """Gather the molecules `rows` (B,), given on the CPU, in that order."""
-        on_device = rows.to(self.device)
         return MoleculeBatch(
             len(rows),
-            None if self.graphs is None else self.graphs.batch(on_device),
-            None if self.fingerprints is None else self.fingerprints[on_device],
+            None if self.graphs is None else self.graphs.batch(rows),
+            None if self.fingerprints is None else self.fingerprints[send(rows, self.device)],
             None if self.texts is None else self.texts.batch(rows),
         )
 
@@ -77,8 +77,9 @@ class TextStore:
     def batch(self, rows: Tensor) -> Tensor:
         """Characters (B, L) of the molecules `rows` (B,), on the CPU."""
         lengths = self.lengths[rows]
-        places = torch.arange(int(lengths.max()), device=self.starts.device)
-        starts, lengths = self.starts[rows.to(self.starts.device)], lengths.to(self.starts.device)
+        device = self.starts.device
+        places = torch.arange(int(lengths.max()), device=device)
+        starts, lengths = self.starts[send(rows, device)], send(lengths, device)
         inside = places < lengths[:, None]
         found = self.characters[torch.where(inside, starts[:, None] + places, 0)]
         return torch.where(inside, found, 0).long()

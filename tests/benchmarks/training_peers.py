@@ -13,6 +13,7 @@ from torch import nn
 from gear.batching import epoch_batches
 from gear.config import EmbeddingConfig, LossWeights, TrainingConfig, TrialConfig
 from gear.data.pairs import PairData
+from gear.model import Embedding
 from gear.training import TrainingRun
 
 DEPTH, BATCH = 3, 64
@@ -80,9 +81,10 @@ def wait(device: str) -> None:
 def steps(run: TrainingRun, count: int) -> Iterable[torch.Tensor]:
     """Rows of `count` training batches."""
     generator, found = torch.Generator().manual_seed(0), 0
-    source = run.data.source_rows if run.model.uses_source else None
+    target, *sources = run.data.train_rows
+    joined = sources if run.model.sees_sources else []
     while True:
-        for rows in epoch_batches(run.data.target_rows, source, BATCH, generator):
+        for rows in epoch_batches(target, joined, BATCH, generator):
             if found == count:
                 return
             found += 1
@@ -111,11 +113,11 @@ class Parts:
     def step(self, rows: torch.Tensor, index: int) -> None:
         """Time one training step by part, then its embeddings alone."""
         run, depth = self.run, self.run.config.embedding.depth
-        networks = [run.model.target, run.model.source] if run.model.uses_source else [run.model.target]
+        embeddings = [module for module in run.model.modules() if isinstance(module, Embedding)]
         self._start()
         begin = self.before
         batch = run.data.batch(rows)
-        batch.graph.environments(depth, merged=run.config.embedding.dropout == 0)
+        batch.molecules.read_by("dmpnn").environments(depth, merged=run.config.embedding.dropout == 0)
         self._mark("batch assembly")
         total = run.model.total(run.model.loss_terms(batch, index, self.generator).terms)
         self._mark("forward")
@@ -130,7 +132,7 @@ class Parts:
         self._mark("weight average")
         self.times["step"].append(1e3 * (self.before - begin))
         self._start()
-        embedded = [network.embedding(batch.graph) for network in networks]
+        embedded = [embedding(batch.molecules) for embedding in embeddings]
         self._mark("embeddings, forward")
         torch.stack(embedded).sum().backward()
         self._mark("embeddings, backward")
@@ -149,7 +151,7 @@ def product_sizes(trial: TrialConfig, pair: PairData, *, merged: bool) -> list[t
     run, width = TrainingRun(trial, pair, "cpu"), trial.embedding.width
     linear = [layer for layer in run.model.modules() if isinstance(layer, nn.Linear)]
     w_i, w_h, w_o, *others = [(layer.in_features, layer.out_features) for layer in linear]
-    batches = [run.data.batch(rows).graph for rows in steps(run, 21)]
+    batches = [run.data.batch(rows).molecules.read_by("dmpnn") for rows in steps(run, 21)]
     graph = sorted(batches, key=lambda batch: len(batch.plain.bonds))[10]
     rest = [(graph.size, *size) for size in others]
     if not merged:
