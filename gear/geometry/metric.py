@@ -32,4 +32,5 @@ def checked_cholesky(metric: Tensor) -> tuple[Tensor, Tensor]:
     if not (torch.is_grad_enabled() and metric.requires_grad):
         return torch.where(failed[:, None, None], identity, factor), failed
     safe = torch.where(failed[:, None, None], identity, metric)
-    return torch.linalg.cholesky(safe), failed
+    # not `cholesky`, which makes a GPU's host wait to see whether it failed
+    return torch.linalg.cholesky_ex(safe).L, failed
