@@ -31,7 +31,9 @@ def test_memory_is_that_of_the_device(monkeypatch):
 @pytest.mark.parametrize("kind", EMBEDDINGS)
 def test_no_step_waits_for_the_gpu(method, kind, pair, quick_config, monkeypatch, tmp_path):
     monkeypatch.setenv("GEAR_CACHE", str(tmp_path))
-    run = TrainingRun(with_values(quick_config(method), {"embedding.kind": kind}), pair, "cuda")
+    # but for the directions of a slice, an eigendecomposition, whose success the host asks for
+    settings = {"embedding.kind": kind, "curvature.immersion": "frame", "transfer.frame": 60}
+    run = TrainingRun(with_values(quick_config(method), settings), pair, "cuda")
     next(run.epochs())  # what is set up once may wait
     torch.cuda.set_sync_debug_mode("error")
     try:

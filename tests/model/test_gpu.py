@@ -11,7 +11,7 @@ from gear.config import EmbeddingConfig, EncoderConfig
 from gear.data import featurize
 from gear.geometry import SiluMLP, network_curvature, principal_directions
 from gear.losses import labelled_mse
-from gear.model import GraphStore, SingleTaskNetwork
+from gear.model import HeadedNetwork, MoleculeStore
 from tests.conftest import molecules
 
 pytestmark = [
@@ -32,11 +32,15 @@ def host_must_not_wait() -> Iterator[None]:
 
 def network(device, dropout=0.0):
     torch.manual_seed(0)
-    return SingleTaskNetwork(EmbeddingConfig(dropout=dropout), EncoderConfig()).to(device)
+    return HeadedNetwork(EmbeddingConfig(dropout=dropout), EncoderConfig()).to(device)
+
+
+def stored(device):
+    return MoleculeStore(torch.device(device), graphs=featurize(molecules()))
 
 
 def latent_and_gradients(device):
-    model, store = network(device), GraphStore(featurize(molecules()), torch.device(device))
+    model, store = network(device), stored(device)
     z = model.latent(store.batch(torch.arange(64)))
     weights = torch.randn(z.shape, generator=torch.Generator().manual_seed(0)).to(device)
     (z * weights).sum(1).mean().backward()
@@ -68,7 +72,7 @@ def test_curvature_agrees_with_the_cpu():
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 def test_training_step_lets_the_host_run_ahead(dropout):
     device = torch.device("cuda")
-    store, model = GraphStore(featurize(molecules()), device), network(device, dropout)
+    store, model = stored(device), network(device, dropout)
     weights, labels = list(model.parameters()), torch.randn(64, device=device)
     optimizer, average = torch.optim.AdamW(weights, 1e-3, fused=True), WeightAverage(model, 0.98)
 
