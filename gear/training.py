@@ -7,7 +7,8 @@ as one that was never interrupted, on the same device with the same number of th
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -32,41 +33,56 @@ MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; more non-finite steps than that,
 
 
 class _Tally:
-    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number of the device."""
+    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number of the device.
 
-    def __init__(self, device: torch.device) -> None:
-        self.losses: dict[str, Tensor] = {}
-        self.counts: dict[str, Tensor] = {}  # a term need not be evaluated at every step
-        self.failed = self.finite = torch.zeros((), device=device)
+    Terms that are evaluated at the same steps are summed as one vector. A step that was left out counts for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, ...], Tensor] = {}
+        self.counts: dict[tuple[str, ...], Tensor] = {}
         self.steps = self.molecules = 0
 
-    def add(self, terms: dict[str, Tensor], finite: Tensor, failed: Tensor) -> None:
-        """Take in a step; one whose gradient was not finite counts as skipped alone."""
+    def add(self, terms: dict[str, Tensor], failed: Tensor, finite: Tensor) -> None:
+        """Take in the terms of a step, the share of failed metrics and whether its gradient was finite."""
         self.steps += 1
-        self.finite = self.finite + finite
-        for name, term in terms.items():
-            self.losses[name] = self.losses.get(name, 0.0) + torch.where(finite, term.detach(), 0.0)
-            self.counts[name] = self.counts.get(name, 0.0) + finite.float()
-        if "curv" in terms:
-            self.failed = self.failed + torch.where(finite, failed, 0.0)
+        names = (*terms, "failed")
+        values = torch.stack([*terms.values(), failed]).detach()
+        self.sums[names] = self.sums.get(names, 0.0) + torch.where(finite, values, 0.0)
+        self.counts[names] = self.counts.get(names, 0.0) + finite
 
     def means(self) -> dict[str, float]:
-        return {name: float(total / self.counts[name]) for name, total in self.losses.items() if self.counts[name]}
+        """Of each term, over the steps that evaluated it."""
+        sums, counts = self._totals(lambda names: names[:-1])
+        return {name: value / counts[name] for name, value in sums.items() if counts[name]}
 
-    @property
-    def skipped(self) -> int:
-        return self.steps - int(self.finite)
-
-    @property
     def failed_share(self) -> float:
-        return float(self.failed / self.counts["curv"].clamp(min=1)) if "curv" in self.counts else 0.0
+        """Of the molecules whose curvature was evaluated, those whose metric was near singular."""
+        sums, counts = self._totals(lambda names: names if "curv" in names else ())
+        return sums.get("failed", 0.0) / max(counts.get("failed", 0.0), 1.0)
 
-    @property
+    def skipped(self) -> int:
+        """Steps left out."""
+        return self.steps - round(sum(float(count) for count in self.counts.values()))
+
     def diverged(self) -> str:
-        """What went wrong, if too many steps were skipped."""
-        if self.skipped <= MAX_SKIPPED_SHARE * self.steps:
+        """What went wrong, if too many steps were left out."""
+        if (skipped := self.skipped()) <= MAX_SKIPPED_SHARE * self.steps:
             return ""
-        return f"diverged: gradient not finite in {self.skipped} of {self.steps} steps"
+        return f"diverged: gradient not finite in {skipped} of {self.steps} steps"
+
+    def _totals(
+        self, wanted: Callable[[tuple[str, ...]], Collection[str]]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Sums and counts of the terms that are wanted of each vector."""
+        sums: dict[str, float] = defaultdict(float)
+        counts: dict[str, float] = defaultdict(float)
+        for names, values in self.sums.items():
+            for name, value in zip(names, values.tolist(), strict=True):
+                if name in wanted(names):
+                    sums[name] += value
+                    counts[name] += float(self.counts[names])
+        return sums, counts
 
 
 class TrainingRun:
@@ -88,11 +104,9 @@ class TrainingRun:
         self.model: Method = build_method(config, len(pair.sources)).to(self.device)
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
         self.average = WeightAverage(self.model, config.training.ema)
+        self.weights = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            config.training.learning_rate,
-            weight_decay=config.training.weight_decay,
-            fused=True,
+            self.weights, config.training.learning_rate, weight_decay=config.training.weight_decay, fused=True
         )
         self.epoch = 0
         self.last: EpochResult | None = None
@@ -114,8 +128,9 @@ class TrainingRun:
             self.epoch += 1
             epoch_started = time.perf_counter()
             tally = self._train_epoch(self._generator(self.epoch))
+            failure = failure or tally.diverged()  # waits for the last step, so the clock is read after it
             speed = tally.molecules / (time.perf_counter() - epoch_started)
-            self.last = self._result(tally, failure or tally.diverged, speed, started)
+            self.last = self._result(tally, failure, speed, started)
             yield self.last
 
     def _generator(self, *key: int) -> torch.Generator:
@@ -125,7 +140,7 @@ class TrainingRun:
         return torch.Generator().manual_seed(seed)
 
     def _train_epoch(self, generator: torch.Generator) -> _Tally:
-        tally = _Tally(self.device)
+        tally = _Tally()
         target, *sources = self.data.train_rows
         joined = sources if self.model.sees_sources else []
         batches = list(epoch_batches(target, joined, self.config.training.batch_size, generator))
@@ -143,13 +158,12 @@ class TrainingRun:
         total = self.model.total(terms)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.training.clip)
-        finite = norm.isfinite()
+        finite = torch.nn.utils.clip_grad_norm_(self.weights, self.config.training.clip).isfinite()
         # a fused optimiser reads this as it does for mixed precision, and changes nothing where it is 1
         self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         self.optimizer.step()
         self.average.update(self.model)
-        tally.add({**terms, "total": total}, finite, failed)
+        tally.add({**terms, "total": total}, failed, finite)
 
     def _set_rate(self, progress: float) -> None:
         cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
@@ -164,7 +178,7 @@ class TrainingRun:
         Returns why that failed, if it did.
         """
         training, rows = self.config.training, torch.cat(self.data.train_rows[1:]).unique()
-        tally = _Tally(self.device)
+        tally = _Tally()
         self.model.train()
         for epoch in range(training.source_epochs):
             generator = self._generator(0, epoch)
@@ -178,7 +192,8 @@ class TrainingRun:
         # no momentum, no memory of the random target
         self.average = WeightAverage(self.model, training.ema)
         self.optimizer.state.clear()
-        return f"the source's training {tally.diverged}" if tally.diverged else ""
+        failure = tally.diverged()
+        return f"the source's training {failure}" if failure else ""
 
     def _result(self, tally: _Tally, failure: str, speed: float, started: float) -> EpochResult:
         losses = self._validate()
@@ -196,8 +211,8 @@ class TrainingRun:
             validation_loss=losses,
             seconds=time.perf_counter() - started,
             molecules_per_second=speed,
-            failed_metric_share=tally.failed_share,
-            skipped_steps=tally.skipped,
+            failed_metric_share=tally.failed_share(),
+            skipped_steps=tally.skipped(),
             peak_memory_mb=peak_memory_mb(self.device),
             geometry=self._describe(),
             status=status,

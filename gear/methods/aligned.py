@@ -52,10 +52,13 @@ class Aligned(Method):
         embedded = self.embedded(molecules, first)
         return [branch.encoder(e) for branch, e in zip(self.branches[first:], embedded, strict=True)]
 
-    def alignment_terms(self, latents: list[Tensor], batch: PairBatch) -> dict[str, Tensor]:
+    def frames(self, latents: list[Tensor]) -> list[Tensor]:
+        """Frame points of every task's latent points, (B, m) each."""
+        return [branch.transfer(z) for branch, z in zip(self.branches, latents, strict=True)]
+
+    def alignment_terms(self, latents: list[Tensor], frames: list[Tensor], batch: PairBatch) -> dict[str, Tensor]:
         """Regression, autoencoder, consistency and mapping, those that have a weight."""
         target, *sources = self.branches
-        frames = [branch.transfer(z) for branch, z in zip(self.branches, latents, strict=True)]
         own = [branch.head(z) for branch, z in zip(self.branches, latents, strict=True)]
         terms = {"reg": labelled_mse(own[0], batch.target) + self.sources_mse(own[1:], batch)}
         weights = self.config.weights

@@ -29,19 +29,15 @@ class Gate(Aligned):
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The terms that have a weight."""
         embedded = self.embedded(batch.molecules)[0]
-        if not self.config.weights.dist > 0:
-            latents = [branch.encoder(embedded) for branch in self.branches]
-            terms = self.alignment_terms(latents, batch)
-            return LossTerms(terms, terms["reg"].new_zeros(()))
-        size = len(embedded)
+        size, apart = len(embedded), self.config.weights.dist > 0
         # molecules and their perturbations together, so that one normalisation sees them all
-        points = self._perturbed(embedded)
+        points = self._perturbed(embedded) if apart else embedded
         latents = [branch.encoder(points) for branch in self.branches]
-        terms = self.alignment_terms([z[:size] for z in latents], batch)
-        target, *sources = (
-            self._distances(branch.transfer(z), size) for branch, z in zip(self.branches, latents, strict=True)
-        )
-        terms["dist"] = mean_of([point_mse(source, target) for source in sources])
+        frames = self.frames(latents)
+        terms = self.alignment_terms([z[:size] for z in latents], [frame[:size] for frame in frames], batch)
+        if apart:
+            target, *sources = (self._distances(frame, size) for frame in frames)
+            terms["dist"] = mean_of([point_mse(source, target) for source in sources])
         return LossTerms(terms, terms["reg"].new_zeros(()))
 
     @staticmethod

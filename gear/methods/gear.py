@@ -56,14 +56,16 @@ class Gear(Aligned):
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The terms that have a weight; metric and curvature at a few random molecules, an unbiased estimate."""
         latents = self.latents(batch.molecules)
-        terms = self.alignment_terms(latents, batch)
+        frames = self.frames(latents)
+        terms = self.alignment_terms(latents, frames, batch)
         failed_share = terms["reg"].new_zeros(())
         if step % self.config.curvature.every == 0:
             order = send(torch.randperm(batch.molecules.size, generator=generator), latents[0].device)
             if self.config.weights.metric > 0:
                 few = order[: self.config.curvature.molecules]
-                flatness = [self._flatness(b, z[few]) for b, z in zip(self.branches, latents, strict=True)]
-                terms["metric"] = flatness[0] + mean_of(flatness[1:])
+                points = zip(self.branches, latents, frames, strict=True)
+                target, *sources = (self._flatness(branch, z[few], frame[few]) for branch, z, frame in points)
+                terms["metric"] = target + mean_of(sources)
             if self.matches_curvature:
                 terms["curv"], failed_share = self._matching(latents, order)
             elif self.notes:
@@ -86,11 +88,11 @@ class Gear(Aligned):
         every = self.config.curvature.every if term in ("metric", "curv") else 1
         return every * super().weight(term)
 
-    def _flatness(self, branch: Branch, z: Tensor) -> Tensor:
+    def _flatness(self, branch: Branch, z: Tensor, frame: Tensor) -> Tensor:
         there = jacobian(branch.transfer, z)
         if self.config.curvature.metric == "isometry":
             return metric_loss(there)
-        return metric_loss(jacobian(branch.inverse, branch.transfer(z)) @ there)
+        return metric_loss(jacobian(branch.inverse, frame, there))
 
     @torch.no_grad()
     def describe(self, molecules: MoleculeBatch) -> dict[str, float]:

@@ -68,11 +68,6 @@ class GraphBatch:
             self._environments[depth, merged] = gather_environments(levels, self.rows, depth, self.store.kinds)
         return self._environments[depth, merged]
 
-    @property
-    def atoms(self) -> Tensor:
-        """Features of every atom (A, d_v)."""
-        return self.plain.atoms
-
     @cached_property
     def plain(self) -> PlainGraphs:
         """The batch as chemprop has it, which training never needs."""

@@ -19,7 +19,7 @@ ARRAYS = ("atom_kinds", "bond_kinds", "atoms", "bonds", "ends", "atom_offset", "
 
 def as_batch(graphs, rows=None):
     rows = range(len(graphs)) if rows is None else rows
-    return GraphStore(graphs, torch.device("cpu")).batch(torch.tensor(list(rows), dtype=torch.int64))
+    return GraphStore(graphs, torch.device("cpu")).batch(torch.tensor(list(rows), dtype=torch.int64)).plain
 
 
 def equal(a, b):
@@ -32,7 +32,7 @@ def test_pack_holds_what_chemprop_computes(smiles):
     graphs, featurizer = featurize(smiles), SimpleMoleculeMolGraphFeaturizer()
     store = GraphStore(graphs, torch.device("cpu"))
     for index, text in enumerate(smiles):
-        expected, found = featurizer(Chem.MolFromSmiles(text)), store.batch(torch.tensor([index]))
+        expected, found = featurizer(Chem.MolFromSmiles(text)), store.batch(torch.tensor([index])).plain
         np.testing.assert_allclose(found.atoms, expected.V, rtol=0, atol=5e-8)  # of a mass; all else is 0 or 1
         np.testing.assert_array_equal(found.bonds, expected.E.astype(np.float32))
         np.testing.assert_array_equal(torch.stack([found.bond_source, found.bond_target]), expected.edge_index)
