@@ -78,7 +78,10 @@ _NETWORK: tuple[Dimension, ...] = (
     Float("training.weight_decay", 1e-6, 1e-2),
     Choice("training.batch_size", (32, 64, 128)),
 )
+_SOURCE_EPOCHS = Integer("training.source_epochs", 5, 40, step=5)
 _TRANSFER: tuple[Dimension, ...] = (
+    Choice("training.warm_start", (False, True)),
+    _SOURCE_EPOCHS,
     Integer("transfer.depth", 1, 3),
     Integer("transfer.inverse_depth", 1, 3),
     Integer("transfer.width", 32, 128, step=16),
@@ -89,15 +92,14 @@ _ALIGNMENT: tuple[Dimension, ...] = (
     Float("weights.cons", 0.03, 1.0),
     Float("weights.map", 0.1, 1.0),
 )
-_SOURCE_EPOCHS: tuple[Dimension, ...] = (Integer("training.source_epochs", 5, 40, step=5),)
-_DISTILLED: tuple[Dimension, ...] = (Float("weights.distil", 0.03, 3.0), *_SOURCE_EPOCHS)
+_DISTILLED: tuple[Dimension, ...] = (Float("weights.distil", 0.03, 3.0), _SOURCE_EPOCHS)
 _SPACES: dict[str, tuple[Dimension, ...]] = {
     "gear": (*_ALIGNMENT, Float("weights.metric", 0.003, 0.3), Float("weights.curv", 0.1, 10.0), *_TRANSFER, *_NETWORK),
     "gate": (*_ALIGNMENT, Float("weights.dist", 0.03, 3.0), *_TRANSFER, *_NETWORK),
     "stl": _NETWORK,
     "mtl": (Float("weights.source", 0.03, 3.0), *_NETWORK),
-    "finetune_all": _SOURCE_EPOCHS + _NETWORK,
-    "finetune_head": _SOURCE_EPOCHS + _NETWORK,
+    "finetune_all": (_SOURCE_EPOCHS, *_NETWORK),
+    "finetune_head": (_SOURCE_EPOCHS, *_NETWORK),
     "kd": _DISTILLED + _NETWORK,
     "gsp_kd": _DISTILLED + _NETWORK,
 }
@@ -114,7 +116,6 @@ _OPTIONAL: dict[str, tuple[Dimension, ...]] = {
         Integer("curvature.slice_rank", 8, 40, step=8),
         Choice("curvature.every", (1, 2, 4, 8)),
     ),
-    "gear gate": (Choice("training.warm_start", (False, True)), *_SOURCE_EPOCHS),
     "gear kd gsp_kd": (Choice("embedding.source_kind", ("same", *_KINDS)),),
     " ".join(METHODS): (Choice("embedding.kind", _KINDS), Float("training.ema", 0.9, 0.99, log=False)),
 }
@@ -124,11 +125,9 @@ OPTIONAL = tuple(dimension.path for dimensions in _OPTIONAL.values() for dimensi
 def space(name: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
     """The dimensions of a method's or variant's space, with those of the optional ones in `vary` that it has."""
     variant = method_of(name)
-    found = list(_SPACES[variant.method])
-    for methods, dimensions in _OPTIONAL.items():
-        if variant.method in methods.split():
-            found += [d for d in dimensions if d.path in vary and d not in found]
-    return tuple(dimension for dimension in found if dimension.path not in variant.fixed)
+    optional = (dimensions for methods, dimensions in _OPTIONAL.items() if variant.method in methods.split())
+    asked = (dimension for dimensions in optional for dimension in dimensions if dimension.path in vary)
+    return tuple(d for d in (*_SPACES[variant.method], *asked) if d.path not in variant.fixed)
 
 
 def base_of(name: str, base: TrialConfig) -> TrialConfig:
