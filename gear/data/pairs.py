@@ -137,7 +137,8 @@ def _task_data(spec: TaskSpec, table: TaskTable, assigned: Assignment, place: np
     parts = (Part(table.smiles[rows], table.value[rows], place[rows]) for rows in assigned)
     task = TaskData(spec.property, *_description(spec), *parts)
     if (task.train.value == task.train.value[0]).all():
-        raise InputDataError(f"{spec.property}: all {len(task.train.value)} training values are equal: nothing to learn")
+        count = len(task.train.value)
+        raise InputDataError(f"{spec.property}: all {count} training values are equal: there is nothing to learn")
     return task
 
 
