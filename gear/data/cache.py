@@ -19,7 +19,7 @@ from gear.errors import StorageError
 
 __all__ = ["DamagedFileError", "cache_folder", "cached", "read_table", "replace_file", "write_table"]
 
-FORMAT = 2  # of all cached files; raised when the code that builds them changes what they hold
+FORMAT = 3  # of all cached files; raised when the code that builds them changes what they hold
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
 ABANDONED = 24 * 3600  # seconds after which a draft's writer is surely dead
 

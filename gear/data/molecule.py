@@ -1,7 +1,8 @@
 """Molecules: parsing, identity, what a split keeps together, and which molecules the built-in tables keep.
 
 A molecule's identity is its canonical SMILES without stereo and isotopes. Its parent is its largest organic fragment,
-neutralised: a salt, an ion and the neutral molecule have one parent, and a split never separates them.
+neutralised: a salt, an ion and the neutral molecule have one parent, and a split never separates them. Its organics are
+all its organic fragments, neutralised: two salts of one acid with different organic bases share one.
 """
 
 import functools
@@ -28,6 +29,7 @@ class Molecule(NamedTuple):
 
     smiles: str
     parent: str
+    organics: str  # SMILES, sorted, joined by dots; the parent where there is no other
     scaffold: str
     notes: tuple[str, ...]
 
@@ -109,7 +111,8 @@ def _identified(mol: Chem.Mol, text: str) -> Molecule:
     if Chem.GetFormalCharge(mol):
         notes.append("charged")
     parent = _parent(smiles) if "." in smiles or "+" in smiles or "-" in smiles else smiles
-    return Molecule(smiles, parent, scaffold_group(parent), tuple(notes))
+    organics = _organics(smiles, parent) if "." in smiles else parent
+    return Molecule(smiles, parent, organics, scaffold_group(parent), tuple(notes))
 
 
 def _parent(smiles: str) -> str:
@@ -121,6 +124,13 @@ def _parent(smiles: str) -> str:
     written = Chem.MolToSmiles(neutral, isomericSmiles=False)
     again = parse(written)
     return smiles if again is None else str(Chem.MolToSmiles(again, isomericSmiles=False))
+
+
+def _organics(smiles: str, parent: str) -> str:
+    """All fragments with a carbon atom, neutralised, and the parent."""
+    fragments = Chem.GetMolFrags(Chem.MolFromSmiles(smiles), asMols=True)
+    organic = (f for f in fragments if any(atom.GetAtomicNum() == 6 for atom in list(f.GetAtoms())))
+    return ".".join(sorted({parent, *(_parent(Chem.MolToSmiles(fragment)) for fragment in organic)}))
 
 
 @functools.cache

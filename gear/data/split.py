@@ -2,8 +2,9 @@
 
 Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
 `scaffold` all molecules of one scaffold group. The target's groups are divided first. A source then trains on what is
-left: every one of its molecules whose group is in the target's validation or test part is dropped, unless the protocol
-allows overlap, and a tenth of the rest is its own validation part.
+left: every one of its molecules whose group is in the target's validation or test part, or which shares an organic
+fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows overlap. A tenth of the rest
+is its own validation part.
 
 Groups are shuffled by a hash of (seed, group), so a split depends on content and seed alone, not on the order of rows.
 Libraries (astartes, chemprop) divide one task by the order of its rows; crossing tasks is what is made here.
@@ -39,6 +40,23 @@ class Assignment(NamedTuple):
     test: list[int]
 
 
+class Judged(NamedTuple):
+    """What the target is judged on."""
+
+    groups: frozenset[str]
+    organics: frozenset[str]
+
+    @classmethod
+    def of(cls, task: TaskTable, group_of: np.ndarray, rows: Sequence[int]) -> "Judged":
+        """The groups and the organic fragments of some rows."""
+        fragments = (fragment for organics in task.organics[rows] for fragment in organics.split("."))
+        return cls(frozenset(group_of[rows]), frozenset(fragments))
+
+    def touch(self, group: str, organics: str) -> bool:
+        """Whether a source's molecule is in one of the groups or has one of the fragments."""
+        return group in self.groups or not self.organics.isdisjoint(organics.split("."))
+
+
 def assign(target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int) -> list[Assignment]:
     """Divide the molecules of the target, which comes first, and of every source.
 
@@ -54,15 +72,16 @@ def assign(target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, 
             f"a {protocol.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
             + (" with other scaffolds, or use --splits random" if protocol.base == "scaffold" else "")
         )
-    judged = set() if protocol.overlap else {group_of[row] for row in (*test, *validation)}
+    judged = Judged.of(target, group_of, [] if protocol.overlap else [*test, *validation])
     of_target = Assignment(sorted(train), sorted(validation), sorted(test))
     return [of_target, *(_divide_source(source, judged, protocol, f"{seed}:source") for source in sources)]
 
 
-def _divide_source(task: TaskTable, judged: set[str], protocol: Protocol, key: str) -> Assignment:
-    """Training and validation rows among the groups that the target is not judged on."""
+def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str) -> Assignment:
+    """Training and validation rows among the molecules that share nothing with what the target is judged on."""
     group_of = task.scaffold if protocol.base == "scaffold" else task.parent
-    usable = [row for row, group in enumerate(group_of) if group not in judged]
+    found = zip(group_of, task.organics, strict=True)
+    usable = [row for row, (group, organics) in enumerate(found) if not judged.touch(group, organics)]
     if len(usable) < MINIMUM:
         raise InputDataError(
             f"{len(usable)} of {len(task.smiles)} source molecules are left once those that the target is judged on "

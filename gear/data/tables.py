@@ -76,6 +76,7 @@ def built_in_task(code: str) -> TaskTable:
         columns["smiles"].to_numpy(),
         columns["value"].to_numpy(),
         molecules["parent"].to_numpy()[rows],
+        molecules["parent"].to_numpy()[rows],  # the built-in molecules are one fragment each
         molecules["scaffold"].to_numpy()[rows],
         None,
         graphs,

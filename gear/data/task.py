@@ -22,6 +22,7 @@ class TaskTable:
         smiles: (N,) canonical, without stereo and isotopes.
         value: (N,) float64, in the task's unit, not transformed.
         parent: (N,) SMILES of the parent; molecules of one parent are never separated.
+        organics: (N,) SMILES of all organic fragments, joined by dots; no source has one that the target is judged on.
         scaffold: (N,) scaffold group of the parent.
         part: (N,) one of PARTS, from a column of the user's own; None without one.
         graphs: packed graphs that hold these molecules and maybe others.
@@ -32,6 +33,7 @@ class TaskTable:
     smiles: np.ndarray
     value: np.ndarray
     parent: np.ndarray
+    organics: np.ndarray
     scaffold: np.ndarray
     part: np.ndarray | None
     graphs: PackedGraphs

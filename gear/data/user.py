@@ -34,7 +34,7 @@ SHOWN = 3  # bad rows named in an error
 LARGEST = 1e30  # of a value; squares of larger ones overflow
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
-COLUMNS = ("smiles", "value", "parent", "scaffold", "part", "rows", "spread")
+COLUMNS = ("smiles", "value", "parent", "organics", "scaffold", "part", "rows", "spread")
 
 
 class RawRow(NamedTuple):
@@ -88,6 +88,7 @@ def read_task(task: TaskSpec) -> TaskTable:
         smiles,
         columns["value"],
         columns["parent"],
+        columns["organics"],
         columns["scaffold"],
         columns["part"] if task.split_column else None,
         packed(list(smiles), hashlib.sha256("\n".join(smiles).encode()).hexdigest()[:20]),
@@ -221,7 +222,8 @@ def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[
             lines = ", ".join(str(row.line) for row in rows)
             raise InputDataError(f"{path} rows {lines} are one molecule in different parts ({', '.join(parts)})")
         molecule, spread = rows[0].molecule, max(values) - min(values)
-        records.append((smiles, median(values), molecule.parent, molecule.scaffold, parts[0], len(rows), spread))
+        of_molecule = (molecule.parent, molecule.organics, molecule.scaffold)
+        records.append((smiles, median(values), *of_molecule, parts[0], len(rows), spread))
     counts["merged into others"] = len(good) - len(records)
     counts["molecules"] = len(records)
     columns = dict(zip(COLUMNS, map(list, zip(*records, strict=True)), strict=True))

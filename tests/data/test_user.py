@@ -150,6 +150,20 @@ def test_salts_and_ions_of_what_the_target_is_judged_on_are_not_in_the_source(sp
     assert not judged & seen
 
 
+@pytest.mark.parametrize("split", ["random", "scaffold"])
+def test_salts_with_an_organic_counter_ion_do_not_leak_whichever_is_larger(split):
+    amines = [f"{'C' * i}N" for i in range(1, 60)]
+    tosylate = "Cc1ccc(S(=O)(=O)O)cc1"
+    source = TaskSpec(
+        "salts", file=write([f"{a}.{tosylate},{i}" for i, a in enumerate(amines)], name="s.csv"), column="value"
+    )
+    found = pair(write([f"{a},{i}" for i, a in enumerate(amines)]), source, split)
+    judged = {*found.target.validation.smiles, *found.target.test.smiles}
+    trained = (*found.sources[0].train.smiles, *found.sources[0].validation.smiles)
+    assert trained
+    assert not judged & {fragment for smiles in trained for fragment in identify(smiles).organics.split(".")}
+
+
 def test_changed_file_is_read_again_and_the_same_content_is_not(monkeypatch):
     first = read_task(spec(write(GOOD)))
     assert len(read_task(spec(write([*GOOD, "CCCCCCCCCCCC,5"]))).smiles) == len(first.smiles) + 1
