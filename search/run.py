@@ -5,7 +5,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import itertools
-import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -26,8 +25,9 @@ from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.space import base_of
+from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
-from search.table import Progress, make_console, plan_text, print_leaderboard
+from search.table import Progress, make_console, plan_text, print_leaderboard, resume_command
 from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
 
 __all__ = ["main"]
@@ -179,18 +179,16 @@ def _open_store(args: argparse.Namespace, plan: CampaignPlan, head: dict[str, An
 def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace, console: Console) -> None:
     plan = campaign.plan
     standings = finalize(campaign, store, args.tracking_uri, console.print)
-    units = {study.pair.id: store.head["data"][f"{study.pair.id}.{study.split}"]["unit"] for study in plan.studies}
-    print_leaderboard(console, standings, units)
+    print_leaderboard(console, standings, units(store.head))
     if not campaign.done:
         console.print(f"the time budget is used up; go on with: {_resume_command(plan, args)}", soft_wrap=True)
     console.print(f"campaign folder: {store.folder}", soft_wrap=True)
 
 
 def _resume_command(plan: CampaignPlan, args: argparse.Namespace) -> str:
-    words = ["python", "-m", "search.run", "--resume", "--name", plan.name, "--storage", str(args.storage)]
-    if args.tracking_uri != DEFAULT_TRACKING_URI:
-        words += ["--tracking-uri", args.tracking_uri]
-    return shlex.join(words if args.address is None else [*words, "--address", args.address])
+    more = [] if args.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", args.tracking_uri]
+    more += [] if args.address is None else ["--address", args.address]
+    return resume_command(plan.name, args.storage, *more)
 
 
 if __name__ == "__main__":

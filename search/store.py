@@ -24,7 +24,7 @@ from gear.errors import StorageError
 from search.events import EpochReported, Event, decode, encode
 from search.lease import Lease
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "trial_folder"]
+__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "trial_folder"]
 
 FORMAT = 2
 SEGMENT_LINES = 2000
@@ -110,10 +110,7 @@ class CampaignStore:
         Raises:
             StorageError: a segment is damaged before its last line, or holds what this version does not know.
         """
-        for segment in sorted((self.folder / EVENTS).glob("*.jsonl")):
-            lines = segment.read_bytes().split(b"\n")
-            for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
-                yield from _decode_line(line, segment, number)
+        return read_events(self.folder)
 
     def append(self, *events: Event) -> None:
         """Write events that hold together. Returns when they are safe, except for a lone epoch.
@@ -180,6 +177,18 @@ def read_campaign(folder: Path) -> dict[str, Any]:
     return head
 
 
+def read_events(folder: Path) -> Iterator[Event]:
+    """All events of a campaign folder, oldest first, whether or not it is being written.
+
+    Raises:
+        StorageError: a segment is damaged before its last line, or holds what this version does not know.
+    """
+    for segment in sorted((folder / EVENTS).glob("*.jsonl")):
+        lines = segment.read_bytes().split(b"\n")
+        for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
+            yield from _decode_line(line, segment, number)
+
+
 def newest_campaign(storage: Path) -> str:
     """Name of the campaign that was driven last.
 
@@ -188,7 +197,7 @@ def newest_campaign(storage: Path) -> str:
     """
     folders = [head.parent for head in storage.glob(f"*/{HEAD}")]
     if not folders:
-        raise StorageError(f"no campaign in {storage} to resume: start one without --resume")
+        raise StorageError(f"no campaign in {storage}: start one with python -m search.run")
     return max(folders, key=_last_driven).name
 
 

@@ -50,7 +50,7 @@ def closed_port():
         (["--epochs", "-1"], "training.epochs must be positive"),
         (["--plan", "missing.toml"], "cannot read plan missing.toml"),
         (["--name", "../up"], "--name ../up"),
-        (["--resume"], "no campaign in campaigns to resume"),
+        (["--resume"], "no campaign in campaigns: start one"),
         (["--resume", "--name", "x"], "no campaign in campaigns/x"),
         (["--storage", "/dev/null/campaigns"], "cannot write campaigns to /dev/null/campaigns"),
         (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),

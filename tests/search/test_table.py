@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from search.events import TrialEnded
-from search.finalize import Standing
+from search.standings import Standing
 from search.table import Progress, plan_text, print_leaderboard
 from tests.search.fakes import Simulation, small_plan
 
