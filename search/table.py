@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gear.diagnostics import compare_splits
 from search.campaign import Campaign, Study, Trial
-from search.events import AttemptLost, Event, TrialEnded
+from search.events import AttemptLost, Event, TrialAsked, TrialEnded
 from search.plan import CampaignPlan
 from search.standings import Standing
 
@@ -66,7 +66,9 @@ class Progress:
         self.campaign = campaign
         self.slots = slots
         self.console = console
-        self._started = time.monotonic()
+        self._started = self._seen = time.monotonic()
+        self._running: set[tuple[str, int]] = set()  # trials handed out in this launch
+        self._busy_seconds = 0.0  # of all slots together
 
     def shown(self) -> AbstractContextManager[object]:
         """Show it for the length of a block."""
@@ -77,6 +79,7 @@ class Progress:
     def __call__(self, *events: Event) -> None:
         """Take events."""
         for event in events:
+            self._tally(event)
             if self.console.is_terminal:
                 continue
             if isinstance(event, TrialEnded):
@@ -92,7 +95,24 @@ class Progress:
         with self.campaign.lock:
             headline = f"{self.campaign.live} of {self.slots} slots busy"
             note = f"{duration(elapsed)} elapsed, {time_left(self.campaign, self.slots)} left"
+            note += f", {self.busy_share():.0%} of the slots busy so far"
             return campaign_table(self.campaign, headline, note, self.console.height)
+
+    def busy_share(self) -> float:
+        """Of the slots, mean over the launch until now."""
+        now = time.monotonic()
+        busy = self._busy_seconds + len(self._running) * (now - self._seen)
+        return busy / max(self.slots * (now - self._started), 1e-9)
+
+    def _tally(self, event: Event) -> None:
+        now = time.monotonic()
+        self._busy_seconds += len(self._running) * (now - self._seen)
+        self._seen = now
+        match event:
+            case TrialAsked():
+                self._running.add((event.study, event.number))
+            case TrialEnded() | AttemptLost():
+                self._running.discard((event.study, event.number))
 
     def _line(self, event: TrialEnded) -> str:
         study = self.campaign.studies[event.study]
