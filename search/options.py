@@ -69,7 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument("--time-budget", type=_seconds, metavar="T", help="for instance 90s, 45m, 12h")
     how = parser.add_argument_group("this launch")
     how.add_argument("--resume", action="store_true", help="go on with the newest campaign, or with --name")
-    how.add_argument("--dry-run", action="store_true", help="print the plan and end")
+    how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and end")
     how.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 

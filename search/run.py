@@ -24,6 +24,7 @@ from search.finalize import finalize
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
+from search.preflight import probe, report, this_machine
 from search.space import base_of
 from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
@@ -56,7 +57,12 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             stack.enter_context(cluster.connected(args.address))
         plan = _resumed_plan(args) if args.resume else _new_plan(args, console)
         console.print(plan_text(plan), soft_wrap=True)
-        if args.dry_run or not _confirmed(plan, args):
+        if args.dry_run:
+            nodes = [this_machine()] if args.address is None else cluster.nodes()
+            for line in report(plan, nodes, args.concurrency, probe(plan)):
+                console.print(line, soft_wrap=True)
+            return 0
+        if not _confirmed(plan, args):
             return 0
         _check_storage(args.storage)
         _check_models(plan, console)

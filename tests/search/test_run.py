@@ -186,9 +186,9 @@ def test_a_time_budget_has_a_unit():
 
 def test_slots_are_counted_node_by_node():
     settings = small_plan(cpus_per_trial=2, gpus_per_trial=0.25).search
-    assert cluster._trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
-    assert cluster._trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
-    assert cluster._trials_on({"CPU": 16.0}, settings) == 0
+    assert cluster.trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
+    assert cluster.trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
+    assert cluster.trials_on({"CPU": 16.0}, settings) == 0
 
 
 @pytest.mark.ray
