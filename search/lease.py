@@ -42,10 +42,14 @@ class Holder:
 
 
 def read_lease(folder: Path) -> Holder | None:
-    """The driver that holds a campaign folder, alive or not; None where nobody does."""
+    """The driver that holds a campaign folder, alive or not; None where nobody does.
+
+    Raises:
+        OSError: the folder cannot be read now.
+    """
     try:
         return Holder(**json.loads((folder / NAME).read_text()))
-    except (OSError, ValueError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
@@ -74,8 +78,9 @@ class Lease:
         """Give the folder back."""
         self._stop.set()
         self._thread.join()
-        if self.held:
-            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it goes stale by itself
+            if self.held:
+                self.path.unlink(missing_ok=True)
 
     def _take(self) -> None:
         holder = read_lease(self.path.parent)

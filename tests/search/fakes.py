@@ -77,8 +77,11 @@ class DyingRun(FakeRun):
     def epochs(self):
         for result in super().epochs():
             if result.epoch == 5 and not self.restored:
-                os.kill(os.getpid(), signal.SIGKILL)
+                self.fail()
             yield result
+
+    def fail(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class BrokenRun(FakeRun):
@@ -88,6 +91,23 @@ class BrokenRun(FakeRun):
         for result in super().epochs():
             if result.epoch == 2:
                 raise RuntimeError("CUDA out of memory\nmany more lines")
+            yield result
+
+
+class HangingRun(DyingRun):
+    """Sleeps for ever in its fifth epoch, unless it has been restored."""
+
+    def fail(self):
+        time.sleep(10_000)
+
+
+class CrashingRun(FakeRun):
+    """Every third trial of a study kills its worker in its second epoch, whenever it is tried."""
+
+    def epochs(self):
+        for result in super().epochs():
+            if result.epoch == 2 and self.spec.config.seed % 3 == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
             yield result
 
 

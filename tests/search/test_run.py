@@ -171,10 +171,11 @@ def test_target_and_source_may_be_read_in_different_forms():
     assert (plan.config.embedding.kind, plan.config.embedding.of_source.kind) == ("text", "fingerprint")
 
 
-def test_resuming_may_raise_the_budget_and_change_nothing_else():
+def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else():
     plan = small_plan(trials=8)
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
+    assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
     for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"]):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))

@@ -11,8 +11,9 @@ from tests.search.fakes import BrokenRun, FakeRun, small_plan
 @pytest.fixture
 def begin(tmp_path):
     def build(factory=FakeRun, every=1, **changed):
-        config = to_dict(Campaign(small_plan(methods=["stl"])).next_job("x")) | changed
-        return make_trainable(tmp_path, every, factory)(config)
+        plan = small_plan(methods=["stl"], checkpoint_every=every)
+        config = to_dict(Campaign(plan).next_job("x")) | changed
+        return make_trainable(tmp_path, plan.search, factory)(config)
 
     return build
 
