@@ -15,7 +15,7 @@ from search.store import CampaignStore
 from tests.search import fakes
 
 
-def drive(folder, factory, plan, slots=2, time_budget=None, address=None):
+def drive(folder, factory, plan, slots=2, time_budget=None, address=None, listeners=()):
     """One launch; returns the campaign and how it went."""
     if folder.exists():
         opened = CampaignStore.resume(folder)
@@ -23,7 +23,7 @@ def drive(folder, factory, plan, slots=2, time_budget=None, address=None):
         opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
     with cluster.connected(address), opened as store:
         campaign = Campaign(plan, store.append, store.events())
-        campaign.listeners.append(Housekeeper(campaign, store))
+        campaign.listeners += [Housekeeper(campaign, store), *listeners]
         return campaign, run_search(campaign, store, Launch(slots, time_budget), factory)
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from gear.config import TrainingConfig, TrialConfig
+from gear.results import EpochResult
 from search.campaign import Campaign
 from search.plan import CampaignPlan, SearchSettings, expand_pairs
 from search.row import Row
@@ -22,7 +23,8 @@ class FakeEpoch:
     reason: str = ""
 
     def metrics(self):
-        return {"validation_rmse": self.best_validation_rmse, "best_validation_rmse": self.best_validation_rmse}
+        value = self.best_validation_rmse
+        return EpochResult(self.epoch, value, value, self.epoch, {}, {}, 0.0, 0.0, 0.0, 0, 0.0).metrics()
 
 
 class FakeRun:
@@ -61,6 +63,13 @@ class SlowRun(FakeRun):
 
     def __init__(self, spec):
         super().__init__(spec, pause=0.15)
+
+
+class SlowerRun(FakeRun):
+    """Slow enough for a node to join."""
+
+    def __init__(self, spec):
+        super().__init__(spec, pause=0.6)
 
 
 class DyingRun(FakeRun):

@@ -5,15 +5,19 @@ import signal
 import time
 
 import pytest
+from mlflow.exceptions import MlflowException
 from ray.cluster_utils import Cluster
 
 from gear.errors import StorageError
 from search.events import AttemptLost, TrialAsked
+from search.feed import Feed
 from search.status import take_snapshot
 from search.store import CampaignStore
 from tests.search import fakes
 from tests.search.checks import check_survived, count_lines, ends_of, events_of, start, wait_for
 from tests.search.drive import drive
+from tracking.client import open_client
+from tracking.recorder import Recorder
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
 NOTICED_IN_SECONDS = {"period_ms": 500, "failure_threshold": 3, "initial_delay_ms": 1000}  # of the loss of a node
@@ -55,12 +59,12 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
 
 def test_a_node_that_is_added_is_used_at_once(folder, nodes):
     nodes.remove_node(next(iter(nodes.worker_nodes)))
-    driver = start(folder, 12, nodes.address)
+    driver = start(folder, 8, nodes.address, run="SlowerRun")
     wait_for(lambda: count_lines(folder, "EpochReported") >= 3, driver)
     nodes.add_node(num_cpus=1)
-    wait_for(lambda: in_training(folder) == 2, driver, seconds=20)
+    wait_for(lambda: in_training(folder) == 2, driver)
     assert driver.wait(120) == 0
-    check_survived(folder, fakes.small_plan(trials=12))
+    check_survived(folder, fakes.small_plan(trials=8))
 
 
 def in_training(folder):
@@ -117,10 +121,47 @@ def test_a_trial_that_hangs_is_ended_and_goes_on_from_its_checkpoint(folder, nod
 
 
 def test_a_trial_that_always_crashes_fails_and_is_replaced(folder, nodes):
-    plan = fakes.small_plan(trials=6, methods=["stl"], replacements=2)
+    plan = fakes.small_plan(trials=4, methods=["stl"], replacements=1, attempts=2)
     drive(folder, fakes.CrashingRun, plan, address=nodes.address)
     events = check_survived(folder, plan)
     failed = [end for end in ends_of(events) if end.state == "failed"]
     assert failed
-    assert all("3 workers died while they trained it" in end.reason for end in failed)
-    assert len(losses(events)) == 3 * len(failed)
+    assert all("2 workers died while they trained it" in end.reason for end in failed)
+    assert len(losses(events)) == 2 * len(failed)
+
+
+def test_storage_that_is_away_for_a_while_is_waited_for(folder, nodes):
+    driver = start(folder, 4, nodes.address)
+    wait_for(lambda: count_lines(folder, "EpochReported") >= 3, driver)
+    away = folder.rename(folder.with_name("away"))
+    folder.touch()
+    time.sleep(4)
+    folder.unlink()
+    away.rename(folder)
+    assert driver.wait(120) == 0
+    events = check_survived(folder, fakes.small_plan(trials=4))
+    assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
+
+
+class Away:
+    """A client of a tracking server that goes away for good."""
+
+    def __init__(self, client):
+        self.client, self.away = client, False
+
+    def __getattr__(self, name):
+        if self.away:
+            raise MlflowException("server away")
+        return getattr(self.client, name)
+
+
+def test_a_tracking_server_that_is_away_for_the_whole_run_costs_the_search_nothing(folder, nodes, tmp_path, caplog):
+    uri, plan = f"sqlite:///{tmp_path}/mlflow.db", fakes.small_plan(trials=4)
+    client = Away(open_client(uri, create=True))
+    recorder = Recorder(uri, "test", client=client)
+    client.away = True
+    feed = Feed(recorder, plan, {"hv_from_ds.random": {}})
+    drive(folder, fakes.FakeRun, plan, address=nodes.address, listeners=[feed])
+    recorder.close(timeout=0.5)
+    check_survived(folder, plan)
+    assert "resume it once MLflow is back" in caplog.text

@@ -3,6 +3,8 @@
 import pytest
 
 from gear.config import to_dict
+from gear.errors import StorageError
+from search import patience
 from search.campaign import Campaign
 from search.trainable import make_trainable
 from tests.search.fakes import BrokenRun, FakeRun, small_plan
@@ -75,3 +77,14 @@ def test_a_worker_takes_one_trial_after_the_other(begin):
     row = rows(trial, 1)[0]
     assert (row.epoch, first.epoch) == (1, 2)
     assert "/0001/attempt-0/epoch-1" in row.checkpoint
+
+
+class FullDiskRun(FakeRun):
+    def save(self, folder):
+        raise StorageError("disk full")
+
+
+def test_a_disk_that_stays_full_loses_the_attempt_not_the_trial(begin, monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(StorageError, match="disk full"):
+        begin(FullDiskRun).step()
