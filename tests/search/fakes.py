@@ -69,7 +69,7 @@ class SlowerRun(FakeRun):
     """Slow enough for a node to join."""
 
     def __init__(self, spec):
-        super().__init__(spec, pause=0.6)
+        super().__init__(spec, pause=3.0)
 
 
 class DyingRun(FakeRun):

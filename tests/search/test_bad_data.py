@@ -50,7 +50,7 @@ def bad(row):
         pytest.param(bad("[H][H],1"), "row 3: '[H][H]' has no atom heavier than hydrogen", id="hydrogens"),
         pytest.param(bad("C" * 2000 + ",1"), "row 3: 2000 atoms, the most is 1000", id="2,000 atoms"),
         pytest.param(["smiles,tg,tg", "CC,1,2"], "has 2 columns 'tg': rename all but one", id="two columns"),
-        pytest.param(["smiles,tg", *(row.split(",")[0] + ",7" for row in GOOD)], "values of the target", id="constant"),
+        pytest.param(["smiles,tg", *(row.split(",")[0] + ",7" for row in GOOD)], "values are equal", id="constant"),
         pytest.param(["smiles,tg", "CC,1"], "the target has 1 molecules, a split needs 30", id="one molecule"),
         pytest.param(["smiles,tg", *(f"{row}5" for row in GOOD)], "hold the same molecules and values", id="identical"),
     ],

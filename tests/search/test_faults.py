@@ -51,7 +51,7 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
     wait_for(lambda: count_lines(folder, "EpochReported") >= 6, driver)
     nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
     nodes.add_node(num_cpus=1)
-    assert driver.wait(120) == 0
+    assert driver.wait(240) == 0
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
     assert len(losses(events)) >= 1
@@ -59,12 +59,12 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
 
 def test_a_node_that_is_added_is_used_at_once(folder, nodes):
     nodes.remove_node(next(iter(nodes.worker_nodes)))
-    driver = start(folder, 8, nodes.address, run="SlowerRun")
+    driver = start(folder, 3, nodes.address, run="SlowerRun")
     wait_for(lambda: count_lines(folder, "EpochReported") >= 3, driver)
     nodes.add_node(num_cpus=1)
     wait_for(lambda: in_training(folder) == 2, driver)
-    assert driver.wait(120) == 0
-    check_survived(folder, fakes.small_plan(trials=8))
+    assert driver.wait(240) == 0
+    check_survived(folder, fakes.small_plan(trials=3))
 
 
 def in_training(folder):
@@ -138,7 +138,7 @@ def test_storage_that_is_away_for_a_while_is_waited_for(folder, nodes):
     time.sleep(4)
     folder.unlink()
     away.rename(folder)
-    assert driver.wait(120) == 0
+    assert driver.wait(240) == 0
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
 
