@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test check bench ui clean
+.PHONY: help env run test faults check bench ui clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -24,6 +24,9 @@ run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 
 test: env  ## the tests, except those marked slow or gpu; ARGS='tests/data' chooses
 	$(BIN)/pytest $(ARGS)
+
+faults: env  ## every way to break a search, the slow ones too
+	$(BIN)/pytest -m faults $(ARGS)
 
 check: env  ## lint, types, import contracts
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -34,9 +35,9 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         draft.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the second from a full disk, among others
         shutil.rmtree(draft, ignore_errors=True)
-        raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
+        raise StorageError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:

@@ -4,13 +4,13 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from gear.errors import GearError, InputDataError
 from search.plan import SearchSettings
 
-__all__ = ["connected", "has_gpu", "machine_cpus", "slots"]
+__all__ = ["connected", "has_gpu", "machine_cpus", "nodes", "slots", "too_small", "trials_on"]
 
 CONNECT_SECONDS = 5.0
 _QUIET = {
@@ -63,14 +63,23 @@ def slots(settings: SearchSettings) -> int:
     Raises:
         GearError: not one trial fits on any node.
     """
+    fitting = sum(trials_on(node, settings) for node in nodes())
+    if not fitting:
+        raise GearError(too_small(settings))
+    return fitting
+
+
+def too_small(settings: SearchSettings) -> str:
+    """What to say where not one trial fits on any node."""
+    needs = f"{settings.cpus_per_trial} CPUs and {settings.gpus_per_trial:g} GPUs"
+    return f"no node has the {needs} of a trial: lower --cpus-per-trial or --gpus-per-trial"
+
+
+def nodes() -> list[dict[str, float]]:
+    """Resources of every node of the connected Ray, as Ray calls them."""
     import ray
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    fitting = sum(_trials_on(node, settings) for node in nodes)
-    if not fitting:
-        needs = f"{settings.cpus_per_trial} CPUs and {settings.gpus_per_trial:g} GPUs"
-        raise GearError(f"no node has the {needs} of a trial: lower --cpus-per-trial or --gpus-per-trial")
-    return fitting
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def has_gpu() -> bool:
@@ -80,7 +89,8 @@ def has_gpu() -> bool:
     return bool(ray.cluster_resources().get("GPU"))  # type: ignore[no-untyped-call]
 
 
-def _trials_on(node: dict[str, float], settings: SearchSettings) -> int:
+def trials_on(node: Mapping[str, float], settings: SearchSettings) -> int:
+    """Trials that a node of these resources can run at once."""
     by_cpu = int(node.get("CPU", 0) // settings.cpus_per_trial)
     if not settings.gpus_per_trial:
         return by_cpu

@@ -57,13 +57,13 @@ def _tuner(
     campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory
 ) -> tune.Tuner:
     search = campaign.plan.search
-    trainable = make_trainable(store.folder.resolve(), search.checkpoint_every, factory)
+    trainable = make_trainable(store.folder.resolve(), search, factory)
     most_trials = len(campaign.studies) * (search.trials + search.replacements) * search.attempts
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),
         tune_config=tune.TuneConfig(
             search_alg=CampaignSearcher(campaign, faults),
-            scheduler=CampaignScheduler(campaign, faults),
+            scheduler=CampaignScheduler(campaign, faults, store),
             num_samples=most_trials,
             max_concurrent_trials=launch.concurrency,
             time_budget_s=launch.time_budget,

@@ -2,39 +2,17 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from gear.data import PairData, load_pair
 from gear.errors import GearError
 from search.campaign import Campaign, Study, Trial
 from search.events import StudyFinished
+from search.standings import Standing, standings
 from search.store import CampaignStore
 from tracking.registry import Winner, register_winner
 
-__all__ = ["Standing", "finalize", "standings"]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units.
-
-    `split_hash` and `data_hash` say what the test RMSE is on: numbers on other hashes are not comparable with it.
-    """
-
-    study: str
-    pair: str
-    split: str
-    method: str
-    complete: int
-    pruned: int
-    failed: int
-    validation_rmse: float | None = None
-    test_rmse: float | None = None
-    test_rmse_units: float | None = None
-    test_evaluations: int = 0
-    split_hash: str = ""
-    data_hash: str = ""
+__all__ = ["finalize"]
 
 
 def finalize(
@@ -60,11 +38,6 @@ def finalize(
         except GearError as error:
             say(f"{study.name}: exported, but not registered: {error}")
     return standings(campaign)
-
-
-def standings(campaign: Campaign) -> list[Standing]:
-    """The leaderboard, in the order of the plan."""
-    return [_standing(study) for study in campaign.studies.values()]
 
 
 def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData) -> StudyFinished:
@@ -126,24 +99,4 @@ def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, p
         split_hash=pair.split_hash,
         data_hash=pair.data_hash,
         unit=pair.target.unit,
-    )
-
-
-def _standing(study: Study) -> Standing:
-    best, last = study.best, study.finished[-1] if study.finished else None
-    tested = last if last is not None and best is not None and last.winner == best.number else None
-    return Standing(
-        study=study.name,
-        pair=study.plan.pair.id,
-        split=study.plan.split,
-        method=study.plan.method,
-        complete=study.count("complete"),
-        pruned=study.count("pruned"),
-        failed=study.count("failed"),
-        validation_rmse=None if best is None else best.value,
-        test_rmse=None if tested is None else tested.scores["rmse"],
-        test_rmse_units=None if tested is None else tested.scores["rmse_units"],
-        test_evaluations=len(study.finished),
-        split_hash="" if tested is None else tested.split_hash,
-        data_hash="" if tested is None else tested.data_hash,
     )

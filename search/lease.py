@@ -1,7 +1,7 @@
 """A lease on a campaign folder: one live driver at a time.
 
-The lease is a file with the driver's host, process and last heartbeat. It is stale, and taken over, when its process
-is gone from this host or its heartbeat is old.
+The lease is a file with the driver's host, process, start and last heartbeat. It is stale, and taken over, when
+its process is gone from this host or its heartbeat is old.
 """
 
 import contextlib
@@ -11,15 +11,46 @@ import socket
 import threading
 import time
 import uuid
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from gear.errors import StorageError
 
-__all__ = ["Lease"]
+__all__ = ["Holder", "Lease", "read_lease"]
 
+NAME = "lease.json"
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 90.0  # of silence; a driver that was only suspended finds its lease gone and stops
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The driver that a lease names. Times are seconds since 1970."""
+
+    token: str
+    host: str
+    pid: int
+    since: float
+    heartbeat: float
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still drives, as far as can be seen from this host."""
+        if time.time() - self.heartbeat > STALE_SECONDS:
+            return False
+        return self.host != socket.gethostname() or _process_exists(self.pid)
+
+
+def read_lease(folder: Path) -> Holder | None:
+    """The driver that holds a campaign folder, alive or not; None where nobody does.
+
+    Raises:
+        OSError: the folder cannot be read now.
+    """
+    try:
+        return Holder(**json.loads((folder / NAME).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 class Lease:
@@ -30,8 +61,8 @@ class Lease:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "lease.json"
-        self._me = {"token": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}
+        self.path = folder / NAME
+        self._me = Holder(uuid.uuid4().hex, socket.gethostname(), os.getpid(), time.time(), time.time())
         self._stop = threading.Event()
         self._take()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -40,21 +71,22 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether the folder is still ours."""
-        holder = _read(self.path)
-        return holder is not None and holder.get("token") == self._me["token"]
+        holder = read_lease(self.path.parent)
+        return holder is not None and holder.token == self._me.token
 
     def release(self) -> None:
         """Give the folder back."""
         self._stop.set()
         self._thread.join()
-        if self.held:
-            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it goes stale by itself
+            if self.held:
+                self.path.unlink(missing_ok=True)
 
     def _take(self) -> None:
-        holder = _read(self.path)
-        if holder is not None and _alive(holder):
+        holder = read_lease(self.path.parent)
+        if holder is not None and holder.alive:
             raise StorageError(
-                f"campaign {self.path.parent} is in use by process {holder['pid']} on {holder['host']}: "
+                f"campaign {self.path.parent} is in use by process {holder.pid} on {holder.host}: "
                 "wait for it, or end it and try again"
             )
         self._write()
@@ -69,23 +101,9 @@ class Lease:
                 self._write()
 
     def _write(self) -> None:
-        draft = self.path.with_suffix(f".{self._me['token']}")
-        draft.write_text(json.dumps({**self._me, "heartbeat": time.time()}))
+        draft = self.path.with_suffix(f".{self._me.token}")
+        draft.write_text(json.dumps(asdict(self._me) | {"heartbeat": time.time()}))
         draft.replace(self.path)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        holder: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return holder
-
-
-def _alive(holder: dict[str, Any]) -> bool:
-    if time.time() - holder["heartbeat"] > STALE_SECONDS:
-        return False
-    return holder["host"] != socket.gethostname() or _process_exists(holder["pid"])
 
 
 def _process_exists(pid: int) -> bool:

@@ -66,10 +66,13 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument("--cpus-per-trial", type=int, metavar="N")
     where.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
     where.add_argument("--concurrency", type=_at_least_one, metavar="N", help="most trials at once")
+    where.add_argument(
+        "--epoch-timeout", type=_seconds, metavar="T", help="end a worker whose epoch takes longer; default: never"
+    )
     where.add_argument("--time-budget", type=_seconds, metavar="T", help="for instance 90s, 45m, 12h")
     how = parser.add_argument_group("this launch")
     how.add_argument("--resume", action="store_true", help="go on with the newest campaign, or with --name")
-    how.add_argument("--dry-run", action="store_true", help="print the plan and end")
+    how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and end")
     how.add_argument("--yes", action="store_true", help="do not ask")
     return parser
 
@@ -102,7 +105,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
 
 
 def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
-    """The plan of a campaign that is resumed: --trials may raise its budget, all else stays.
+    """The plan of a campaign that is resumed: more --trials, another --epoch-timeout, all else stays.
 
     Raises:
         InputDataError: a flag asks for another campaign.
@@ -127,11 +130,11 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         if getattr(args, name) not in (None, []):
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
-    if args.trials is None:
-        return plan
-    if args.trials < plan.search.trials:
+    given = {name: getattr(args, name) for name in ("trials", "epoch_timeout")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    if changed.get("trials", plan.search.trials) < plan.search.trials:
         raise InputDataError(f"--trials {args.trials}: the campaign has {plan.search.trials} already; it can only grow")
-    return dataclasses.replace(plan, search=dataclasses.replace(plan.search, trials=args.trials))
+    return dataclasses.replace(plan, search=dataclasses.replace(plan.search, **changed))
 
 
 def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
@@ -164,7 +167,9 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
 
 
 def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
-    given = {name: getattr(args, name) for name in ("trials", "seed", "cpus_per_trial", "gpus_per_trial")}
+    given = {
+        name: getattr(args, name) for name in ("trials", "seed", "epoch_timeout", "cpus_per_trial", "gpus_per_trial")
+    }
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.vary is not None:
         chosen["vary"] = tuple(args.vary)

@@ -39,6 +39,8 @@ class SearchSettings:
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
         replacements: most failed trials of a study that are replaced.
         attempts: most workers that a trial may lose, plus one.
+        epoch_timeout: seconds an epoch may take before its worker is ended, the first one with all that precedes it;
+            0 for any.
         checkpoint_every: epochs; the last epoch of a trial is always kept.
         seed: of the campaign; every trial's seed follows from it.
         split_seed: of the splits.
@@ -53,6 +55,7 @@ class SearchSettings:
     reduction_factor: float = 3.0
     replacements: int = 4
     attempts: int = 3
+    epoch_timeout: float = 0.0
     checkpoint_every: int = 1
     seed: int = 0
     split_seed: int = 0
@@ -69,7 +72,7 @@ class SearchSettings:
         for name in ("trials", "grace_period", "attempts", "checkpoint_every", "cpus_per_trial"):
             if getattr(self, name) < 1:
                 raise InputDataError(f"search.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("startup_trials", "replacements", "gpus_per_trial", "seed", "split_seed"):
+        for name in ("startup_trials", "replacements", "epoch_timeout", "gpus_per_trial", "seed", "split_seed"):
             if getattr(self, name) < 0:
                 raise InputDataError(f"search.{name} must not be negative, got {getattr(self, name)}")
         for path in self.vary:

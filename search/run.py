@@ -5,7 +5,6 @@ import dataclasses
 import datetime
 import importlib.metadata
 import itertools
-import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -25,9 +24,11 @@ from search.finalize import finalize
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
+from search.preflight import probe, report, this_machine
 from search.space import base_of
+from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
-from search.table import Progress, make_console, plan_text, print_leaderboard
+from search.table import Progress, make_console, plan_text, print_leaderboard, resume_command
 from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
 
 __all__ = ["main"]
@@ -56,7 +57,12 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             stack.enter_context(cluster.connected(args.address))
         plan = _resumed_plan(args) if args.resume else _new_plan(args, console)
         console.print(plan_text(plan), soft_wrap=True)
-        if args.dry_run or not _confirmed(plan, args):
+        if args.dry_run:
+            nodes = [this_machine()] if args.address is None else cluster.nodes()
+            for line in report(plan, nodes, args.concurrency, probe(plan)):
+                console.print(line, soft_wrap=True)
+            return 0
+        if not _confirmed(plan, args):
             return 0
         _check_storage(args.storage)
         _check_models(plan, console)
@@ -179,18 +185,16 @@ def _open_store(args: argparse.Namespace, plan: CampaignPlan, head: dict[str, An
 def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace, console: Console) -> None:
     plan = campaign.plan
     standings = finalize(campaign, store, args.tracking_uri, console.print)
-    units = {study.pair.id: store.head["data"][f"{study.pair.id}.{study.split}"]["unit"] for study in plan.studies}
-    print_leaderboard(console, standings, units)
+    print_leaderboard(console, standings, units(store.head))
     if not campaign.done:
         console.print(f"the time budget is used up; go on with: {_resume_command(plan, args)}", soft_wrap=True)
     console.print(f"campaign folder: {store.folder}", soft_wrap=True)
 
 
 def _resume_command(plan: CampaignPlan, args: argparse.Namespace) -> str:
-    words = ["python", "-m", "search.run", "--resume", "--name", plan.name, "--storage", str(args.storage)]
-    if args.tracking_uri != DEFAULT_TRACKING_URI:
-        words += ["--tracking-uri", args.tracking_uri]
-    return shlex.join(words if args.address is None else [*words, "--address", args.address])
+    more = [] if args.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", args.tracking_uri]
+    more += [] if args.address is None else ["--address", args.address]
+    return resume_command(plan.name, args.storage, *more)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from search.campaign import Campaign
 from search.fault import FaultKeeper
+from search.store import CampaignStore
 
 __all__ = ["CampaignScheduler"]
 
@@ -17,10 +18,12 @@ LONGEST_REASON = 300
 class CampaignScheduler(FIFOScheduler):
     """The first hook that Tune calls for a result, a failure and a trial it gave up: the campaign learns it here."""
 
-    def __init__(self, campaign: Campaign, faults: FaultKeeper) -> None:
+    def __init__(self, campaign: Campaign, faults: FaultKeeper, store: CampaignStore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign = campaign
         self.faults = faults
+        self.store = store
+        self._lost: set[str] = set()  # ids of the trials whose loss was told
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ANN401
         """The campaign's verdict."""
@@ -32,8 +35,13 @@ class CampaignScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
         """The worker is gone: whatever training raises comes as a result."""
+        if trial.trial_id in self._lost:
+            return
+        self._lost.add(trial.trial_id)
+        job = trial.config
         with self.faults.kept():
-            self.campaign.lose(trial.trial_id, _last_words(trial))
+            own = self.store.last_words(job["study"], job["number"], job["attempt"])
+            self.campaign.lose(trial.trial_id, own or _last_words(trial))
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ANN401
         """First come, first served. Also finds the trials that Tune gave up without telling any hook."""

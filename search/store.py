@@ -23,8 +23,9 @@ from gear.data.saved_split import save_split
 from gear.errors import StorageError
 from search.events import EpochReported, Event, decode, encode
 from search.lease import Lease
+from search.patience import patiently
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "trial_folder"]
+__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "trial_folder"]
 
 FORMAT = 2
 SEGMENT_LINES = 2000
@@ -45,6 +46,7 @@ class CampaignStore:
         self._lease = lease
         self._segment: TextIO | None = None
         self._lines = 0
+        self._torn: tuple[Path, int] | None = None  # a segment that a failed write left, and its length before
 
     @classmethod
     def create(cls, folder: Path, head: Mapping[str, Any], plan_toml: str) -> "CampaignStore":
@@ -110,10 +112,7 @@ class CampaignStore:
         Raises:
             StorageError: a segment is damaged before its last line, or holds what this version does not know.
         """
-        for segment in sorted((self.folder / EVENTS).glob("*.jsonl")):
-            lines = segment.read_bytes().split(b"\n")
-            for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
-                yield from _decode_line(line, segment, number)
+        return read_events(self.folder)
 
     def append(self, *events: Event) -> None:
         """Write events that hold together. Returns when they are safe, except for a lone epoch.
@@ -125,23 +124,53 @@ class CampaignStore:
             StorageError: the disk refuses, or another driver has taken the campaign over.
         """
         durable = not all(isinstance(event, EpochReported) for event in events)
-        if durable and not self._lease.held:
-            raise StorageError(f"another driver has taken over {self.folder}: this one stops")
+        line = json.dumps([encode(event) for event in events], separators=(",", ":")) + "\n"
         try:
-            segment = self._open_segment()
-            segment.write(json.dumps([encode(event) for event in events], separators=(",", ":")) + "\n")
-            segment.flush()
-            if durable:
-                os.fsync(segment.fileno())
+            patiently(lambda: self._write_line(line, durable))
         except OSError as error:
             raise StorageError(f"cannot write events of {self.folder}: {error.strerror or error}") from error
         self._lines += 1
 
+    def _write_line(self, line: str, durable: bool) -> None:
+        """All of a line, or nothing of it once the next one is tried."""
+        if durable and not self._lease.held:
+            raise StorageError(f"another driver has taken over {self.folder}: this one stops")
+        if self._torn is not None:
+            os.truncate(*self._torn)
+            self._torn = None
+        segment = self._open_segment()
+        path, whole = Path(segment.name), os.fstat(segment.fileno()).st_size
+        try:
+            segment.write(line)
+            segment.flush()
+            if durable:
+                os.fsync(segment.fileno())
+        except OSError:
+            self._torn, self._segment = (path, whole), None
+            with contextlib.suppress(OSError):
+                segment.close()
+            raise
+
     def write_trial(self, study: str, number: int, spec: TrialSpec) -> None:
         """Put a trial's trial.json where its checkpoints go, for `python -m gear.train`."""
         path = self.folder / trial_folder(study, number) / "trial.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_dict(spec), indent=1))
+
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(to_dict(spec), indent=1))
+
+        try:
+            patiently(write)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def last_words(self, study: str, number: int, attempt: int) -> str:
+        """What an attempt wrote before its worker ended itself; nothing where it had no time to."""
+        path = self.folder / trial_folder(study, number) / f"attempt-{attempt}" / "error.txt"
+        try:
+            return path.read_text().partition("\n")[0]
+        except OSError:
+            return ""
 
     def drop_checkpoints(self, study: str, number: int) -> None:
         """Remove the checkpoints of a trial that nobody will go on from; its trial.json stays."""
@@ -180,6 +209,18 @@ def read_campaign(folder: Path) -> dict[str, Any]:
     return head
 
 
+def read_events(folder: Path) -> Iterator[Event]:
+    """All events of a campaign folder, oldest first, whether or not it is being written.
+
+    Raises:
+        StorageError: a segment is damaged before its last line, or holds what this version does not know.
+    """
+    for segment in sorted((folder / EVENTS).glob("*.jsonl")):
+        lines = segment.read_bytes().split(b"\n")
+        for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
+            yield from _decode_line(line, segment, number)
+
+
 def newest_campaign(storage: Path) -> str:
     """Name of the campaign that was driven last.
 
@@ -188,7 +229,7 @@ def newest_campaign(storage: Path) -> str:
     """
     folders = [head.parent for head in storage.glob(f"*/{HEAD}")]
     if not folders:
-        raise StorageError(f"no campaign in {storage} to resume: start one without --resume")
+        raise StorageError(f"no campaign in {storage}: start one with python -m search.run")
     return max(folders, key=_last_driven).name
 
 

@@ -1,8 +1,11 @@
 """What a person sees: the plan, a live progress table, the leaderboard. On no terminal: plain lines."""
 
+import shlex
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -10,16 +13,26 @@ from rich.table import Table
 from rich.text import Text
 
 from gear.diagnostics import compare_splits
-from search.campaign import Campaign, Study
-from search.events import AttemptLost, EpochReported, Event, TrialEnded
-from search.finalize import Standing
+from search.campaign import Campaign, Study, Trial
+from search.events import AttemptLost, Event, TrialAsked, TrialEnded
 from search.plan import CampaignPlan
+from search.standings import Standing
 
-__all__ = ["Progress", "make_console", "plan_text", "print_leaderboard"]
+__all__ = [
+    "Progress",
+    "campaign_table",
+    "duration",
+    "make_console",
+    "plan_text",
+    "print_leaderboard",
+    "resume_command",
+    "time_left",
+]
 
 PLAIN_WIDTH = 140
 HASH_SHOWN = 8  # digits of a split's hash
-ROWS_KEPT_FREE = 8  # of the terminal, for what was printed before and the table's own frame
+REASONS, LONGEST_REASON = 2, 60  # of failed trials, shown
+ROWS_KEPT_FREE = 9  # of the terminal, for what was printed before and the table's own frame
 
 
 def make_console() -> Console:
@@ -53,8 +66,9 @@ class Progress:
         self.campaign = campaign
         self.slots = slots
         self.console = console
-        self._started = time.monotonic()
-        self._epochs_done = 0  # in this launch
+        self._started = self._seen = time.monotonic()
+        self._running: set[tuple[str, int]] = set()  # trials handed out in this launch
+        self._busy_seconds = 0.0  # of all slots together
 
     def shown(self) -> AbstractContextManager[object]:
         """Show it for the length of a block."""
@@ -65,7 +79,7 @@ class Progress:
     def __call__(self, *events: Event) -> None:
         """Take events."""
         for event in events:
-            self._epochs_done += isinstance(event, EpochReported)
+            self._tally(event)
             if self.console.is_terminal:
                 continue
             if isinstance(event, TrialEnded):
@@ -77,64 +91,28 @@ class Progress:
 
     def render(self) -> RenderableType:
         """The table as it is now."""
-        with self.campaign.lock:
-            studies = list(self.campaign.studies.values())
-            table = Table(title=self._title(), title_justify="left", caption=self._caption(), caption_justify="left")
-            table.add_column("study")
-            table.add_column("trials", justify="right")
-            for state in ("complete", "pruned", "failed"):
-                table.add_column(state, justify="right")
-            table.add_column("best validation RMSE", justify="right")
-            table.add_column(f"running, at epoch of {self.campaign.plan.epochs}")
-            if len(studies) > self._room:
-                studies.sort(key=self._prominence)
-            for study in studies[: self._room]:
-                table.add_row(*self._row(study))
-            return table
-
-    @property
-    def _room(self) -> int:
-        """Studies that fit on the screen."""
-        return max(self.console.height - ROWS_KEPT_FREE, 1)
-
-    def _prominence(self, study: Study) -> tuple[bool, bool]:
-        """Running studies first, finished ones last."""
-        return (not self.campaign.running_epochs(study.name), study.to_start <= 0)
-
-    def _row(self, study: Study) -> tuple[str | Text, ...]:
-        ended = [study.count(state) for state in ("complete", "pruned", "failed")]
-        budget = study.budget + min(ended[2], study.replacements)
-        done = study.to_start <= 0 and study.count("running") == 0
-        failed = Text(str(ended[2]), style="red" if ended[2] else "")
-        best = "" if study.best is None else f"{study.best.value:.4f}"
-        running = " ".join(map(str, self.campaign.running_epochs(study.name)))
-        name = Text(study.name, style="green" if done else "")
-        return name, f"{sum(ended)}/{budget}", str(ended[0]), str(ended[1]), failed, best, "done" if done else running
-
-    def _title(self) -> str:
-        studies = self.campaign.studies.values()
-        ended = sum(trial.state != "running" for study in studies for trial in study.trials)
-        total = ended + self._left()
-        return f"{self.campaign.plan.name}: {ended} of {total} trials, {self.campaign.live} of {self.slots} slots busy"
-
-    def _caption(self) -> str:
         elapsed = time.monotonic() - self._started
-        waiting = max(len(self.campaign.studies) - self._room, 0)
-        more = f"; {waiting} more studies" if waiting else ""
-        return f"{_duration(elapsed)} elapsed, {self._estimate(elapsed)} left{more}"
+        with self.campaign.lock:
+            headline = f"{self.campaign.live} of {self.slots} slots busy"
+            note = f"{duration(elapsed)} elapsed, {time_left(self.campaign, self.slots)} left"
+            note += f", {self.busy_share():.0%} of the slots busy so far"
+            return campaign_table(self.campaign, headline, note, self.console.height)
 
-    def _left(self) -> int:
-        return sum(max(study.to_start, 0) + study.count("running") for study in self.campaign.studies.values())
+    def busy_share(self) -> float:
+        """Of the slots, mean over the launch until now."""
+        now = time.monotonic()
+        busy = self._busy_seconds + len(self._running) * (now - self._seen)
+        return busy / max(self.slots * (now - self._started), 1e-9)
 
-    def _estimate(self, elapsed: float) -> str:
-        """By the pace of this launch and the mean length of the trials that ended; early stopping included."""
-        trials = [trial for study in self.campaign.studies.values() for trial in study.trials]
-        ended = [trial.epoch for trial in trials if trial.state != "running"]
-        if not ended or not self._epochs_done:
-            return "?"
-        under_way = sum(trial.epoch for trial in trials if trial.state == "running")
-        epochs_left = max(self._left() * sum(ended) / len(ended) - under_way, 0)
-        return "about " + _duration(elapsed * epochs_left / self._epochs_done)
+    def _tally(self, event: Event) -> None:
+        now = time.monotonic()
+        self._busy_seconds += len(self._running) * (now - self._seen)
+        self._seen = now
+        match event:
+            case TrialAsked():
+                self._running.add((event.study, event.number))
+            case TrialEnded() | AttemptLost():
+                self._running.discard((event.study, event.number))
 
     def _line(self, event: TrialEnded) -> str:
         study = self.campaign.studies[event.study]
@@ -142,6 +120,90 @@ class Progress:
         value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
         place = f"{ended}/{study.budget + min(study.count('failed'), study.replacements)}"
         return f"{event.study} {place}: trial {event.number} {event.state} ({event.reason}){value}"
+
+
+def campaign_table(campaign: Campaign, headline: str, note: str, height: int | None = None) -> Table:
+    """The studies of a campaign, a row each.
+
+    Args:
+        campaign: as it is now.
+        headline: ends the title.
+        note: begins the caption.
+        height: lines of the screen; where it is too small, studies that run come first and finished ones last.
+    """
+    studies = list(campaign.studies.values())
+    room = len(studies) if height is None else max(height - ROWS_KEPT_FREE, 1)
+    if len(studies) > room:
+        studies.sort(key=_prominence)
+        note += f"; {len(studies) - room} more studies"
+    trials = _trials(campaign)
+    ended = sum(trial.state != "running" for trial in trials)
+    title = f"{campaign.plan.name}: {ended} of {ended + _left(campaign)} trials, {headline}"
+    caption = "\n".join([note, *_failures(trials)])
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("study")
+    for name in ("trials", "complete", "pruned", "failed", "best validation RMSE"):
+        table.add_column(name, justify="right")
+    table.add_column(f"running, at epoch of {campaign.plan.epochs}")
+    for study in studies[:room]:
+        table.add_row(*_row(study))
+    return table
+
+
+def time_left(campaign: Campaign, slots: int) -> str:
+    """Of `slots` trials at once, by the mean length of those that ended; early stopping included."""
+    trials = _trials(campaign)
+    ended = [trial.seconds for trial in trials if trial.state != "running"]
+    if not any(ended):
+        return "?"
+    under_way = sum(trial.seconds for trial in trials if trial.state == "running")
+    seconds = max(_left(campaign) * sum(ended) / len(ended) - under_way, 0.0)
+    return f"about {duration(seconds / max(slots, 1))}"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, `1:02:03`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def resume_command(name: str, storage: Path, *more: str) -> str:
+    """What to type to go on with a campaign."""
+    return shlex.join(["python", "-m", "search.run", "--resume", "--name", name, "--storage", str(storage), *more])
+
+
+def _row(study: Study) -> tuple[str | Text, ...]:
+    ended = [study.count(state) for state in ("complete", "pruned", "failed")]
+    budget = study.budget + min(ended[2], study.replacements)
+    running = sorted(trial.epoch for trial in study.trials if trial.state == "running")
+    done = study.to_start <= 0 and not running
+    failed = Text(str(ended[2]), style="red" if ended[2] else "")
+    best = "" if study.best is None else f"{study.best.value:.4f}"
+    at = "done" if done else " ".join(map(str, running))
+    name = Text(study.name, style="green" if done else "")
+    return name, f"{sum(ended)}/{budget}", str(ended[0]), str(ended[1]), failed, best, at
+
+
+def _prominence(study: Study) -> tuple[bool, bool]:
+    """Running studies first, finished ones last."""
+    return not study.count("running"), study.to_start <= 0
+
+
+def _trials(campaign: Campaign) -> list[Trial]:
+    return [trial for study in campaign.studies.values() for trial in study.trials]
+
+
+def _left(campaign: Campaign) -> int:
+    """Trials that have not ended."""
+    return sum(max(study.to_start, 0) + study.count("running") for study in campaign.studies.values())
+
+
+def _failures(trials: Sequence[Trial]) -> list[str]:
+    """A line with the most frequent reasons of failed trials, if there are any."""
+    reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
+    told = [f"{count} x {reason[:LONGEST_REASON]}" for reason, count in reasons.most_common(REASONS)]
+    return [f"failed: {'; '.join(told)}"] if told else []
 
 
 def print_leaderboard(console: Console, standings: Sequence[Standing], units: dict[str, str]) -> None:
@@ -202,9 +264,3 @@ def _against_random(standings: Sequence[Standing]) -> list[str]:
 
 def _rmse(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

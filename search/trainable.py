@@ -4,8 +4,12 @@ Checkpoints go straight to the campaign folder; a row carries where. Whatever tr
 Tune reports an error only where the worker itself died.
 """
 
+import contextlib
+import faulthandler
 import functools
+import os
 import shutil
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ray import tune
 
 from gear.config import PairSpec, TrialSpec, from_dict
+from gear.errors import StorageError
+from search.patience import patiently
 from search.row import Row
 
 if TYPE_CHECKING:
     from gear.data import PairData
     from gear.training import EpochResult
+    from search.plan import SearchSettings
 
 __all__ = ["Run", "RunFactory", "make_trainable", "training_run"]
 
@@ -53,10 +60,11 @@ def _pair(pair: PairSpec, split: str, seed: int) -> "PairData":
 
 
 class CampaignTrainable(tune.Trainable):
-    """One attempt at a trial. `folder`, `checkpoint_every` and `factory` are the campaign's, see `make_trainable`."""
+    """One attempt at a trial. The attributes of the class are the campaign's, see `make_trainable`."""
 
     folder: Path
     checkpoint_every: int
+    epoch_timeout: float
     factory: Callable[[TrialSpec], Run]
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -76,16 +84,46 @@ class CampaignTrainable(tune.Trainable):
         """One epoch. A row is an object, since Tune takes nested dicts apart."""
         self._drop_older()
         try:
-            row = self._next_row()
+            with self._watched():
+                row = self._next_row()
+        except (OSError, StorageError):  # not the configuration's fault: the attempt is lost, the trial is not
+            raise
         except Exception as error:
-            self.attempt_folder.mkdir(parents=True, exist_ok=True)
-            (self.attempt_folder / "error.txt").write_text(traceback.format_exc())
+            self._last_words().write_text(traceback.format_exc())
             row = Row("failed", f"{type(error).__name__}: {_first_line(error)}")
         return {"row": row}
 
     def cleanup(self) -> None:
         """Tune is done with the worker."""
         self._drop_older()
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End the process where a block takes longer than an epoch may: nothing else ends a hung call for sure."""
+        if not self.epoch_timeout:
+            yield
+            return
+        watchdog = threading.Timer(self.epoch_timeout, self._give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+    def _give_up(self) -> None:
+        try:
+            with self._last_words().open("w") as file:
+                file.write(f"no epoch within {self.epoch_timeout:g} s; where it hung:\n")
+                file.flush()
+                faulthandler.dump_traceback(file)
+        finally:
+            os._exit(1)
+
+    def _last_words(self) -> Path:
+        self.attempt_folder.mkdir(parents=True, exist_ok=True)
+        path: Path = self.attempt_folder / "error.txt"
+        return path
 
     def _next_row(self) -> Row:
         if self.run is None:
@@ -104,7 +142,8 @@ class CampaignTrainable(tune.Trainable):
     def _save(self, epoch: int) -> None:
         assert self.run is not None
         folder = self.attempt_folder / f"epoch-{epoch}"
-        self.run.save(folder)
+        run = self.run
+        patiently(lambda: run.save(folder), StorageError)
         self.checkpoint = str(folder.relative_to(self.folder))
 
     def _drop_older(self) -> None:
@@ -117,15 +156,18 @@ class CampaignTrainable(tune.Trainable):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_trainable(folder: Path, checkpoint_every: int, factory: RunFactory = training_run) -> type[CampaignTrainable]:
+def make_trainable(
+    folder: Path, search: "SearchSettings", factory: RunFactory = training_run
+) -> type[CampaignTrainable]:
     """The trainable of a campaign.
 
     Args:
         folder: of the campaign, absolute, seen by every worker.
-        checkpoint_every: epochs.
+        search: how often to save, and how long to wait for an epoch.
         factory: makes a run of a trial's specification, in the worker.
     """
-    attributes = {"folder": folder, "checkpoint_every": checkpoint_every, "factory": staticmethod(factory)}
+    names = ("checkpoint_every", "epoch_timeout")
+    attributes = {name: getattr(search, name) for name in names} | {"folder": folder, "factory": staticmethod(factory)}
     return type("CampaignTrial", (CampaignTrainable,), attributes)
 
 

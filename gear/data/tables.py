@@ -20,7 +20,7 @@ from gear.data.properties import PROPERTIES, get_property
 from gear.data.raw import Source
 from gear.data.task import TaskTable, packed
 
-__all__ = ["WITHOUT", "Step", "build_tables", "built_in_task", "cleaning_steps", "load_property"]
+__all__ = ["WITHOUT", "Step", "build_tables", "built_in_task", "cleaning_steps", "is_built", "load_property"]
 
 WITHOUT = "without: "  # begins the name of a step that drops what a rule of `gear.data.consistency` found
 MOLECULES = "molecules"  # of all tables: name of the file with their parents and scaffold groups
@@ -93,6 +93,12 @@ def _load(name: str) -> tuple[pa.Table, list[tuple[str, int]]]:
 
 def _path(name: str) -> Path:
     return cache_folder() / "tables" / f"{name}.parquet"
+
+
+def is_built(code: str) -> bool:
+    """Whether a built-in property lies in the cache, so that reading it takes a moment."""
+    packs = (cache_folder() / "packs").glob("built-in-*.arrow")
+    return _path(code).exists() and _path(MOLECULES).exists() and any(packs)
 
 
 def build_tables() -> None:

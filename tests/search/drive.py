@@ -1,4 +1,4 @@
-"""Drives a campaign of fake runs on a local Ray of two CPUs: `python -m tests.search.drive FOLDER RUN [TRIALS]`.
+"""Drives a campaign of fake runs: `python -m tests.search.drive FOLDER RUN TRIALS [ADDRESS]`, default a local Ray.
 
 Stands in for `search.run`, which does the same with data, training and tracking around it; so that a test can kill it.
 """
@@ -15,7 +15,7 @@ from search.store import CampaignStore
 from tests.search import fakes
 
 
-def drive(folder, factory, plan, slots=2, time_budget=None, address=None):
+def drive(folder, factory, plan, slots=2, time_budget=None, address=None, listeners=()):
     """One launch; returns the campaign and how it went."""
     if folder.exists():
         opened = CampaignStore.resume(folder)
@@ -23,13 +23,13 @@ def drive(folder, factory, plan, slots=2, time_budget=None, address=None):
         opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
     with cluster.connected(address), opened as store:
         campaign = Campaign(plan, store.append, store.events())
-        campaign.listeners.append(Housekeeper(campaign, store))
+        campaign.listeners += [Housekeeper(campaign, store), *listeners]
         return campaign, run_search(campaign, store, Launch(slots, time_budget), factory)
 
 
 if __name__ == "__main__":
     cluster.machine_cpus = lambda: 2
-    folder, run, trials = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    campaign, outcome = drive(Path(folder), getattr(fakes, run), fakes.small_plan(trials=trials))
+    folder, run, trials, address = *sys.argv[1:4], next(iter(sys.argv[4:]), None)
+    campaign, outcome = drive(Path(folder), getattr(fakes, run), fakes.small_plan(trials=int(trials)), address=address)
     print(outcome)
     sys.exit(0 if outcome == "done" else 130)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from gear.config import TrainingConfig, TrialConfig
+from gear.results import EpochResult
 from search.campaign import Campaign
 from search.plan import CampaignPlan, SearchSettings, expand_pairs
 from search.row import Row
@@ -22,7 +23,8 @@ class FakeEpoch:
     reason: str = ""
 
     def metrics(self):
-        return {"validation_rmse": self.best_validation_rmse, "best_validation_rmse": self.best_validation_rmse}
+        value = self.best_validation_rmse
+        return EpochResult(self.epoch, value, value, self.epoch, {}, {}, 0.0, 0.0, 0.0, 0, 0.0).metrics()
 
 
 class FakeRun:
@@ -63,6 +65,13 @@ class SlowRun(FakeRun):
         super().__init__(spec, pause=0.15)
 
 
+class SlowerRun(FakeRun):
+    """Slow enough for a node to join."""
+
+    def __init__(self, spec):
+        super().__init__(spec, pause=3.0)
+
+
 class DyingRun(FakeRun):
     """Kills its own worker in the fifth epoch, unless it has been restored."""
 
@@ -77,8 +86,11 @@ class DyingRun(FakeRun):
     def epochs(self):
         for result in super().epochs():
             if result.epoch == 5 and not self.restored:
-                os.kill(os.getpid(), signal.SIGKILL)
+                self.fail()
             yield result
+
+    def fail(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class BrokenRun(FakeRun):
@@ -88,6 +100,23 @@ class BrokenRun(FakeRun):
         for result in super().epochs():
             if result.epoch == 2:
                 raise RuntimeError("CUDA out of memory\nmany more lines")
+            yield result
+
+
+class HangingRun(DyingRun):
+    """Sleeps for ever in its fifth epoch, unless it has been restored."""
+
+    def fail(self):
+        time.sleep(10_000)
+
+
+class CrashingRun(FakeRun):
+    """Every third trial of a study kills its worker in its second epoch, whenever it is tried."""
+
+    def epochs(self):
+        for result in super().epochs():
+            if result.epoch == 2 and self.spec.config.seed % 3 == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
             yield result
 
 

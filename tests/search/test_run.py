@@ -50,7 +50,7 @@ def closed_port():
         (["--epochs", "-1"], "training.epochs must be positive"),
         (["--plan", "missing.toml"], "cannot read plan missing.toml"),
         (["--name", "../up"], "--name ../up"),
-        (["--resume"], "no campaign in campaigns to resume"),
+        (["--resume"], "no campaign in campaigns: start one"),
         (["--resume", "--name", "x"], "no campaign in campaigns/x"),
         (["--storage", "/dev/null/campaigns"], "cannot write campaigns to /dev/null/campaigns"),
         (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),
@@ -171,10 +171,11 @@ def test_target_and_source_may_be_read_in_different_forms():
     assert (plan.config.embedding.kind, plan.config.embedding.of_source.kind) == ("text", "fingerprint")
 
 
-def test_resuming_may_raise_the_budget_and_change_nothing_else():
+def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else():
     plan = small_plan(trials=8)
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
+    assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
     for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"]):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))
@@ -186,9 +187,9 @@ def test_a_time_budget_has_a_unit():
 
 def test_slots_are_counted_node_by_node():
     settings = small_plan(cpus_per_trial=2, gpus_per_trial=0.25).search
-    assert cluster._trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
-    assert cluster._trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
-    assert cluster._trials_on({"CPU": 16.0}, settings) == 0
+    assert cluster.trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
+    assert cluster.trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
+    assert cluster.trials_on({"CPU": 16.0}, settings) == 0
 
 
 @pytest.mark.ray

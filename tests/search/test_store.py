@@ -1,5 +1,6 @@
 """The campaign folder: what was written is read back, a torn line is left out, one driver at a time."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from gear.errors import StorageError
+from search import patience
 from search import store as store_module
 from search.events import AttemptLost, EpochReported, StudyFinished, TrialAsked, TrialEnded, decode, encode
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
@@ -151,3 +153,37 @@ def test_the_default_name_counts(folder):
     assert next_name(folder.parent, "quick") == "quick-1"
     create(folder).__exit__()
     assert next_name(folder.parent, "quick") == "quick-2"
+
+
+class Refusing:
+    """os.fsync of a disk that refuses a few times, after it took the bytes."""
+
+    def __init__(self, times):
+        self.left = times
+
+    def __call__(self, file):
+        self.left -= 1
+        if self.left >= 0:
+            raise OSError(errno.EIO, "the share is away")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+
+
+def test_storage_that_is_away_for_a_while_costs_no_event_and_doubles_none(folder, monkeypatch, impatient):
+    with create(folder) as store:
+        store.append(ASKED)
+        monkeypatch.setattr(os, "fsync", Refusing(3))
+        store.append(ENDED)
+        store.append(EPOCH)
+        assert list(store.events()) == [ASKED, ENDED, EPOCH]
+
+
+def test_storage_that_stays_away_ends_the_search_with_its_reason(folder, monkeypatch, impatient):
+    with create(folder) as store:
+        monkeypatch.setattr(os, "fsync", Refusing(1000))
+        with pytest.raises(StorageError, match=r"cannot write events of .*: the share is away"):
+            store.append(ASKED)

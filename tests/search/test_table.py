@@ -6,8 +6,9 @@ import io
 import pytest
 from rich.console import Console
 
-from search.events import TrialEnded
-from search.finalize import Standing
+from search import table
+from search.events import AttemptLost, TrialAsked, TrialEnded
+from search.standings import Standing
 from search.table import Progress, plan_text, print_leaderboard
 from tests.search.fakes import Simulation, small_plan
 
@@ -27,6 +28,17 @@ def test_the_table_shows_every_study_its_trials_and_what_runs():
     assert f"test: {ended} of 16 trials, 2 of 2 slots busy" in text
     assert "hv_from_ds.random.gear" in text
     assert "hv_from_ds.random.stl" in text
+
+
+def test_the_table_says_what_share_of_the_slots_was_busy(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(table.time, "monotonic", lambda: next(clock))
+    campaign = Simulation(small_plan()).campaign
+    progress = Progress(campaign, 2, console(terminal=True))
+    asked = TrialAsked(next(iter(campaign.studies)), 0, 0, {}, {}, {})
+    progress(asked, asked)  # at second 1 and, as after a lost worker, at 2
+    progress(AttemptLost(asked.study, 0, 0, "gone"))  # at 3
+    assert progress.busy_share() == pytest.approx((3 - 1) / (2 * 4))
 
 
 def test_on_a_small_terminal_the_running_studies_stay_in_sight():

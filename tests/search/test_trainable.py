@@ -3,6 +3,8 @@
 import pytest
 
 from gear.config import to_dict
+from gear.errors import StorageError
+from search import patience
 from search.campaign import Campaign
 from search.trainable import make_trainable
 from tests.search.fakes import BrokenRun, FakeRun, small_plan
@@ -11,8 +13,9 @@ from tests.search.fakes import BrokenRun, FakeRun, small_plan
 @pytest.fixture
 def begin(tmp_path):
     def build(factory=FakeRun, every=1, **changed):
-        config = to_dict(Campaign(small_plan(methods=["stl"])).next_job("x")) | changed
-        return make_trainable(tmp_path, every, factory)(config)
+        plan = small_plan(methods=["stl"], checkpoint_every=every)
+        config = to_dict(Campaign(plan).next_job("x")) | changed
+        return make_trainable(tmp_path, plan.search, factory)(config)
 
     return build
 
@@ -74,3 +77,14 @@ def test_a_worker_takes_one_trial_after_the_other(begin):
     row = rows(trial, 1)[0]
     assert (row.epoch, first.epoch) == (1, 2)
     assert "/0001/attempt-0/epoch-1" in row.checkpoint
+
+
+class FullDiskRun(FakeRun):
+    def save(self, folder):
+        raise StorageError("disk full")
+
+
+def test_a_disk_that_stays_full_loses_the_attempt_not_the_trial(begin, monkeypatch):
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(StorageError, match="disk full"):
+        begin(FullDiskRun).step()

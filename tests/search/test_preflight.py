@@ -1,0 +1,76 @@
+"""Before a campaign: what a trial takes, what the whole takes, what would not fit."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from search import preflight
+from search.preflight import Probe, probe, report, trial_seconds
+from tests.search.fakes import small_plan
+
+NODE = {"CPU": 4.0, "memory": 16 * 2**30}
+PROBES = [Probe("gear", 2048.0, 60.0), Probe("stl", 1024.0, 30.0)]
+
+
+def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
+    lines = report(small_plan(trials=8), [NODE], None, PROBES)
+    assert "1 node with 4 CPUs, 0 GPUs and 16 GB: 4 trials at once" in lines[0]
+    assert "a trial of gear on hv_from_ds: about 2.0 GB, 1:00" in lines[1]
+    assert "at most about 3:00" in lines[3]  # 8 x 90 s on 4 slots
+    assert not any("does not fit" in line for line in lines)
+
+
+def test_concurrency_limits_the_slots():
+    lines = report(small_plan(trials=8), [NODE, NODE], 2, PROBES)
+    assert "2 nodes with 8 CPUs, 0 GPUs and 32 GB: 2 trials at once" in lines[0]
+    assert "at most about 6:00" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("node", "search", "says"),
+    [
+        (NODE, {"cpus_per_trial": 8}, "no node has the 8 CPUs and 0 GPUs of a trial"),
+        (NODE, {"gpus_per_trial": 0.5}, "no node has the 1 CPUs and 0.5 GPUs of a trial"),
+        (NODE | {"memory": 2**32}, {}, "4 trials of 2.0 GB on a node with 4 GB: lower --concurrency"),
+    ],
+)
+def test_what_does_not_fit_is_told(node, search, says):
+    assert any(
+        line.startswith("does not fit: ") and says in line
+        for line in report(small_plan(**search), [node], None, PROBES)
+    )
+
+
+def test_data_that_are_not_built_are_not_built_for_a_probe(monkeypatch):
+    monkeypatch.setattr(preflight, "is_built", lambda code: False)
+    monkeypatch.setattr(preflight, "load_pair", None)
+    found = probe(small_plan())
+    assert [one.seconds for one in found] == [None, None]
+    assert all("time not probed" in line for line in report(small_plan(), [NODE], None, found)[1:3])
+
+
+class TimedRun:
+    """An epoch takes a second and 0.1 s a batch; the sources' training 2 s for every batch of theirs."""
+
+    def __init__(self, config, pair):
+        self.model = SimpleNamespace(begins_with_sources=config.method == "kd")
+        size = config.training.batch_size
+        self.seconds = 1 + 0.1 * len(pair.target.train.rows) / size
+        self.before = self.model.begins_with_sources * 2 * len(pair.sources[0].train.rows) / size
+
+    def epochs(self):
+        return iter([SimpleNamespace(seconds=self.before + self.seconds), SimpleNamespace(seconds=self.seconds)])
+
+
+@pytest.mark.parametrize(("method", "seconds"), [("stl", 8 * 2), ("kd", 8 * 2 + 4 * 2 * 9)])
+def test_a_trial_is_its_epochs_and_the_training_of_its_sources(pair, quick_config, monkeypatch, method, seconds):
+    monkeypatch.setattr("gear.training.TrainingRun", TimedRun)
+    config = quick_config(method, epochs=8, batch_size=10, source_epochs=4)
+    assert (len(pair.target.train.rows), len(pair.sources[0].train.rows)) == (100, 90)
+    assert trial_seconds(config, pair) == pytest.approx(seconds)
+
+
+def test_the_methods_of_a_plan_are_timed_on_its_first_pair(pair, monkeypatch):
+    monkeypatch.setattr(preflight, "is_built", lambda code: True)
+    monkeypatch.setattr(preflight, "load_pair", lambda *_: pair)
+    assert all(one.seconds > 0 for one in probe(small_plan(epochs=2)))
