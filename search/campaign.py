@@ -16,7 +16,7 @@ from search.events import AttemptLost, EpochReported, Event, State, StudyFinishe
 from search.halving import milestones, stops
 from search.plan import CampaignPlan, StudyPlan
 from search.row import Row
-from search.sampler import Observation, propose
+from search.sampler import propose
 
 __all__ = ["Campaign", "Job", "Study", "Trial"]
 
@@ -45,6 +45,7 @@ class Trial:
     params: dict[str, Any]
     distributions: dict[str, str]
     config: dict[str, Any]
+    origin: str = ""
     attempt: int = 0
     workers_lost: int = 0
     checkpoint: str | None = None
@@ -54,10 +55,6 @@ class Trial:
     state: State | Literal["running"] = "running"
     reason: str = ""
     value: float | None = None
-
-    def observation(self) -> Observation:
-        """The trial as the sampler sees it."""
-        return Observation(self.params, self.distributions, self.state, self.curve)
 
 
 @dataclass(slots=True)
@@ -223,6 +220,7 @@ class Campaign:
             trial.distributions,
             trial.config,
             trial.checkpoint,
+            trial.origin,
         )
 
     def _ask_new(self) -> TrialAsked | None:
@@ -230,10 +228,16 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        observed = [trial.observation() for trial in study.trials]
-        proposal = propose(study.name, study.plan.method, self.plan.config, self.plan.search, observed)
-        config = to_dict(proposal.config)
-        return TrialAsked(study.name, len(observed), 0, proposal.params, proposal.distributions, config)
+        found = propose(study.name, study.plan.method, self.plan.config, self.plan.search, study.trials)
+        return TrialAsked(
+            study=study.name,
+            number=len(study.trials),
+            attempt=0,
+            params=found.params,
+            distributions=found.distributions,
+            config=to_dict(found.config),
+            origin=found.origin,
+        )
 
     def _urgency(self, study: Study) -> tuple[bool, float, int]:
         has_room = len(self.running_epochs(study.name)) < _most_in_flight(study)
@@ -265,7 +269,8 @@ class Campaign:
         study = self.studies[event.study]
         match event:
             case TrialAsked(attempt=0):
-                study.trials.append(Trial(event.study, event.number, event.params, event.distributions, event.config))
+                own = (event.study, event.number, event.params, event.distributions, event.config, event.origin)
+                study.trials.append(Trial(*own))
             case TrialAsked():
                 study.trials[event.number].attempt = event.attempt
             case EpochReported():

@@ -30,7 +30,8 @@ class TrialAsked:
     """A trial was handed out.
 
     `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
-    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder.
+    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder;
+    `origin` is where the configuration came from: `default`, or the sampler's name.
     """
 
     study: str
@@ -40,6 +41,7 @@ class TrialAsked:
     distributions: dict[str, str]
     config: dict[str, Any]
     checkpoint: str | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

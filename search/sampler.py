@@ -5,17 +5,19 @@ a campaign that was resumed proposes what it would have proposed without the int
 """
 
 import dataclasses
+import functools
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import optuna
-from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gear.config import TrialConfig
-from search.plan import SearchSettings, stable_seed
+from search.plan import SamplerName, SearchSettings, stable_seed
 from search.space import defaults, suggest
 
 __all__ = ["Observation", "Proposal", "build_study", "propose"]
@@ -26,25 +28,30 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+_LEARNS_FROM: dict[SamplerName, tuple[str, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Protocol):
     """A trial as the sampler sees it; `curve` is the best validation RMSE so far by epoch."""
 
-    params: dict[str, Any]
-    distributions: dict[str, str]
-    state: Literal["running", "complete", "pruned", "failed"] = "running"
-    curve: dict[int, float] = field(default_factory=dict)
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
+    @property
+    def distributions(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def state(self) -> Literal["running", "complete", "pruned", "failed"]: ...  # noqa: D102
+    @property
+    def curve(self) -> Mapping[int, float]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A configuration to try, and what the sampler chose from what."""
+    """A configuration to try, what the sampler chose from what, and where it came from."""
 
     config: TrialConfig
     params: dict[str, Any]
     distributions: dict[str, str]
+    origin: str
 
 
 def propose(
@@ -61,31 +68,55 @@ def propose(
     """
     number = len(observed)
     seed = stable_seed(settings.seed, study, number)
-    optuna_study = build_study(observed, seed=seed, startup_trials=settings.startup_trials)
+    sampler = _sampler_now(settings, observed)
+    learns = sampler != "random"
+    optuna_study = build_study(observed if learns else (), _make_sampler(sampler, seed))
     if number == 0:
         optuna_study.enqueue_trial(defaults(method, base, settings.vary))
     trial = optuna_study.ask()
     config = suggest(trial, method, base, settings.vary)
     distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
-    return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions)
+    origin = "default" if number == 0 else sampler
+    return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions, origin)
 
 
-def build_study(observed: Sequence[Observation], *, seed: int = 0, startup_trials: int = 10) -> optuna.Study:
+def build_study(observed: Sequence[Observation], sampler: BaseSampler | None = None) -> optuna.Study:
     """An in-memory Optuna study of recorded trials, to propose from or to look at."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
-        sampler = optuna.samplers.TPESampler(n_startup_trials=startup_trials, multivariate=True, seed=seed)
     study = optuna.create_study(sampler=sampler, direction="minimize")
     study.add_trials([_frozen(trial) for trial in observed])
     return study
 
 
+def _sampler_now(settings: SearchSettings, observed: Sequence[Observation]) -> SamplerName:
+    """The sampler of the settings, and chance while there is too little that it could learn from."""
+    if settings.sampler == "random":
+        return "random"
+    known = sum(trial.state in _LEARNS_FROM[settings.sampler] for trial in observed)
+    return settings.sampler if known >= max(1, settings.startup_trials) else "random"
+
+
+def _make_sampler(name: SamplerName, seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
+        match name:
+            case "tpe":
+                return TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
+            case "gp":
+                return GPSampler(n_startup_trials=1, seed=seed)
+            case "random":
+                return RandomSampler(seed=seed)
+
+
+_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # a study's trials have the same ones
+
+
 def _frozen(trial: Observation) -> FrozenTrial:
+    distributions: dict[str, BaseDistribution] = {name: _distribution(d) for name, d in trial.distributions.items()}
     return create_trial(
         state=_STATES[trial.state],
         value=min(trial.curve.values()) if trial.state in ("complete", "pruned") else None,
-        params=trial.params,
-        distributions={name: json_to_distribution(json_text) for name, json_text in trial.distributions.items()},
-        intermediate_values=trial.curve,
+        params=dict(trial.params),
+        distributions=distributions,
+        intermediate_values=dict(trial.curve),
     )
