@@ -6,11 +6,12 @@ ended was interrupted.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gear.config import to_dict
 
 __all__ = [
+    "STATES",
     "AttemptLost",
     "EpochReported",
     "Event",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 State = Literal["complete", "pruned", "failed"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)

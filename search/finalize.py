@@ -7,9 +7,10 @@ from typing import Any
 
 from gear.data import PairData, load_pair
 from gear.errors import GearError
-from search.campaign import Campaign, Study, Trial
+from search.campaign import Campaign
 from search.events import StudyFinished
 from search.store import CampaignStore
+from search.study import Study, Trial
 from tracking.registry import Winner, register_winner
 
 __all__ = ["Standing", "finalize", "standings"]

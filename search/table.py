@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gear.diagnostics import compare_splits
-from search.campaign import Campaign, Study
-from search.events import AttemptLost, EpochReported, Event, TrialEnded
+from search.campaign import Campaign
+from search.events import STATES, AttemptLost, EpochReported, Event, TrialEnded
 from search.finalize import Standing
 from search.plan import CampaignPlan
+from search.study import Study
 
 __all__ = ["Progress", "make_console", "plan_text", "print_leaderboard"]
 
@@ -82,7 +83,7 @@ class Progress:
             table = Table(title=self._title(), title_justify="left", caption=self._caption(), caption_justify="left")
             table.add_column("study")
             table.add_column("trials", justify="right")
-            for state in ("complete", "pruned", "failed"):
+            for state in STATES:
                 table.add_column(state, justify="right")
             table.add_column("best validation RMSE", justify="right")
             table.add_column(f"running, at epoch of {self.campaign.plan.epochs}")
@@ -102,9 +103,9 @@ class Progress:
         return (not self.campaign.running_epochs(study.name), study.to_start <= 0)
 
     def _row(self, study: Study) -> tuple[str | Text, ...]:
-        ended = [study.count(state) for state in ("complete", "pruned", "failed")]
+        ended = [study.count(state) for state in STATES]
         budget = study.budget + min(ended[2], study.replacements)
-        done = study.to_start <= 0 and study.count("running") == 0
+        done = study.to_start <= 0 and not study.running
         failed = Text(str(ended[2]), style="red" if ended[2] else "")
         best = "" if study.best is None else f"{study.best.value:.4f}"
         running = " ".join(map(str, self.campaign.running_epochs(study.name)))
@@ -113,7 +114,7 @@ class Progress:
 
     def _title(self) -> str:
         studies = self.campaign.studies.values()
-        ended = sum(trial.state != "running" for study in studies for trial in study.trials)
+        ended = sum(study.ended for study in studies)
         total = ended + self._left()
         return f"{self.campaign.plan.name}: {ended} of {total} trials, {self.campaign.live} of {self.slots} slots busy"
 
@@ -124,7 +125,7 @@ class Progress:
         return f"{_duration(elapsed)} elapsed, {self._estimate(elapsed)} left{more}"
 
     def _left(self) -> int:
-        return sum(max(study.to_start, 0) + study.count("running") for study in self.campaign.studies.values())
+        return sum(max(study.to_start, 0) + len(study.running) for study in self.campaign.studies.values())
 
     def _estimate(self, elapsed: float) -> str:
         """By the pace of this launch and the mean length of the trials that ended; early stopping included."""
@@ -138,9 +139,8 @@ class Progress:
 
     def _line(self, event: TrialEnded) -> str:
         study = self.campaign.studies[event.study]
-        ended = sum(trial.state != "running" for trial in study.trials)
         value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
-        place = f"{ended}/{study.budget + min(study.count('failed'), study.replacements)}"
+        place = f"{study.ended}/{study.budget + min(study.count('failed'), study.replacements)}"
         return f"{event.study} {place}: trial {event.number} {event.state} ({event.reason}){value}"
 
 
