@@ -15,6 +15,7 @@ from gear.errors import GearError
 from search.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
 from search.halving import milestones, stops
 from search.plan import CampaignPlan
+from search.related import borrow
 from search.row import Row
 from search.sampler import propose
 from search.study import OBJECTIVE, Study, Trial, finite
@@ -171,7 +172,9 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        found = propose(study.name, study.plan.method, self.plan.config, self.plan.search, study.trials)
+        search = self.plan.search
+        borrowed = borrow(study, self.studies.values(), search)
+        found = propose(study.name, study.plan.method, self.plan.config, search, study.trials, borrowed)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),

@@ -33,7 +33,7 @@ class TrialAsked:
 
     `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
     `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder;
-    `origin` is where the configuration came from: `default`, or the sampler's name.
+    `origin` is where the configuration came from: `default`, the sampler's name, or `study NAME #NUMBER`.
     """
 
     study: str

@@ -56,6 +56,11 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
     what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
     what.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
+    what.add_argument(
+        "--share",
+        action=argparse.BooleanOptionalAction,
+        help="begin a study with what beat the defaults in related ones (default: yes)",
+    )
     what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
     add_own_data(parser)
@@ -120,6 +125,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "epochs",
         "seed",
         "sampler",
+        "share",
         "vary",
         "plan",
         "cpus_per_trial",
@@ -166,7 +172,7 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
 
 
 def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
-    names = ("trials", "seed", "sampler", "cpus_per_trial", "gpus_per_trial")
+    names = ("trials", "seed", "sampler", "share", "cpus_per_trial", "gpus_per_trial")
     given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.vary is not None:

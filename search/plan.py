@@ -42,6 +42,7 @@ class SearchSettings:
         sampler: what proposes trials once there are finished ones to learn from: a tree-structured Parzen estimator,
             a Gaussian process, or chance.
         startup_trials: finished trials of a study before the sampler learns from them; until then it is chance.
+        share: whether a study begins with what beat the defaults in related studies, see `search.related`.
         grace_period: epochs before early stopping looks at a trial for the first time.
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
         replacements: most failed trials of a study that are replaced.
@@ -57,6 +58,7 @@ class SearchSettings:
     trials: int = 8
     sampler: SamplerName = "tpe"
     startup_trials: int = 4
+    share: bool = True
     grace_period: int = 4
     reduction_factor: float = 3.0
     replacements: int = 4

@@ -7,9 +7,9 @@ a campaign that was resumed proposes what it would have proposed without the int
 import dataclasses
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
@@ -18,9 +18,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gear.config import TrialConfig
 from search.plan import SamplerName, SearchSettings, stable_seed
+from search.related import Borrowed
 from search.space import defaults, suggest
+from search.study import Trial
 
-__all__ = ["Observation", "Proposal", "build_study", "propose"]
+__all__ = ["Proposal", "build_study", "propose"]
 
 _STATES = {
     "running": TrialState.RUNNING,
@@ -29,19 +31,6 @@ _STATES = {
     "failed": TrialState.FAIL,
 }
 _LEARNS_FROM: dict[SamplerName, tuple[str, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
-
-
-class Observation(Protocol):
-    """A trial as the sampler sees it; `curve` is the best validation RMSE so far by epoch."""
-
-    @property
-    def params(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def distributions(self) -> Mapping[str, str]: ...  # noqa: D102
-    @property
-    def state(self) -> Literal["running", "complete", "pruned", "failed"]: ...  # noqa: D102
-    @property
-    def curve(self) -> Mapping[int, float]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +44,12 @@ class Proposal:
 
 
 def propose(
-    study: str, method: str, base: TrialConfig, settings: SearchSettings, observed: Sequence[Observation]
+    study: str,
+    method: str,
+    base: TrialConfig,
+    settings: SearchSettings,
+    observed: Sequence[Trial],
+    borrowed: Borrowed | None = None,
 ) -> Proposal:
     """The next trial of a study; the first is `base` itself.
 
@@ -65,22 +59,22 @@ def propose(
         base: the configuration outside the space.
         settings: of the sampler.
         observed: the trials so far, in the order of their numbers.
+        borrowed: to be tried next, instead of what the sampler would choose.
     """
-    number = len(observed)
-    seed = stable_seed(settings.seed, study, number)
-    sampler = _sampler_now(settings, observed)
-    learns = sampler != "random"
-    optuna_study = build_study(observed if learns else (), _make_sampler(sampler, seed))
-    if number == 0:
-        optuna_study.enqueue_trial(defaults(method, base, settings.vary))
+    seed = stable_seed(settings.seed, study, len(observed))
+    given = borrowed if observed else Borrowed(defaults(method, base, settings.vary), "default")
+    sampler = "random" if given is not None else _sampler_now(settings, observed)
+    optuna_study = build_study(() if sampler == "random" else observed, _make_sampler(sampler, seed))
+    if given is not None:
+        optuna_study.enqueue_trial(dict(given.params))
     trial = optuna_study.ask()
     config = suggest(trial, method, base, settings.vary)
     distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
-    origin = "default" if number == 0 else sampler
+    origin = sampler if given is None else given.origin
     return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions, origin)
 
 
-def build_study(observed: Sequence[Observation], sampler: BaseSampler | None = None) -> optuna.Study:
+def build_study(observed: Sequence[Trial], sampler: BaseSampler | None = None) -> optuna.Study:
     """An in-memory Optuna study of recorded trials, to propose from or to look at."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=sampler, direction="minimize")
@@ -88,7 +82,7 @@ def build_study(observed: Sequence[Observation], sampler: BaseSampler | None = N
     return study
 
 
-def _sampler_now(settings: SearchSettings, observed: Sequence[Observation]) -> SamplerName:
+def _sampler_now(settings: SearchSettings, observed: Sequence[Trial]) -> SamplerName:
     """The sampler of the settings, and chance while there is too little that it could learn from."""
     if settings.sampler == "random":
         return "random"
@@ -111,12 +105,12 @@ def _make_sampler(name: SamplerName, seed: int) -> BaseSampler:
 _distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # a study's trials have the same ones
 
 
-def _frozen(trial: Observation) -> FrozenTrial:
+def _frozen(trial: Trial) -> FrozenTrial:
     distributions: dict[str, BaseDistribution] = {name: _distribution(d) for name, d in trial.distributions.items()}
     return create_trial(
         state=_STATES[trial.state],
         value=min(trial.curve.values()) if trial.state in ("complete", "pruned") else None,
-        params=dict(trial.params),
+        params=trial.params,
         distributions=distributions,
-        intermediate_values=dict(trial.curve),
+        intermediate_values=trial.curve,
     )

@@ -37,6 +37,10 @@ class Float:
         """Ask the sampler."""
         return trial.suggest_float(self.path, self.low, self.high, log=self.log)
 
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is a value of this dimension."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
 
 @dataclass(frozen=True, slots=True)
 class Integer:
@@ -51,6 +55,10 @@ class Integer:
         """Ask the sampler."""
         return trial.suggest_int(self.path, self.low, self.high, step=self.step)
 
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is a value of this dimension."""
+        return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -63,6 +71,10 @@ class Choice:
         """Ask the sampler."""
         value: Value = trial.suggest_categorical(self.path, self.choices)
         return value
+
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is one of the choices."""
+        return value in self.choices
 
 
 Dimension = Float | Integer | Choice
