@@ -24,7 +24,7 @@ from gear.errors import StorageError
 from search.events import EpochReported, Event, decode, encode
 from search.lease import Lease
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "trial_folder"]
+__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "trial_folder"]
 
 FORMAT = 2
 SEGMENT_LINES = 2000
@@ -110,10 +110,7 @@ class CampaignStore:
         Raises:
             StorageError: a segment is damaged before its last line, or holds what this version does not know.
         """
-        for segment in sorted((self.folder / EVENTS).glob("*.jsonl")):
-            lines = segment.read_bytes().split(b"\n")
-            for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
-                yield from _decode_line(line, segment, number)
+        return read_events(self.folder)
 
     def append(self, *events: Event) -> None:
         """Write events that hold together. Returns when they are safe, except for a lone epoch.
@@ -178,6 +175,18 @@ def read_campaign(folder: Path) -> dict[str, Any]:
     if head.pop("format") != FORMAT:
         raise StorageError(f"{folder} was written by another version of this program: go on with that version")
     return head
+
+
+def read_events(folder: Path) -> Iterator[Event]:
+    """All events of a campaign, oldest first; the folder may be in use.
+
+    Raises:
+        StorageError: a segment is damaged before its last line, or holds what this version does not know.
+    """
+    for segment in sorted((folder / EVENTS).glob("*.jsonl")):
+        lines = segment.read_bytes().split(b"\n")
+        for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
+            yield from _decode_line(line, segment, number)
 
 
 def newest_campaign(storage: Path) -> str:
