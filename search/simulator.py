@@ -50,7 +50,7 @@ class Simulation:
             self.fill()
             if not self.running:
                 break
-            self._turn(next(iter(self.running)))
+            self.turn(next(iter(self.running)))
             turns -= 1
         return self
 
@@ -63,7 +63,8 @@ class Simulation:
                 break
             self.running[f"t{self._tickets}"] = self._rows(job)
 
-    def _turn(self, ticket: str) -> None:
+    def turn(self, ticket: str) -> None:
+        """Let a running trial report once."""
         rows = self.running.pop(ticket)
         if not self.campaign.report(ticket, next(rows)):
             self.running[ticket] = rows
