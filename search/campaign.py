@@ -17,7 +17,7 @@ from search.halving import milestones, stops
 from search.plan import CampaignPlan
 from search.related import borrow
 from search.row import Row
-from search.sampler import propose
+from search.sampler import Proposer
 from search.study import OBJECTIVE, Study, Trial, finite
 
 __all__ = ["Campaign", "Job"]
@@ -54,6 +54,9 @@ class Campaign:
         self._milestones = milestones(search.grace_period, search.reduction_factor, plan.epochs)
         self.studies = {
             study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
+        }
+        self._proposers = {
+            study.name: Proposer(study.name, study.method, plan.config, search) for study in plan.studies
         }
         self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from its own thread
@@ -172,9 +175,8 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        search = self.plan.search
-        borrowed = borrow(study, self.studies.values(), search)
-        found = propose(study.name, study.plan.method, self.plan.config, search, study.trials, borrowed)
+        borrowed = borrow(study, self.studies.values(), self.plan.search)
+        found = self._proposers[study.name].propose(study.trials, borrowed)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),

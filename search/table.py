@@ -37,7 +37,7 @@ def plan_text(plan: CampaignPlan) -> str:
         [
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
-            f"early stopping from epoch {search.grace_period}",
+            f"sampler {search.sampler}, early stopping from epoch {search.grace_period}",
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
         ]

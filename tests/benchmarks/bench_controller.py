@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import search.campaign
 from gear.config import TrainingConfig, TrialConfig
 from search.campaign import Campaign, Job
 from search.events import Event
@@ -79,7 +78,8 @@ def measure(sampler: SamplerName, before: Sequence[Event], trials: int, window: 
     campaign = Campaign(plan(sampler, trials + window), events=before)
     decide = [Stopwatch(campaign.next_job), Stopwatch(campaign.report)]
     campaign.next_job, campaign.report = decide  # type: ignore[method-assign, assignment]
-    propose = search.campaign.propose = Stopwatch(search.campaign.propose)  # type: ignore[assignment]
+    (proposer,) = campaign._proposers.values()
+    propose = proposer.propose = Stopwatch(proposer.propose)  # type: ignore[method-assign, assignment]
     simulation, found, before_all, before_sampler = Simulation(campaign, rows, 1), [], 0.0, 0.0
     for _ in range(window):
         simulation.fill()
@@ -89,7 +89,6 @@ def measure(sampler: SamplerName, before: Sequence[Event], trials: int, window: 
         sampling = propose.seconds - before_sampler
         found.append((everything - before_all - sampling, sampling))
         before_all, before_sampler = everything, propose.seconds
-    search.campaign.propose = propose.function
     controller, own = zip(*found, strict=True)
     return 1000 * statistics.median(controller), 1000 * statistics.median(own)
 
@@ -108,7 +107,7 @@ def main() -> None:
     for sampler in args.samplers:
         base = None
         for size in args.sizes:
-            window = args.window if sampler == "random" else max(5, args.window * 100 // size)
+            window = args.window if sampler == "random" else max(15, args.window * 100 // size)
             controller, own = measure(sampler, first(events, size), size, window)
             base = base or controller
             print(f"{sampler:8} {size:8} {controller:21.3f} {controller / base:14.2f} {own:18.1f}")

@@ -11,7 +11,7 @@ from gear.errors import GearError
 from search.campaign import Campaign
 from search.events import STATES, EpochReported, StudyFinished, TrialAsked, TrialEnded
 from search.row import Row
-from search.sampler import build_study
+from search.sampler import Record
 from tests.search.fakes import BrokenRun, FakeEpoch, FakeRun, Simulation, small_plan
 
 
@@ -108,7 +108,9 @@ def test_a_trial_whose_validation_is_not_a_number_fails_and_says_when():
 def test_optuna_sees_the_states_as_they_are():
     campaign = Simulation(small_plan(trials=10), factory=FailsSometimes).run().campaign
     for study in campaign.studies.values():
-        seen = build_study(study.trials).trials
+        record = Record()
+        record.follow(study.trials)
+        seen = record.study.trials
         states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
         assert [trial.state.name for trial in seen] == [states[trial.state] for trial in study.trials]
         for trial, shown in zip(study.trials, seen, strict=True):
