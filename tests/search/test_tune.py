@@ -51,7 +51,7 @@ def test_a_campaign_runs_to_its_budget_and_leaves_only_what_counts(tmp_path):
 
 
 def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(tmp_path):
-    _, outcome = drive(tmp_path / "c", fakes.DyingRun, fakes.small_plan(trials=2, methods=["stl"], grace_period=8))
+    _, outcome = drive(tmp_path / "c", fakes.DyingRun, fakes.small_plan(trials=2, methods=["stl"], grace_period=9))
     events = events_of(tmp_path / "c")
     assert outcome == "done"
     assert [end.state for end in ends_of(events)] == ["complete"] * 2
