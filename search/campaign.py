@@ -7,20 +7,21 @@ campaign that wrote them.
 import math
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
 from gear.errors import GearError
 from search.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
 from search.halving import milestones, stops
-from search.plan import CampaignPlan, StudyPlan
+from search.plan import CampaignPlan
+from search.related import borrow
 from search.row import Row
-from search.sampler import Observation, propose
+from search.sampler import Proposer
+from search.study import OBJECTIVE, Study, Trial, finite
 
-__all__ = ["Campaign", "Job", "Study", "Trial"]
+__all__ = ["Campaign", "Job"]
 
-OBJECTIVE = "best_validation_rmse"
 FEWEST_LOSSES = 6  # in a row, and more than a lost node explains, before the campaign gives up
 SHARE_IN_FLIGHT = 5  # at most a fifth of a study's budget at once, or the sampler proposes without having learnt
 
@@ -36,67 +37,6 @@ class Job:
     checkpoint: str | None
 
 
-@dataclass(slots=True)
-class Trial:
-    """What is known of a trial. `curve`: best validation RMSE so far by epoch, finite ones."""
-
-    study: str
-    number: int
-    params: dict[str, Any]
-    distributions: dict[str, str]
-    config: dict[str, Any]
-    attempt: int = 0
-    workers_lost: int = 0
-    checkpoint: str | None = None
-    curve: dict[int, float] = field(default_factory=dict)
-    epoch: int = 0
-    seconds: float = 0.0
-    state: State | Literal["running"] = "running"
-    reason: str = ""
-    value: float | None = None
-
-    def observation(self) -> Observation:
-        """The trial as the sampler sees it."""
-        return Observation(self.params, self.distributions, self.state, self.curve)
-
-
-@dataclass(slots=True)
-class Study:
-    """A study: its plan, its trials by number, and its evaluations on test, oldest first."""
-
-    plan: StudyPlan
-    budget: int
-    replacements: int
-    trials: list[Trial] = field(default_factory=list)
-    finished: list[StudyFinished] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self.plan.name
-
-    def count(self, state: str) -> int:
-        """Number of trials in a state."""
-        return sum(trial.state == state for trial in self.trials)
-
-    @property
-    def to_start(self) -> int:
-        """Trials still to be asked for: the budget, and a replacement for each failure within the limit."""
-        return self.budget + min(self.count("failed"), self.replacements) - len(self.trials)
-
-    @property
-    def seconds_to_start(self) -> float:
-        """Length of the trials still to be asked for, by the mean of those that ended; infinite before the first."""
-        ended = [trial.seconds for trial in self.trials if trial.state != "running"]
-        return self.to_start * sum(ended) / len(ended) if ended else math.inf
-
-    @property
-    def best(self) -> Trial | None:
-        """The complete trial with the lowest validation RMSE."""
-        complete = [trial for trial in self.trials if trial.state == "complete"]
-        return min(complete, key=lambda trial: (trial.value, trial.number), default=None)
-
-
 class Campaign:
     """Decides and records.
 
@@ -110,22 +50,26 @@ class Campaign:
         self, plan: CampaignPlan, record: Callable[..., None] = lambda *_: None, events: Iterable[Event] = ()
     ) -> None:
         self.plan = plan
+        search = plan.search
+        self._milestones = milestones(search.grace_period, search.reduction_factor, plan.epochs)
         self.studies = {
-            study.name: Study(study, plan.search.trials, plan.search.replacements) for study in plan.studies
+            study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
+        }
+        self._proposers = {
+            study.name: Proposer(study.name, study.method, plan.config, search) for study in plan.studies
         }
         self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from its own thread
         self._record_event = record
         self._live: dict[str, Trial] = {}
         self._most_live = self._lost_in_a_row = 0
-        self._milestones = milestones(plan.search.grace_period, plan.search.reduction_factor, plan.epochs)
         for event in events:
             self._apply(event)
 
     @property
     def done(self) -> bool:
         """Whether every study has used its budget and no trial is left to end."""
-        return all(study.to_start <= 0 and study.count("running") == 0 for study in self.studies.values())
+        return all(study.to_start <= 0 and not study.running for study in self.studies.values())
 
     @property
     def live(self) -> int:
@@ -170,7 +114,7 @@ class Campaign:
             if row.epoch is not None:
                 key = (trial.study, trial.number, trial.attempt)
                 events.append(EpochReported(*key, row.epoch, dict(row.metrics), row.checkpoint))
-                value, epochs = _finite(row.metrics[OBJECTIVE]), row.epoch
+                value, epochs = finite(row.metrics[OBJECTIVE]), row.epoch
                 self._lost_in_a_row = 0
             if state != "running":
                 events.append(TrialEnded(trial.study, trial.number, state, reason, value, epochs))
@@ -211,8 +155,8 @@ class Campaign:
 
     def _interrupted(self) -> Trial | None:
         live = {id(trial) for trial in self._live.values()}
-        trials = (trial for study in self.studies.values() for trial in study.trials)
-        return next((trial for trial in trials if trial.state == "running" and id(trial) not in live), None)
+        running = (trial for study in self.studies.values() for trial in study.running.values())
+        return next((trial for trial in running if id(trial) not in live), None)
 
     def _ask_again(self, trial: Trial) -> TrialAsked:
         return TrialAsked(
@@ -223,6 +167,7 @@ class Campaign:
             trial.distributions,
             trial.config,
             trial.checkpoint,
+            trial.origin,
         )
 
     def _ask_new(self) -> TrialAsked | None:
@@ -230,13 +175,20 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        observed = [trial.observation() for trial in study.trials]
-        proposal = propose(study.name, study.plan.method, self.plan.config, self.plan.search, observed)
-        config = to_dict(proposal.config)
-        return TrialAsked(study.name, len(observed), 0, proposal.params, proposal.distributions, config)
+        borrowed = borrow(study, self.studies.values(), self.plan.search)
+        found = self._proposers[study.name].propose(study.trials, borrowed)
+        return TrialAsked(
+            study=study.name,
+            number=len(study.trials),
+            attempt=0,
+            params=found.params,
+            distributions=found.distributions,
+            config=to_dict(found.config),
+            origin=found.origin,
+        )
 
     def _urgency(self, study: Study) -> tuple[bool, float, int]:
-        has_room = len(self.running_epochs(study.name)) < _most_in_flight(study)
+        has_room = len(study.running) < _most_in_flight(study)
         return has_room, study.seconds_to_start, study.to_start
 
     def _verdict(self, trial: Trial, row: Row) -> tuple[State | Literal["running"], str]:
@@ -249,8 +201,8 @@ class Campaign:
             return "complete", row.reason
         # an epoch repeated after an interruption was judged the first time
         if epoch in self._milestones and epoch > trial.epoch:
-            others = [other.curve for other in self.studies[trial.study].trials if other is not trial]
-            if stops(value, epoch, others, self.plan.search.reduction_factor):
+            rung = self.studies[trial.study].rungs.get(epoch, ())
+            if stops(value, rung, self.plan.search.reduction_factor):
                 return "pruned", f"outside the best 1/{self.plan.search.reduction_factor:g} at epoch {epoch}"
         return "running", ""
 
@@ -262,32 +214,8 @@ class Campaign:
             listener(*events)
 
     def _apply(self, event: Event) -> None:
-        study = self.studies[event.study]
-        match event:
-            case TrialAsked(attempt=0):
-                study.trials.append(Trial(event.study, event.number, event.params, event.distributions, event.config))
-            case TrialAsked():
-                study.trials[event.number].attempt = event.attempt
-            case EpochReported():
-                trial = study.trials[event.number]
-                trial.epoch = max(trial.epoch, event.epoch)
-                trial.checkpoint = event.checkpoint
-                trial.seconds += event.metrics.get("seconds", 0.0)
-                value = _finite(event.metrics[OBJECTIVE])
-                if value is not None:
-                    trial.value = trial.curve[event.epoch] = value
-            case AttemptLost():
-                study.trials[event.number].workers_lost += 1
-            case TrialEnded():
-                trial = study.trials[event.number]
-                trial.state, trial.reason, trial.value = event.state, event.reason, event.value
-            case StudyFinished():
-                study.finished.append(event)
+        self.studies[event.study].apply(event)
 
 
 def _most_in_flight(study: Study) -> int:
     return max(1, study.budget // SHARE_IN_FLIGHT)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

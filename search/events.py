@@ -6,11 +6,12 @@ ended was interrupted.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gear.config import to_dict
 
 __all__ = [
+    "STATES",
     "AttemptLost",
     "EpochReported",
     "Event",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 State = Literal["complete", "pruned", "failed"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class TrialAsked:
     """A trial was handed out.
 
     `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
-    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder.
+    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder;
+    `origin` is where the configuration came from: `default`, the sampler's name, or `study NAME #NUMBER`.
     """
 
     study: str
@@ -40,6 +43,7 @@ class TrialAsked:
     distributions: dict[str, str]
     config: dict[str, Any]
     checkpoint: str | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Feed:
     def _tell(self, event: Event) -> None:
         match event:
             case TrialAsked(attempt=0):
-                tags = {"seed": str(event.config["seed"])}
+                tags = {"seed": str(event.config["seed"]), "origin": event.origin}
                 self._recorder.trial_started(event.study, event.number, _flat(event.config), tags)
             case EpochReported():
                 rows = self._epochs.setdefault((event.study, event.number), [])

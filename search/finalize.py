@@ -6,10 +6,11 @@ from typing import Any
 
 from gear.data import PairData, load_pair
 from gear.errors import GearError
-from search.campaign import Campaign, Study, Trial
+from search.campaign import Campaign
 from search.events import StudyFinished
 from search.standings import Standing, standings
 from search.store import CampaignStore
+from search.study import Study, Trial
 from tracking.registry import Winner, register_winner
 
 __all__ = ["finalize"]

@@ -1,16 +1,12 @@
 """Asynchronous successive halving: whether a trial is good enough to go on.
 
-The rule of Ray's `ASHAScheduler` (one bracket) as a pure function of the recorded learning curves, so that there are no
-rungs to save or restore. Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020.
+The rule of Ray's `ASHAScheduler` (one bracket) as a pure function of the recorded values, so that there are no rungs to
+save or restore. Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
-import numpy as np
-
-__all__ = ["milestones", "stops"]
-
-Curve = Mapping[int, float]  # epoch -> best validation RMSE so far
+__all__ = ["milestones", "quantile", "stops"]
 
 
 def milestones(grace_period: int, reduction_factor: float, epochs: int) -> tuple[int, ...]:
@@ -22,14 +18,22 @@ def milestones(grace_period: int, reduction_factor: float, epochs: int) -> tuple
     return tuple(found)
 
 
-def stops(value: float, epoch: int, others: Iterable[Curve], reduction_factor: float) -> bool:
+def stops(value: float, rung: Sequence[float], reduction_factor: float) -> bool:
     """Whether a trial at a milestone is outside the best `1 / reduction_factor` of those that were there before.
 
     Args:
         value: its best validation RMSE so far.
-        epoch: the milestone.
-        others: curves of the study's other trials; those that never came this far do not count.
+        rung: what the study's other trials had at this milestone, lowest first; those that never came this far do not
+            count.
         reduction_factor: greater than 1.
     """
-    rung = [curve[epoch] for curve in others if epoch in curve]
-    return bool(rung) and value > float(np.percentile(rung, 100 / reduction_factor))
+    return bool(rung) and value > quantile(rung, 1 / reduction_factor)
+
+
+def quantile(ascending: Sequence[float], share: float) -> float:
+    """The value below which a share of the values lies, as NumPy's: linear between two of them."""
+    position = share * (len(ascending) - 1)
+    below = int(position)
+    low, high = ascending[below], ascending[min(below + 1, len(ascending) - 1)]
+    part = position - below
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)

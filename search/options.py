@@ -12,7 +12,7 @@ from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
 from search.own_data import FIXED, add_own_data, own_pair
-from search.plan import CampaignPlan, SearchSettings, expand_pairs, read_plan
+from search.plan import SAMPLERS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.presets import PRESETS
 from search.space import METHODS, OPTIONAL
 from tracking.recorder import DEFAULT_TRACKING_URI
@@ -55,6 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
     what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
+    what.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
+    what.add_argument(
+        "--share",
+        action=argparse.BooleanOptionalAction,
+        help="begin a study with what beat the defaults in related ones (default: yes)",
+    )
     what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
     add_own_data(parser)
@@ -121,6 +127,8 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "source_embedding",
         "epochs",
         "seed",
+        "sampler",
+        "share",
         "vary",
         "plan",
         "cpus_per_trial",
@@ -167,9 +175,8 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
 
 
 def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
-    given = {
-        name: getattr(args, name) for name in ("trials", "seed", "epoch_timeout", "cpus_per_trial", "gpus_per_trial")
-    }
+    names = ("trials", "seed", "sampler", "share", "epoch_timeout", "cpus_per_trial", "gpus_per_trial")
+    given = {name: getattr(args, name) for name in names}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.vary is not None:
         chosen["vary"] = tuple(args.vary)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig, from_dict, to_dict
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
@@ -16,7 +16,9 @@ from gear.variants import VARIANTS
 from search.space import METHODS, OPTIONAL
 
 __all__ = [
+    "SAMPLERS",
     "CampaignPlan",
+    "SamplerName",
     "SearchSettings",
     "StudyPlan",
     "expand_pairs",
@@ -27,6 +29,9 @@ __all__ = [
     "stable_seed",
 ]
 
+SamplerName = Literal["tpe", "gp", "random"]
+SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
@@ -34,7 +39,10 @@ class SearchSettings:
 
     Attributes:
         trials: budget of a study; failed trials are replaced, up to `replacements`.
-        startup_trials: sampled at random before the sampler learns from the finished ones.
+        sampler: what proposes trials once there are finished ones to learn from: a tree-structured Parzen estimator,
+            a Gaussian process, or chance.
+        startup_trials: finished trials of a study before the sampler learns from them; until then it is chance.
+        share: whether a study begins with what beat the defaults in related studies, see `search.related`.
         grace_period: epochs before early stopping looks at a trial for the first time.
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
         replacements: most failed trials of a study that are replaced.
@@ -50,7 +58,9 @@ class SearchSettings:
     """
 
     trials: int = 8
+    sampler: SamplerName = "tpe"
     startup_trials: int = 4
+    share: bool = True
     grace_period: int = 4
     reduction_factor: float = 3.0
     replacements: int = 4

@@ -1,24 +1,28 @@
-"""What to try next in a study: a fresh Optuna study over the recorded trials, asked once.
+"""What to try next in a study: an Optuna study that follows the recorded trials, asked with a sampler made afresh.
 
-Nothing of Optuna is kept between two proposals. A proposal is a function of the recorded trials and their number, so
-a campaign that was resumed proposes what it would have proposed without the interruption.
+A proposal is a function of the recorded trials and their number, so a campaign that was resumed proposes what it would
+have proposed without the interruption.
 """
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gear.config import TrialConfig
-from search.plan import SearchSettings, stable_seed
+from search.plan import SamplerName, SearchSettings, stable_seed
+from search.related import Borrowed
 from search.space import defaults, suggest
+from search.study import Trial
 
-__all__ = ["Observation", "Proposal", "build_study", "propose"]
+__all__ = ["Proposal", "Proposer", "Record"]
 
 _STATES = {
     "running": TrialState.RUNNING,
@@ -26,66 +30,133 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """A trial as the sampler sees it; `curve` is the best validation RMSE so far by epoch."""
-
-    params: dict[str, Any]
-    distributions: dict[str, str]
-    state: Literal["running", "complete", "pruned", "failed"] = "running"
-    curve: dict[int, float] = field(default_factory=dict)
+_LEARNS_FROM: dict[SamplerName, tuple[str, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A configuration to try, and what the sampler chose from what."""
+    """A configuration to try, what the sampler chose from what, and where it came from."""
 
     config: TrialConfig
     params: dict[str, Any]
     distributions: dict[str, str]
+    origin: str
 
 
-def propose(
-    study: str, method: str, base: TrialConfig, settings: SearchSettings, observed: Sequence[Observation]
-) -> Proposal:
-    """The next trial of a study; the first is `base` itself.
+class Proposer:
+    """Proposes the trials of a study.
 
     Args:
         study: its name, part of every seed.
         method: decides the space.
-        base: the configuration outside the space.
+        base: the configuration outside the space, and the first trial itself.
         settings: of the sampler.
-        observed: the trials so far, in the order of their numbers.
     """
-    number = len(observed)
-    seed = stable_seed(settings.seed, study, number)
-    optuna_study = build_study(observed, seed=seed, startup_trials=settings.startup_trials)
-    if number == 0:
-        optuna_study.enqueue_trial(defaults(method, base, settings.vary))
-    trial = optuna_study.ask()
-    config = suggest(trial, method, base, settings.vary)
-    distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
-    return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions)
+
+    def __init__(self, study: str, method: str, base: TrialConfig, settings: SearchSettings) -> None:
+        self._study, self._method, self._base, self._settings = study, method, base, settings
+        self._record = Record()
+
+    def propose(self, trials: Sequence[Trial], borrowed: Borrowed | None = None) -> Proposal:
+        """The next trial of a study; the first is the defaults.
+
+        Args:
+            trials: the trials so far, in the order of their numbers.
+            borrowed: to be tried next, instead of what the sampler would choose.
+        """
+        vary, seed = self._settings.vary, stable_seed(self._settings.seed, self._study, len(trials))
+        given = borrowed if trials else Borrowed(defaults(self._method, self._base, vary), "default")
+        sampler = "random" if given is not None else _sampler_now(self._settings, trials)
+        if sampler == "random":  # learns nothing, so it need not see the trials
+            study = _new_study()
+            study.sampler = RandomSampler(seed=seed)
+            if given is not None:
+                study.enqueue_trial(dict(given.params))
+            trial = study.ask()
+        else:
+            if self._record.size > len(trials):  # the last proposal was never recorded
+                self._record = Record()
+            trial = self._record.ask(trials, _make_sampler(sampler, seed))
+        config = suggest(trial, self._method, self._base, vary)
+        distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
+        origin = sampler if given is None else given.origin
+        return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions, origin)
 
 
-def build_study(observed: Sequence[Observation], *, seed: int = 0, startup_trials: int = 10) -> optuna.Study:
-    """An in-memory Optuna study of recorded trials, to propose from or to look at."""
+class Record:
+    """An Optuna study that follows recorded trials: what has happened since the last look is added to it.
+
+    It holds what a study made at once of the same trials would hold.
+    """
+
+    def __init__(self) -> None:
+        self._storage = optuna.storages.InMemoryStorage()  # its own, so the id of a trial is its number
+        self.study = _new_study(self._storage)
+        self.size = 0
+        self._running: set[int] = set()
+
+    def follow(self, trials: Sequence[Trial]) -> None:
+        """Catch up."""
+        for number in sorted(self._running):
+            if trials[number].state != "running":
+                self._end(trials[number])
+        for trial in trials[self.size :]:
+            self.study.add_trial(_frozen(trial))
+            if trial.state == "running":
+                self._running.add(trial.number)
+        self.size = len(trials)
+
+    def ask(self, trials: Sequence[Trial], sampler: BaseSampler) -> optuna.Trial:
+        """The sampler's next trial; it is to be recorded."""
+        self.follow(trials)
+        self.study.sampler = sampler
+        trial = self.study.ask()
+        self._running.add(trial.number)
+        self.size += 1
+        return trial
+
+    def _end(self, trial: Trial) -> None:
+        for epoch, value in trial.curve.items():
+            self._storage.set_trial_intermediate_value(trial.number, epoch, value)
+        result = _value(trial)
+        self._storage.set_trial_state_values(trial.number, _STATES[trial.state], None if result is None else [result])
+        self._running.remove(trial.number)
+
+
+def _new_study(storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(storage=storage, direction="minimize")
+
+
+def _sampler_now(settings: SearchSettings, observed: Sequence[Trial]) -> SamplerName:
+    """The sampler of the settings, and chance while there is too little that it could learn from."""
+    if settings.sampler == "random":
+        return "random"
+    known = sum(trial.state in _LEARNS_FROM[settings.sampler] for trial in observed)
+    return settings.sampler if known >= max(1, settings.startup_trials) else "random"
+
+
+def _make_sampler(name: Literal["tpe", "gp"], seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
-        sampler = optuna.samplers.TPESampler(n_startup_trials=startup_trials, multivariate=True, seed=seed)
-    study = optuna.create_study(sampler=sampler, direction="minimize")
-    study.add_trials([_frozen(trial) for trial in observed])
-    return study
+        if name == "gp":
+            return GPSampler(n_startup_trials=1, seed=seed)
+        return TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
 
 
-def _frozen(trial: Observation) -> FrozenTrial:
+_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # a study's trials have the same ones
+
+
+def _frozen(trial: Trial) -> FrozenTrial:
+    distributions: dict[str, BaseDistribution] = {name: _distribution(d) for name, d in trial.distributions.items()}
     return create_trial(
         state=_STATES[trial.state],
-        value=min(trial.curve.values()) if trial.state in ("complete", "pruned") else None,
+        value=_value(trial),
         params=trial.params,
-        distributions={name: json_to_distribution(json_text) for name, json_text in trial.distributions.items()},
+        distributions=distributions,
         intermediate_values=trial.curve,
     )
+
+
+def _value(trial: Trial) -> float | None:
+    return min(trial.curve.values()) if trial.state in ("complete", "pruned") else None

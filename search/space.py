@@ -6,6 +6,7 @@ A variant (`gear.variants`) is searched like the method it belongs to, without w
 """
 
 import dataclasses
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +14,19 @@ from typing import Any, Protocol
 from gear.config import TrialConfig
 from gear.variants import Value, get_value, method_of, with_values
 
-__all__ = ["METHODS", "OPTIONAL", "Choice", "Float", "Integer", "Suggester", "base_of", "defaults", "space", "suggest"]
+__all__ = [
+    "METHODS",
+    "OPTIONAL",
+    "Choice",
+    "Dimension",
+    "Float",
+    "Integer",
+    "Suggester",
+    "base_of",
+    "defaults",
+    "space",
+    "suggest",
+]
 
 
 class Suggester(Protocol):
@@ -37,6 +50,16 @@ class Float:
         """Ask the sampler."""
         return trial.suggest_float(self.path, self.low, self.high, log=self.log)
 
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is a value of this dimension."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def gap(self, one: float, other: float) -> float:
+        """Distance of two values, as a share of the dimension."""
+        if self.log:
+            return abs(math.log(one / other)) / math.log(self.high / self.low)
+        return abs(one - other) / (self.high - self.low)
+
 
 @dataclass(frozen=True, slots=True)
 class Integer:
@@ -51,6 +74,14 @@ class Integer:
         """Ask the sampler."""
         return trial.suggest_int(self.path, self.low, self.high, step=self.step)
 
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is a value of this dimension."""
+        return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+    def gap(self, one: int, other: int) -> float:
+        """Distance of two values, as a share of the dimension."""
+        return abs(one - other) / (self.high - self.low)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -63,6 +94,14 @@ class Choice:
         """Ask the sampler."""
         value: Value = trial.suggest_categorical(self.path, self.choices)
         return value
+
+    def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
+        """Whether it is one of the choices."""
+        return value in self.choices
+
+    def gap(self, one: Value, other: Value) -> float:
+        """1 between different choices."""
+        return float(one != other)
 
 
 Dimension = Float | Integer | Choice

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.campaign import Campaign, Study
+from search.campaign import Campaign
+from search.study import Study
 
 __all__ = ["Standing", "standings", "units"]
 

@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gear.diagnostics import compare_splits
-from search.campaign import Campaign, Study, Trial
-from search.events import AttemptLost, Event, TrialAsked, TrialEnded
+from search.campaign import Campaign
+from search.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
 from search.plan import CampaignPlan
 from search.standings import Standing
+from search.study import Study, Trial
 
 __all__ = [
     "Progress",
@@ -49,7 +50,7 @@ def plan_text(plan: CampaignPlan) -> str:
         [
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
-            f"early stopping from epoch {search.grace_period}",
+            f"sampler {search.sampler}, early stopping from epoch {search.grace_period}",
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
         ]
@@ -116,9 +117,8 @@ class Progress:
 
     def _line(self, event: TrialEnded) -> str:
         study = self.campaign.studies[event.study]
-        ended = sum(trial.state != "running" for trial in study.trials)
         value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
-        place = f"{ended}/{study.budget + min(study.count('failed'), study.replacements)}"
+        place = f"{study.ended}/{study.budget + min(study.count('failed'), study.replacements)}"
         return f"{event.study} {place}: trial {event.number} {event.state} ({event.reason}){value}"
 
 
@@ -174,9 +174,9 @@ def resume_command(name: str, storage: Path, *more: str) -> str:
 
 
 def _row(study: Study) -> tuple[str | Text, ...]:
-    ended = [study.count(state) for state in ("complete", "pruned", "failed")]
+    ended = [study.count(state) for state in STATES]
     budget = study.budget + min(ended[2], study.replacements)
-    running = sorted(trial.epoch for trial in study.trials if trial.state == "running")
+    running = sorted(trial.epoch for trial in study.running.values())
     done = study.to_start <= 0 and not running
     failed = Text(str(ended[2]), style="red" if ended[2] else "")
     best = "" if study.best is None else f"{study.best.value:.4f}"
@@ -187,7 +187,7 @@ def _row(study: Study) -> tuple[str | Text, ...]:
 
 def _prominence(study: Study) -> tuple[bool, bool]:
     """Running studies first, finished ones last."""
-    return not study.count("running"), study.to_start <= 0
+    return not study.running, study.to_start <= 0
 
 
 def _trials(campaign: Campaign) -> list[Trial]:
@@ -196,7 +196,7 @@ def _trials(campaign: Campaign) -> list[Trial]:
 
 def _left(campaign: Campaign) -> int:
     """Trials that have not ended."""
-    return sum(max(study.to_start, 0) + study.count("running") for study in campaign.studies.values())
+    return sum(max(study.to_start, 0) + len(study.running) for study in campaign.studies.values())
 
 
 def _failures(trials: Sequence[Trial]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gear.config import TrainingConfig, TrialConfig
 from gear.results import EpochResult
+from search import simulator
 from search.campaign import Campaign
 from search.plan import CampaignPlan, SearchSettings, expand_pairs
 from search.row import Row
@@ -133,8 +134,8 @@ def small_plan(name="test", trials=8, epochs=9, splits=("random",), methods=("ge
     )
 
 
-class Simulation:
-    """Drives a campaign as Tune would, with `slots` trials taking turns epoch by epoch.
+class Simulation(simulator.Simulation):
+    """Drives a campaign of fake runs.
 
     Args:
         plan: of the campaign.
@@ -144,44 +145,28 @@ class Simulation:
 
     def __init__(self, plan, steps=(), factory=FakeRun, slots=3):
         self.steps = list(steps)
-        self.campaign = Campaign(plan, lambda *events: self.steps.append(events), self.events)
-        self.factory, self.slots = factory, slots
-        self.running = {}
         self.jobs = []
-        self.tickets = 0
+        self.factory = factory
+        campaign = Campaign(plan, lambda *events: self.steps.append(events), self.events)
+        super().__init__(campaign, self.begin, slots)
 
     @property
     def events(self):
         return [event for step in self.steps for event in step]
 
-    def run(self, turns=10_000):
-        """Until nothing is left to do, or for a number of turns."""
-        for _ in range(turns):
-            self.fill()
-            if not self.running:
-                break
-            self.turn(next(iter(self.running)))
-        return self
+    def begin(self, job):
+        self.jobs.append(job)
+        run = self.factory(job.spec)
+        if job.checkpoint is not None:
+            run.epoch = int(job.checkpoint.rpartition("-")[2])
+        return rows(job, run)
 
-    def fill(self):
-        while len(self.running) < self.slots:
-            self.tickets += 1
-            job = self.campaign.next_job(f"t{self.tickets}")
-            if job is None:
-                break
-            self.jobs.append(job)
-            run = self.factory(job.spec)
-            if job.checkpoint is not None:
-                run.epoch = int(job.checkpoint.rpartition("-")[2])
-            self.running[f"t{self.tickets}"] = (job, run.epochs())
 
-    def turn(self, ticket):
-        job, rows = self.running.pop(ticket)
-        try:
-            result = next(rows)
+def rows(job, run):
+    """What a worker would report."""
+    try:
+        for result in run.epochs():
             checkpoint = f"{job.study}/{job.number}/epoch-{result.epoch}"
-            row = Row(result.status, result.reason, result.epoch, result.metrics(), checkpoint)
-        except RuntimeError as error:
-            row = Row("failed", str(error))
-        if not self.campaign.report(ticket, row):
-            self.running[ticket] = (job, rows)
+            yield Row(result.status, result.reason, result.epoch, result.metrics(), checkpoint)
+    except RuntimeError as error:
+        yield Row("failed", str(error))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gear.errors import GearError
 from search.campaign import Campaign
-from search.events import EpochReported, StudyFinished, TrialAsked, TrialEnded
+from search.events import STATES, EpochReported, StudyFinished, TrialAsked, TrialEnded
 from search.row import Row
-from search.sampler import build_study
+from search.sampler import Record
 from tests.search.fakes import BrokenRun, FakeEpoch, FakeRun, Simulation, small_plan
 
 
@@ -46,6 +46,22 @@ def test_some_trials_are_pruned_and_the_best_is_complete(finished):
         assert study.count("pruned") > 0
         assert study.best.state == "complete"
         assert study.best.value == min(trial.value for trial in study.trials if trial.state == "complete")
+
+
+@pytest.mark.parametrize("turns", [7, 40, 10_000])
+def test_what_a_study_keeps_at_hand_is_what_its_trials_say(turns):
+    simulation = Simulation(small_plan(trials=12, replacements=3), factory=FailsSometimes).run(turns)
+    for study in simulation.campaign.studies.values():
+        ended = [trial for trial in study.trials if trial.state != "running"]
+        complete = [trial for trial in ended if trial.state == "complete"]
+        assert [*study.running.values()] == [trial for trial in study.trials if trial.state == "running"]
+        assert {state: study.count(state) for state in STATES} == {
+            state: sum(trial.state == state for trial in ended) for state in STATES
+        }
+        assert study.ranking == sorted(complete, key=lambda trial: (trial.value, trial.number))
+        assert study.rungs == {
+            epoch: sorted(trial.curve[epoch] for trial in study.trials if epoch in trial.curve) for epoch in study.rungs
+        }
 
 
 def test_the_first_trial_of_a_study_is_the_plans_own_configuration(finished):
@@ -92,7 +108,9 @@ def test_a_trial_whose_validation_is_not_a_number_fails_and_says_when():
 def test_optuna_sees_the_states_as_they_are():
     campaign = Simulation(small_plan(trials=10), factory=FailsSometimes).run().campaign
     for study in campaign.studies.values():
-        seen = build_study([trial.observation() for trial in study.trials]).trials
+        record = Record()
+        record.follow(study.trials)
+        seen = record.study.trials
         states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
         assert [trial.state.name for trial in seen] == [states[trial.state] for trial in study.trials]
         for trial, shown in zip(study.trials, seen, strict=True):

@@ -30,7 +30,7 @@ def told(*events):
 
 
 def life(epochs=(EPOCH,)):
-    yield TrialAsked(STUDY, 0, 0, {}, {}, {"seed": 7, "training": {"epochs": 3}})
+    yield TrialAsked(STUDY, 0, 0, {}, {}, {"seed": 7, "training": {"epochs": 3}}, origin="tpe")
     for row in epochs:
         yield EpochReported(STUDY, 0, 0, row.epoch, row.metrics(), None)
     yield TrialEnded(STUDY, 0, "complete", "last epoch", 0.5, len(epochs))
@@ -39,7 +39,7 @@ def life(epochs=(EPOCH,)):
 def test_a_trial_is_told_from_start_to_end():
     calls = told(*life())
     assert [call[0] for call in calls] == ["study_started", "trial_started", "trial_epoch", "trial_ended"]
-    assert calls[1][3] == {"seed": 7, "training.epochs": 3}
+    assert calls[1][3:] == ({"seed": 7, "training.epochs": 3}, {"seed": "7", "origin": "tpe"})
     assert calls[2][4]["validation_rmse"] == 0.5
 
 

@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ray.tune.schedulers import ASHAScheduler
 
-from search.halving import milestones, stops
+from search.halving import milestones, quantile, stops
 
 EPOCHS, GRACE, FACTOR = 20, 2, 3
 
@@ -18,14 +20,19 @@ def test_rungs_start_at_the_grace_period_and_grow_by_the_factor():
 
 
 def test_the_first_at_a_rung_goes_on():
-    assert not stops(99.0, 4, [], 3)
-    assert not stops(99.0, 4, [{1: 0.1, 2: 0.1}], 3)
+    assert not stops(99.0, [], 3)
 
 
 def test_the_best_third_goes_on():
-    others = [{4: value} for value in (0.1, 0.2, 0.3, 0.4)]
-    assert not stops(0.15, 4, others, 3)
-    assert stops(0.25, 4, others, 3)
+    rung = [0.1, 0.2, 0.3, 0.4]
+    assert not stops(0.15, rung, 3)
+    assert stops(0.25, rung, 3)
+
+
+@settings(deadline=None)
+@given(values=st.lists(st.floats(0, 10), min_size=1, max_size=9).map(sorted), share=st.floats(0, 1))
+def test_a_share_of_values_is_numpys(values, share):
+    assert quantile(values, share) == pytest.approx(np.quantile(values, share), rel=1e-12, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -52,8 +59,8 @@ def test_it_decides_as_rays_asha_does(curves, order):
         name = order.choice(sorted(going))
         going[name] += 1
         epoch, value = going[name], curves[name][::-1][going[name] - 1]
-        others = [curve for other, curve in recorded.items() if other != name]
-        ours = epoch in rungs and stops(value, epoch, others, FACTOR)
+        rung = sorted(curve[epoch] for curve in recorded.values() if epoch in curve)
+        ours = epoch in rungs and stops(value, rung, FACTOR)
         recorded[name][epoch] = value
         theirs = asha.on_trial_result(None, SimpleNamespace(trial_id=name), {"epoch": epoch, "rmse": value})
         assert ours == (theirs == "STOP")

@@ -176,9 +176,16 @@ def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else()
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
     assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
-    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"]):
+    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--share"]):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))
+
+
+def test_sampler_and_what_studies_share_are_flags():
+    plan, _ = new_plan(parse("--sampler", "gp", "--no-share"), gpu=False)
+    assert (plan.search.sampler, plan.search.share) == ("gp", False)
+    plan, _ = new_plan(parse(), gpu=False)
+    assert (plan.search.sampler, plan.search.share) == ("tpe", True)
 
 
 def test_a_time_budget_has_a_unit():

@@ -1,0 +1,120 @@
+"""Recorded learning curves, of a campaign folder or a file made from one, and what they say of other configurations.
+
+The file is JSON lines: the plan of the campaign, then one trial a line.
+"""
+
+import dataclasses
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gear.errors import InputDataError
+from gear.variants import get_value
+from search.campaign import Campaign, Job
+from search.events import State
+from search.plan import CampaignPlan, plan_from_dict, plan_to_dict
+from search.row import Row
+from search.space import Dimension, space
+from search.store import read_campaign, read_events
+from search.study import OBJECTIVE
+
+__all__ = ["Curve", "Curves", "Surrogate", "read_curves", "write_curves"]
+
+DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A trial that ended: its parameters, and its best validation RMSE so far, epoch by epoch."""
+
+    study: str
+    params: Mapping[str, Any]
+    state: State
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """All that ended of a campaign."""
+
+    plan: CampaignPlan
+    trials: Sequence[Curve]
+
+
+def read_curves(path: Path) -> Curves:
+    """Read a campaign folder, or a file of `write_curves`.
+
+    Raises:
+        InputDataError: the file is not one of curves.
+        StorageError: the folder is not one of a campaign, or damaged.
+    """
+    if path.is_dir():
+        return _of_campaign(path)
+    try:
+        plan, *trials = map(json.loads, path.read_text().splitlines())
+        return Curves(plan_from_dict(plan), [Curve(**trial) for trial in trials])
+    except (OSError, ValueError, TypeError) as error:
+        raise InputDataError(f"no recorded curves in {path}: {error}") from error
+
+
+def write_curves(curves: Curves, path: Path) -> None:
+    """Write a file of curves."""
+    lines = [plan_to_dict(curves.plan), *map(dataclasses.asdict, curves.trials)]
+    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+
+
+def _of_campaign(folder: Path) -> Curves:
+    plan = plan_from_dict(read_campaign(folder)["plan"])
+    trials = [
+        Curve(
+            trial.study, trial.params, trial.state, [round(value, DIGITS) for _, value in sorted(trial.curve.items())]
+        )
+        for study in Campaign(plan, events=read_events(folder)).studies.values()
+        for trial in study.trials
+        if trial.state != "running"
+    ]
+    return Curves(plan, trials)
+
+
+class Surrogate:
+    """Answers a job with the curve of the nearest recorded configuration of its study, in the unit cube of the space.
+
+    A curve that early stopping cut off goes on level: what it would have become is not known, and it was not promising.
+    """
+
+    def __init__(self, curves: Curves) -> None:
+        self._epochs = curves.plan.epochs
+        self._spaces = {study.name: space(study.method, curves.plan.search.vary) for study in curves.plan.studies}
+        self._recorded: dict[str, list[Curve]] = defaultdict(list)
+        for curve in curves.trials:
+            self._recorded[curve.study].append(curve)
+        for study in self._spaces:
+            if not self._recorded[study]:
+                raise InputDataError(f"no trial of {study} has ended: there is nothing to replay")
+
+    def __call__(self, job: Job) -> Iterator[Row]:
+        """The rows that the job's trial would report."""
+        dimensions = self._spaces[job.study]
+        asked = {dimension.path: get_value(job.spec.config, dimension.path) for dimension in dimensions}
+        nearest = min(self._recorded[job.study], key=lambda curve: _distance(dimensions, asked, curve.params))
+        yield from _replay(nearest, self._epochs)
+
+
+def _replay(curve: Curve, epochs: int) -> Iterator[Row]:
+    """The rows of a recorded trial, as if early stopping had not seen it."""
+    values = [*curve.values]
+    if curve.state == "pruned":
+        values += values[-1:] * (epochs - len(values))
+    last = len(values) if curve.state != "failed" else math.inf
+    for epoch, value in enumerate(values, 1):
+        yield Row("complete" if epoch == last else "running", "", epoch, {OBJECTIVE: value})
+    yield Row("failed", "failed when it was recorded")
+
+
+def _distance(dimensions: Sequence[Dimension], asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> float:
+    known = (dimension for dimension in dimensions if dimension.path in recorded)
+    return sum(dimension.gap(asked[dimension.path], recorded[dimension.path]) ** 2 for dimension in known)

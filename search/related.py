@@ -1,0 +1,67 @@
+"""What a study can take over from related ones: configurations that beat the defaults there, on validation.
+
+Same method always. First from studies of the same target, then of the same source, then of any pair.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.plan import SearchSettings, StudyPlan
+from search.space import space
+from search.study import Study, Trial
+
+__all__ = ["Borrowed", "borrow"]
+
+MOST = 2  # configurations that a study takes over
+ORIGIN = "study "  # begins the origin of a trial that was taken over
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """Parameters taken over from another study, and from which of its trials."""
+
+    params: Mapping[str, Any]
+    origin: str
+
+
+def borrow(study: Study, others: Iterable[Study], settings: SearchSettings) -> Borrowed | None:
+    """What a study takes over as its next trial; None where nothing is to be had, or it is no longer at its start.
+
+    Takes the place of a random trial, so the defaults come first, and what was tried in the study is left out.
+    """
+    number = len(study.trials)
+    taken = sum(trial.origin.startswith(ORIGIN) for trial in study.trials[: settings.startup_trials + 1])
+    if not settings.share or not 0 < number <= settings.startup_trials or taken >= MOST:
+        return None
+    for trial in _candidates(study, others):
+        params = _fitting(trial.params, study.plan.method, settings.vary)
+        if params and not any(params.items() <= own.params.items() for own in study.trials):
+            return Borrowed(params, f"{ORIGIN}{trial.study} #{trial.number}")
+    return None
+
+
+def _candidates(study: Study, others: Iterable[Study]) -> Iterator[Trial]:
+    """The nearest studies' best, then their second best; then those of the next nearest."""
+    related = [other for other in others if other.plan.method == study.plan.method and other is not study]
+    found: list[tuple[int, int, Trial]] = []
+    for other in related:
+        better = itertools.takewhile(lambda trial: trial.number != 0, other.ranking[:MOST])  # than the defaults
+        found += [(_distance(study.plan, other.plan), rank, trial) for rank, trial in enumerate(better)]
+    return (trial for *_, trial in sorted(found, key=lambda candidate: candidate[:2]))
+
+
+def _distance(one: StudyPlan, other: StudyPlan) -> int:
+    if one.pair.target == other.pair.target:
+        return 0
+    return 1 if {*one.pair.sources} & {*other.pair.sources} else 2
+
+
+def _fitting(params: Mapping[str, Any], method: str, vary: Collection[str]) -> dict[str, Any]:
+    """Those of the parameters that the method's space has, with a value that it allows; chance gives the others."""
+    return {
+        dimension.path: params[dimension.path]
+        for dimension in space(method, vary)
+        if dimension.path in params and dimension.holds(params[dimension.path])
+    }

@@ -1,0 +1,65 @@
+"""What is tried next: the defaults, then chance, then what the sampler has learnt."""
+
+import functools
+
+import pytest
+
+from search.campaign import Campaign
+from search.events import TrialAsked
+from search.plan import SAMPLERS
+from tests.search.fakes import Simulation, small_plan
+
+
+@functools.cache
+def trials(sampler, number=5, startup_trials=3, launch=0):
+    plan = small_plan(trials=number, methods=["stl"], sampler=sampler, startup_trials=startup_trials, grace_period=9)
+    (study,) = Simulation(plan, slots=1).run().campaign.studies.values()
+    return study.trials
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_defaults_come_first_then_chance_then_the_sampler(sampler):
+    assert [trial.origin for trial in trials(sampler)] == ["default", "random", "random", sampler, sampler]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_same_campaign_proposes_the_same(sampler):
+    first, second = (trials(sampler, launch=launch) for launch in (0, 1))
+    assert [trial.params for trial in first] == [trial.params for trial in second]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_without_startup_trials_the_sampler_waits_for_something_to_learn_from(sampler):
+    assert [trial.origin for trial in trials(sampler, 2, startup_trials=0)] == ["default", sampler]
+
+
+@pytest.mark.parametrize(("sampler", "number"), [("tpe", 20), ("gp", 6)])
+def test_what_is_proposed_follows_from_the_events_before(sampler, number):
+    plan = small_plan(trials=number, sampler=sampler, startup_trials=3, splits=("random", "scaffold"))
+    events = Simulation(plan, slots=3).run().events
+    asked = [index for index, event in enumerate(events) if isinstance(event, TrialAsked)]
+    assert sampler in {events[index].origin for index in asked}
+    for index in asked[:: 7 if sampler == "tpe" else 5]:
+        assert Campaign(plan, events=events[:index])._ask_new() == events[index]
+
+
+def test_a_proposal_that_could_not_be_recorded_is_made_again():
+    plan = small_plan(trials=30, methods=["stl"], startup_trials=2)
+    simulation = Simulation(plan, slots=1).run(turns=50)
+    campaign = simulation.campaign
+    assert campaign._ask_new().origin == "tpe"
+    assert campaign._ask_new() == campaign._ask_new()
+
+
+def test_samplers_differ_once_they_have_learnt():
+    tpe, gp, chance = ([trial.params for trial in trials(sampler)] for sampler in SAMPLERS)
+    assert tpe[:3] == gp[:3] == chance[:3]
+    assert tpe[4] != gp[4] != chance[4] != tpe[4]
+
+
+def test_a_sampler_that_learns_comes_closer_than_chance():
+    learnt, chance = (
+        sorted(abs(trial.params["training.learning_rate"] - 2e-3) for trial in trials(sampler, 20))[:8]
+        for sampler in ("tpe", "random")
+    )
+    assert sum(learnt) < sum(chance)

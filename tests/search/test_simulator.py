@@ -1,0 +1,147 @@
+"""Recorded curves say of other configurations what the nearest one did, and policies are compared on them."""
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+
+from gear.errors import InputDataError
+from search import simulator
+from search.campaign import Campaign
+from search.curves import Curves, Surrogate, read_curves, write_curves
+from search.plan import plan_to_dict, plan_to_toml
+from search.simulator import Policy, Simulation, compare, policies
+from search.store import CampaignStore
+from tests.search import fakes
+
+STUDY = "hv_from_ds.random.stl"
+PLAN = fakes.small_plan(trials=12, methods=["stl"], splits=("random", "scaffold"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("campaigns") / "recorded"
+    with CampaignStore.create(folder, {"plan": plan_to_dict(PLAN)}, plan_to_toml(PLAN)) as store:
+        for step in fakes.Simulation(PLAN).run().steps:
+            store.append(*step)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def curves(folder):
+    return read_curves(folder)
+
+
+def replayed(curves, params):
+    """What the surrogate reports for a trial with these parameters."""
+    job = Campaign(PLAN).next_job("x")
+    config = job.spec.config
+    for path, value in params.items():
+        group, name = path.split(".")
+        config = dataclasses.replace(config, **{group: dataclasses.replace(getattr(config, group), **{name: value})})
+    job = dataclasses.replace(job, study=STUDY, spec=dataclasses.replace(job.spec, config=config))
+    return list(Surrogate(curves)(job))
+
+
+def test_a_recorded_configuration_has_its_own_curve(curves):
+    complete = next(curve for curve in curves.trials if curve.study == STUDY and curve.state == "complete")
+    rows = replayed(curves, complete.params)
+    assert [row.metrics["best_validation_rmse"] for row in rows[:9]] == list(complete.values)
+    assert [row.status for row in rows[:9]] == ["running"] * 8 + ["complete"]
+
+
+def test_another_configuration_has_the_curve_of_the_nearest(curves):
+    complete = next(curve for curve in curves.trials if curve.study == STUDY and curve.state == "complete")
+    beside = {**complete.params, "embedding.dropout": complete.params["embedding.dropout"] + 1e-6}
+    assert replayed(curves, beside) == replayed(curves, complete.params)
+
+
+def test_a_curve_that_was_cut_off_goes_on_level(curves):
+    pruned = next(curve for curve in curves.trials if curve.study == STUDY and curve.state == "pruned")
+    values = [row.metrics["best_validation_rmse"] for row in replayed(curves, pruned.params)[:9]]
+    assert values[: len(pruned.values)] == list(pruned.values)
+    assert set(values[len(pruned.values) :]) == {pruned.values[-1]}
+
+
+def test_a_failure_is_replayed_where_it_happened(curves):
+    first = next(curve for curve in curves.trials if curve.study == STUDY)
+    failed = dataclasses.replace(first, state="failed", values=first.values[:2])
+    others = [curve for curve in curves.trials if curve is not first]
+    rows = replayed(Curves(PLAN, [failed, *others]), failed.params)
+    assert [(row.status, row.epoch) for row in rows] == [("running", 1), ("running", 2), ("failed", None)]
+
+
+def test_curves_survive_their_file(curves, tmp_path):
+    write_curves(curves, tmp_path / "curves.jsonl")
+    assert read_curves(tmp_path / "curves.jsonl") == curves
+
+
+@pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
+def test_what_is_no_file_of_curves_is_named(text, tmp_path):
+    (tmp_path / "x.jsonl").write_text(text)
+    with pytest.raises(InputDataError, match=r"x\.jsonl|unknown key speed"):
+        read_curves(tmp_path / "x.jsonl")
+
+
+def test_a_study_without_a_trial_cannot_be_replayed(curves):
+    with pytest.raises(InputDataError, match=f"no trial of {STUDY} has ended"):
+        Surrogate(Curves(PLAN, [curve for curve in curves.trials if curve.study != STUDY]))
+
+
+def test_policies_add_one_thing_at_a_time():
+    names = [policy.name for policy in policies("gp")]
+    assert names == ["random", "gp", "gp + early stopping", "gp + early stopping + shared starts"]
+    assert policies("random", early_stopping=False, share=False) == [Policy("random")]
+
+
+def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves):
+    found = compare(curves, policies("random", share=False), trials=20, seeds=2, grace_period=2)
+    whole, stopped = (found[policy][STUDY] for policy in found)
+    for trace in (*whole, *stopped):
+        assert [point.trials for point in trace] == list(range(1, 21))
+        assert all(later.best <= earlier.best for earlier, later in itertools.pairwise(trace))
+    assert all(trace[-1].epochs == 20 * PLAN.epochs for trace in whole)
+    assert all(trace[-1].epochs < 20 * PLAN.epochs for trace in stopped)
+    assert min(trace[-1].best for trace in whole) >= min(curve.values[-1] for curve in curves.trials)
+
+
+def test_simulated_twice_is_the_same(curves):
+    first, second = (compare(curves, [Policy("tpe", True, True)], 8, 1, 2) for _ in range(2))
+    assert first == second
+    assert math.isfinite(first[Policy("tpe", True, True)][STUDY][0][-1].best)
+
+
+def test_a_thousand_trials_run_without_ray(curves):
+    campaign = Campaign(Policy("random", True).plan(curves.plan, 500, 2, 0))
+    Simulation(campaign, Surrogate(curves), slots=8).run()
+    assert [study.ended for study in campaign.studies.values()] == [500, 500]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    def call(*flags):
+        monkeypatch.setattr("sys.argv", ["search.simulator", *map(str, flags)])
+        code = simulator.main()
+        return code, capsys.readouterr().out
+
+    return call
+
+
+def test_the_command_compares_policies(folder, command):
+    code, text = command(folder, "--trials", 8, "--seeds", 2)
+    assert code == 0
+    assert f"{STUDY}: best validation RMSE" in text
+    assert "8 trials" in text
+    assert "to random search's best of 8, medians of 2 seeds and 2 studies:" in text
+    for policy in policies("tpe"):
+        assert f"  {policy.name}: " in text
+
+
+def test_the_command_exports_and_reads_its_export(folder, command, tmp_path):
+    code, text = command(folder, "--export", tmp_path / "curves.jsonl")
+    assert (code, text.startswith("24 curves in ")) == (0, True)
+    assert (
+        command(tmp_path / "curves.jsonl", "--trials", 4, "--seeds", 1)[1]
+        == command(folder, "--trials", 4, "--seeds", 1)[1]
+    )
