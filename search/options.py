@@ -64,6 +64,12 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
     add_own_data(parser)
+    _add_launch(parser)
+    return parser
+
+
+def _add_launch(parser: argparse.ArgumentParser) -> None:
+    """Flags of where and how it runs."""
     where = parser.add_argument_group("where it runs and writes")
     where.add_argument("--name", metavar="CAMPAIGN", help="default: the preset with a counter")
     where.add_argument("--storage", type=Path, default=Path("campaigns"), metavar="DIR", help="of all campaigns")
@@ -80,7 +86,6 @@ def make_parser() -> argparse.ArgumentParser:
     how.add_argument("--resume", action="store_true", help="go on with the newest campaign, or with --name")
     how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and end")
     how.add_argument("--yes", action="store_true", help="do not ask")
-    return parser
 
 
 def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]:

@@ -49,9 +49,9 @@ def check_survived(folder, plan, before=()):
     return events
 
 
-def start(folder, trials=8, *address, run="SlowRun"):
+def start(folder, trials=8, *address):
     """A driver of slow trials in a process of its own."""
-    command = [sys.executable, "-m", "tests.search.drive", str(folder), run, str(trials), *address]
+    command = [sys.executable, "-m", "tests.search.drive", str(folder), "SlowRun", str(trials), *address]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
 

@@ -66,13 +66,6 @@ class SlowRun(FakeRun):
         super().__init__(spec, pause=0.15)
 
 
-class SlowerRun(FakeRun):
-    """Slow enough for a node to join."""
-
-    def __init__(self, spec):
-        super().__init__(spec, pause=3.0)
-
-
 class DyingRun(FakeRun):
     """Kills its own worker in the fifth epoch, unless it has been restored."""
 

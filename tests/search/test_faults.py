@@ -11,7 +11,6 @@ from ray.cluster_utils import Cluster
 from gear.errors import StorageError
 from search.events import AttemptLost, TrialAsked
 from search.feed import Feed
-from search.status import take_snapshot
 from search.store import CampaignStore
 from tests.search import fakes
 from tests.search.checks import check_survived, count_lines, ends_of, events_of, start, wait_for
@@ -55,22 +54,6 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
     assert len(losses(events)) >= 1
-
-
-def test_a_node_that_is_added_is_used_at_once(folder, nodes):
-    nodes.remove_node(next(iter(nodes.worker_nodes)))
-    driver = start(folder, 3, nodes.address, run="SlowerRun")
-    wait_for(lambda: count_lines(folder, "EpochReported") >= 3, driver)
-    nodes.add_node(num_cpus=1)
-    wait_for(lambda: in_training(folder) == 2, driver)
-    assert driver.wait(240) == 0
-    check_survived(folder, fakes.small_plan(trials=3))
-
-
-def in_training(folder):
-    """Trials under way that have an epoch."""
-    studies = take_snapshot(folder).campaign.studies.values()
-    return sum(trial.state == "running" and trial.epoch > 0 for study in studies for trial in study.trials)
 
 
 def test_a_killed_driver_loses_and_repeats_no_finished_trial(folder, nodes):
