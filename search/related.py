@@ -1,6 +1,7 @@
 """What a study can take over from related ones: configurations that beat the defaults there, on validation.
 
-Same method always. First from studies of the same target, then of the same source, then of any pair.
+Same method always. First from studies of the same target on the same split, then of the same source, then of any pair.
+Never from the same target on another split: what was best there was chosen on molecules that this study is tested on.
 """
 
 import itertools
@@ -44,12 +45,16 @@ def borrow(study: Study, others: Iterable[Study], settings: SearchSettings) -> B
 
 def _candidates(study: Study, others: Iterable[Study]) -> Iterator[Trial]:
     """The nearest studies' best, then their second best; then those of the next nearest."""
-    related = [other for other in others if other.plan.method == study.plan.method and other is not study]
+    related = [other for other in others if other is not study and _related(study.plan, other.plan)]
     found: list[tuple[int, int, Trial]] = []
     for other in related:
         better = itertools.takewhile(lambda trial: trial.number != 0, other.ranking[:MOST])  # than the defaults
         found += [(_distance(study.plan, other.plan), rank, trial) for rank, trial in enumerate(better)]
     return (trial for *_, trial in sorted(found, key=lambda candidate: candidate[:2]))
+
+
+def _related(one: StudyPlan, other: StudyPlan) -> bool:
+    return one.method == other.method and (one.pair.target != other.pair.target or one.split == other.split)
 
 
 def _distance(one: StudyPlan, other: StudyPlan) -> int:

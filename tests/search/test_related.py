@@ -53,6 +53,13 @@ def test_there_is_nothing_to_take_from_where_the_defaults_were_best_or_of_anothe
     assert origin(study("hv_from_ds", "stl", 0.5), study("hv_from_bp", "gear", 0.5, 0.4)) is None
 
 
+def test_nothing_is_taken_from_the_same_target_on_another_split():
+    """Its validation molecules may be in this study's test part."""
+    own, elsewhere = study("hv_from_ds", "stl", 0.5), study("hv_from_ds", "stl", 0.5, 0.4, split="scaffold")
+    assert origin(own, elsewhere) is None
+    assert origin(own, study("dk_from_lp", "stl", 0.5, 0.4, split="scaffold")) == "study dk_from_lp.scaffold.stl #1"
+
+
 def test_the_defaults_come_first_and_late_trials_are_the_samplers():
     other = study("hv_from_bp", "stl", 0.5, 0.4)
     assert origin(study("hv_from_ds", "stl"), other) is None
@@ -71,7 +78,8 @@ def test_a_value_outside_of_the_space_is_left_to_chance():
 
 @pytest.fixture(scope="module")
 def shared():
-    plan = small_plan(trials=10, methods=["stl"], splits=("random", "scaffold"), startup_trials=6)
+    plan = small_plan(trials=10, methods=["stl"], startup_trials=6)
+    plan = dataclasses.replace(plan, pairs=expand_pairs(["hv_from_ds", "hv_from_bp"]))
     return Simulation(plan, slots=1).run()
 
 
