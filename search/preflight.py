@@ -130,7 +130,8 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     times = [found.seconds for found in probes if found.seconds is not None]
     if not slots or len(times) < len(probes):
         return []
-    seconds = sum(times) * plan.search.trials * len(plan.pairs) * len(plan.splits) / slots
+    trials = plan.search.trials * len(plan.studies)
+    seconds = sum(times) / len(times) * trials / min(slots, trials)
     others = f", the other pairs taken to be like {plan.pairs[0].id}" if len(plan.pairs) > 1 else ""
     return [f"  the whole campaign: at most about {duration(seconds)}{others}; early stopping saves about half"]
 
