@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from gear.errors import StorageError
 
-__all__ = ["DamagedFileError", "cache_folder", "cached", "read_table", "replace_file", "write_table"]
+__all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
 
 FORMAT = 3  # of all cached files; raised when the code that builds them changes what they hold
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
@@ -35,6 +35,11 @@ def cache_folder() -> Path:
     root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
+
+
+def content_key(smiles: Iterable[str]) -> str:
+    """Names what is built from these molecules, in their order."""
+    return hashlib.sha256("\n".join(smiles).encode()).hexdigest()[:20]
 
 
 def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], object]) -> Content:

@@ -4,7 +4,6 @@ Counted Morgan environments of radius 2, folded to `COUNTS` places, and RDKit's 
 """
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
-from gear.data.cache import DamagedFileError, cache_folder, cached, read_table, write_table
+from gear.data.cache import DamagedFileError, cache_folder, cached, content_key, read_table, write_table
 from gear.data.molecule import parse
 from gear.data.parallel import map_chunks
 from gear.errors import InputDataError
@@ -41,8 +40,7 @@ def packed_fingerprints(smiles: np.ndarray) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    key = hashlib.sha256("\n".join(smiles).encode()).hexdigest()[:20]
-    path = cache_folder() / "fingerprints" / f"{key}.parquet"
+    path = cache_folder() / "fingerprints" / f"{content_key(smiles)}.parquet"
     return cached(path, _read, lambda: _build(path, list(smiles)))
 
 

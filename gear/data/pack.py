@@ -88,13 +88,13 @@ def _joined_kinds(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.nd
 
 
 def _joined_offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(part) for part in parts]))]).astype(np.int64)
+    return starts(np.concatenate([np.diff(part) for part in parts]))
 
 
 def take(pack: PackedGraphs, molecules: np.ndarray) -> PackedGraphs:
     """The given molecules (N,) of a pack, in the order given."""
-    atoms, atom_offset = _spans(pack.atom_offset, molecules)
-    bonds, bond_offset = _spans(pack.bond_offset, molecules)
+    atoms, atom_offset = spans(pack.atom_offset, molecules)
+    bonds, bond_offset = spans(pack.bond_offset, molecules)
     return dataclasses.replace(
         pack,
         atoms=pack.atoms[atoms],
@@ -105,11 +105,19 @@ def take(pack: PackedGraphs, molecules: np.ndarray) -> PackedGraphs:
     )
 
 
-def _spans(offset: np.ndarray, molecules: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Items of the given molecules, one molecule after the other, and where each molecule's begin."""
-    counts = offset[molecules + 1] - offset[molecules]
-    start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return np.arange(start[-1]) + np.repeat(offset[molecules] - start[:-1], counts), start
+def spans(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Items of the given rows, one row after the other, and where those of each begin."""
+    first = offset[rows]
+    counts = offset[rows + 1] - first
+    start = starts(counts)
+    return np.arange(start[-1]) + (first - start[:-1]).repeat(counts), start
+
+
+def starts(counts: np.ndarray) -> np.ndarray:
+    """Where the items of each row begin, and where the last end (N + 1,), from how many each has (N,)."""
+    start = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=start[1:])
+    return start
 
 
 def write_pack(path: Path, graphs: PackedGraphs) -> None:

@@ -58,9 +58,9 @@ def file_lines(name: str, task: TaskTable, *, log10: bool) -> list[str]:
 def split_lines(pair: PairData) -> list[str]:
     """The sizes and hashes of a split."""
     lines = [f"{pair.id} {pair.split}, seed {pair.seed}: split {pair.split_hash}, data {pair.data_hash}"]
-    for name, task in (("target", pair.target), *(("source", source) for source in pair.sources)):
+    for role, task in (("target", pair.target), *(("source", source) for source in pair.sources)):
         sizes = ", ".join(f"{name} {len(part.value):,}" for name, part in zip(PARTS, task.parts(), strict=True))
-        lines.append(f"{name} {task.property}: {sizes}")
+        lines.append(f"{role} {task.property}: {sizes}")
     return lines
 
 

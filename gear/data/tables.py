@@ -1,7 +1,6 @@
 """The tables of the built-in properties, built once from the installed packages and cached as Parquet."""
 
 import functools
-import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from gear.data.cache import cache_folder, cached, read_table, write_table
+from gear.data.cache import cache_folder, cached, content_key, read_table, write_table
 from gear.data.clean import Entry, Vote, in_range, merge_molecules, vote
 from gear.data.consistency import Ceiling, drop_contradictions
 from gear.data.molecule import Molecule, MoleculeError, identify, is_organic
@@ -70,7 +69,7 @@ def built_in_task(code: str) -> TaskTable:
     columns = load_property(code).select(["smiles", "value"])
     molecules, _ = _load(MOLECULES)
     smiles = molecules["smiles"].to_numpy()
-    graphs = packed(list(smiles), f"built-in-{hashlib.sha256(chr(10).join(smiles).encode()).hexdigest()[:12]}")
+    graphs = packed(list(smiles), f"built-in-{content_key(smiles)[:12]}")
     rows = np.searchsorted(smiles, columns["smiles"].to_numpy())
     return TaskTable(
         columns["smiles"].to_numpy(),

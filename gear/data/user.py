@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from gear.config import TaskSpec
-from gear.data.cache import cache_folder, cached, read_table, write_table
+from gear.data.cache import cache_folder, cached, content_key, read_table, write_table
 from gear.data.molecule import Molecule, MoleculeError, identify
 from gear.data.parallel import map_chunks
 from gear.data.table_file import Cell, TableFile, open_table, require_column
@@ -91,7 +91,7 @@ def read_task(task: TaskSpec) -> TaskTable:
         columns["organics"],
         columns["scaffold"],
         columns["part"] if task.split_column else None,
-        packed(list(smiles), hashlib.sha256("\n".join(smiles).encode()).hexdigest()[:20]),
+        packed(list(smiles), content_key(smiles)),
         np.arange(len(smiles)),
         facts,
     )

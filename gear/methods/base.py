@@ -44,7 +44,6 @@ class Method(nn.Module, ABC):
                 f"method {config.method} has one embedding for all tasks: embedding.source_kind must be 'same'"
             )
         self.config = config
-        self.sources = sources
         self.notes: tuple[str, ...] = ()
 
     @abstractmethod

@@ -13,7 +13,7 @@ from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.device import send
 from gear.errors import InputDataError
-from gear.geometry import jacobian
+from gear.geometry import jacobian, participation_ratio
 from gear.losses import metric_loss
 from gear.matching import (
     curvature_at,
@@ -97,10 +97,10 @@ class Gear(Aligned):
     @torch.no_grad()
     def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
         """Curvature of the target's and the first source's branch, and the effective number of latent dimensions."""
-        found = super().describe(molecules)
+        latents = self.latents(molecules)[:2]
+        found = {"participation_ratio": float(participation_ratio(latents[0]))}
         if is_identically_flat(self.config):
             return found | {"rho_source": 0.0, "rho_target": 0.0, "rho_spread": 0.0}
-        latents = self.latents(molecules)[:2]
         everywhere = torch.arange(molecules.size, device=latents[0].device)
         of_t, of_s = (
             curvature_at(branch, z, everywhere, self.config.curvature)

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gear.data.pack import PackedGraphs
+from gear.data.pack import PackedGraphs, spans, starts
 from gear.device import send
 from gear.model.incidence import Incidence
 
-__all__ = ["Environments", "Kinds", "Levels", "gather_environments", "spans"]
+__all__ = ["Environments", "Kinds", "Levels", "gather_environments"]
 
 Numbers = NDArray[np.int64]
 
@@ -72,7 +72,7 @@ class Levels:
         ends = graphs.ends + np.repeat(graphs.atom_offset[:-1], np.diff(graphs.bond_offset))[:, None]
         self.source, self.target = ends.ravel(), ends[:, ::-1].ravel()
         self.by_target = np.argsort(self.target, kind="stable")
-        self.by_target_start = _starts(np.bincount(self.target, minlength=len(self.atom_kind)))
+        self.by_target_start = starts(np.bincount(self.target, minlength=len(self.atom_kind)))
         # a kind of directed bond: the kinds of its bond and of the atom that it leaves
         bond_kind = np.repeat(graphs.bonds.astype(np.int64), 2)
         pair = self.atom_kind[self.source] * (len(graphs.bond_kinds) + 1) + bond_kind
@@ -164,20 +164,6 @@ def gather_environments(levels: Levels, rows: Numbers, depth: int, kinds: Kinds)
     return Environments(atom_features, bond_features, tuple(reversed(steps)), last, molecules, atom_counts)
 
 
-def spans(offset: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
-    """Items of the given rows, one row after the other, and where those of each begin."""
-    first = offset[rows]
-    counts = offset[rows + 1] - first
-    start = _starts(counts)
-    return np.arange(start[-1]) + (first - start[:-1]).repeat(counts), start
-
-
-def _starts(counts: Numbers) -> Numbers:
-    start = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=start[1:])
-    return start
-
-
 def _labels(state: Numbers, seed: int = 0) -> Numbers:
     """A random number for each state: sums of them are equal if the states are, else with a chance of 2^-64 a pair."""
     random = np.random.default_rng(seed).integers(-(2**63), 2**63, state.max(initial=0) + 1)
@@ -199,7 +185,7 @@ def _matrix(known: Numbers, wanted: Numbers, start: Numbers) -> tuple[Numbers, .
     position[known] = np.arange(len(known))
     columns = position[wanted]
     rows = np.arange(len(start) - 1).repeat(start[1:] - start[:-1])[columns.argsort(kind="stable")]
-    return columns, start, rows, _starts(np.bincount(columns, minlength=len(known)))
+    return columns, start, rows, starts(np.bincount(columns, minlength=len(known)))
 
 
 def _to_device(arrays: Sequence[Numbers], device: torch.device) -> tuple[Tensor, ...]:

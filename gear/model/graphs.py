@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gear.data.pack import PackedGraphs
-from gear.model.environments import Environments, Kinds, Levels, gather_environments, spans
+from gear.data.pack import PackedGraphs, spans
+from gear.model.environments import Environments, Kinds, Levels, gather_environments
 
 __all__ = ["GraphBatch", "GraphStore", "PlainGraphs"]
 
