@@ -2,17 +2,24 @@
 
 import functools
 import logging
+import math
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
 
 from gear.errors import GearError, InputDataError
 from search.plan import SearchSettings
 
-__all__ = ["connected", "has_gpu", "machine_cpus", "nodes", "slots", "too_small", "trials_on"]
+__all__ = ["Slots", "connected", "has_gpu", "machine_cpus", "nodes", "startable", "too_small", "trials_on"]
 
 CONNECT_SECONDS = 5.0
+COUNT_SECONDS = 2.0  # between two looks at which nodes are up
+BOOTSTRAP = Path("~/ray_bootstrap_config.yaml").expanduser()  # what `ray up` leaves on the head for the autoscaler
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or Ray would build the environment again on every worker
@@ -57,16 +64,49 @@ def machine_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def slots(settings: SearchSettings) -> int:
-    """Trials that the connected Ray can run at once, with the nodes it has now.
+class Slots:
+    """How many trials the connected Ray runs at once, and how many may be handed out to it.
+
+    A cluster that others can join is always handed one trial more than it has room for, so that a new node has work at
+    once; where Ray's autoscaler starts nodes, as many as it may start.
+
+    Args:
+        settings: what a trial needs.
+        most: that the user wants at once, if that is limited.
+        grows: whether nodes can join.
 
     Raises:
-        GearError: not one trial fits on any node.
+        GearError: not one trial fits on any node, nor on one that the autoscaler could start.
     """
-    fitting = sum(trials_on(node, settings) for node in nodes())
-    if not fitting:
-        raise GearError(too_small(settings))
-    return fitting
+
+    def __init__(self, settings: SearchSettings, most: int | None = None, *, grows: bool = False) -> None:
+        self._settings, self._most, self._grows = settings, most, grows
+        self._startable = startable(settings) if grows else 0
+        self._counted = -math.inf
+        if not max(self.now(), self._startable):
+            raise GearError(too_small(settings))
+
+    def now(self) -> int:
+        """Trials that run at once on the nodes that are up."""
+        if time.monotonic() - self._counted >= COUNT_SECONDS:
+            self._counted, self._fitting = time.monotonic(), sum(trials_on(node, self._settings) for node in nodes())
+        return min(self._fitting, self._most or self._fitting)
+
+    def limit(self) -> int:
+        """Trials that may be handed out and not ended."""
+        wanted = max(self.now() + 1, self._startable) if self._grows else self.now()
+        return min(wanted, self._most or wanted)
+
+
+def startable(settings: SearchSettings, config: Path = BOOTSTRAP) -> int:
+    """Trials that fit on all the nodes that the autoscaler of this machine, a cluster's head, may have at once."""
+    try:
+        told = yaml.safe_load(config.read_text())
+        types = [kind for name, kind in told["available_node_types"].items() if name != told["head_node_type"]]
+        rooms = [trials_on(kind["resources"], settings) for kind in types for _ in range(kind.get("max_workers", 0))]
+    except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
+        return 0  # no head of `ray up`, or one whose nodes are all there
+    return sum(sorted(rooms, reverse=True)[: told.get("max_workers", len(rooms))])
 
 
 def too_small(settings: SearchSettings) -> str:

@@ -4,6 +4,7 @@ import logging
 import shutil
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,9 +25,9 @@ Outcome = Literal["done", "out of time", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How this launch runs, as opposed to what the campaign is."""
+    """How this launch runs, as opposed to what the campaign is. `limit`: of trials handed out, as it is now."""
 
-    concurrency: int
+    limit: Callable[[], int]
     time_budget: float | None = None  # seconds
 
 
@@ -62,10 +63,10 @@ def _tuner(
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),
         tune_config=tune.TuneConfig(
-            search_alg=CampaignSearcher(campaign, faults),
+            search_alg=CampaignSearcher(campaign, faults, launch.limit),
             scheduler=CampaignScheduler(campaign, faults, store),
             num_samples=most_trials,
-            max_concurrent_trials=launch.concurrency,
+            max_concurrent_trials=most_trials,  # or Tune starts one by one; the searcher keeps to the limit
             time_budget_s=launch.time_budget,
             reuse_actors=True,
             trial_name_creator=_trial_name,

@@ -69,18 +69,18 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         data = _prepare(plan, console)
         if args.address is None:
             stack.enter_context(cluster.connected(None))
-        concurrency = args.concurrency or cluster.slots(plan.search)
+        slots = cluster.Slots(plan.search, args.concurrency, grows=args.address is not None)
         head = _head(args, plan, data)
         recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name, head["created"]))
         store = stack.enter_context(_open_store(args, plan, head))
         campaign = Campaign(plan, store.append, store.events())
         feed = Feed(recorder, plan, data)
         feed(*store.events())
-        progress = Progress(campaign, concurrency, console)
+        progress = Progress(campaign, slots.now, console)
         campaign.listeners += [Housekeeper(campaign, store), feed, progress]
         if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
             with progress.shown():
-                outcome = run_search(campaign, store, Launch(concurrency, args.time_budget))
+                outcome = run_search(campaign, store, Launch(slots.limit, args.time_budget))
             if outcome == "interrupted":
                 console.print(f"stopped; go on with: {_resume_command(plan, args)}", soft_wrap=True)
                 return INTERRUPTED

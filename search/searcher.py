@@ -1,5 +1,6 @@
 """Tune's searcher: asks the campaign for the next attempt."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -12,12 +13,19 @@ __all__ = ["CampaignSearcher"]
 
 
 class CampaignSearcher(Searcher):
-    """Hands out the campaign's attempts as Tune trials, until the campaign is done or a hook has failed."""
+    """Hands out the campaign's attempts as Tune trials, until the campaign is done or a hook has failed.
 
-    def __init__(self, campaign: Campaign, faults: FaultKeeper) -> None:
+    Args:
+        campaign: decides.
+        faults: keeps what goes wrong.
+        limit: how many attempts may be handed out and not ended, as it is now.
+    """
+
+    def __init__(self, campaign: Campaign, faults: FaultKeeper, limit: Callable[[], int]) -> None:
         super().__init__()
         self.campaign = campaign
         self.faults = faults
+        self.limit = limit
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - Tune's
         """Metric and mode are the campaign's."""
@@ -26,6 +34,8 @@ class CampaignSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
         """The next attempt; None while others run that may be followed by more."""
         with self.faults.kept():
+            if self.campaign.live >= self.limit():
+                return None
             job = self.campaign.next_job(trial_id)
             if job is not None:
                 return to_dict(job)

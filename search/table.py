@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -60,16 +60,16 @@ def plan_text(plan: CampaignPlan) -> str:
 class Progress:
     """Follows a campaign: a live table on a terminal, a line a finished trial elsewhere.
 
-    Give it every event as it happens.
+    Give it every event as it happens. `slots`: trials that the cluster runs at once, as it is now.
     """
 
-    def __init__(self, campaign: Campaign, slots: int, console: Console) -> None:
+    def __init__(self, campaign: Campaign, slots: Callable[[], int], console: Console) -> None:
         self.campaign = campaign
         self.slots = slots
         self.console = console
         self._started = self._seen = time.monotonic()
         self._running: set[tuple[str, int]] = set()  # trials handed out in this launch
-        self._busy_seconds = 0.0  # of all slots together
+        self._busy_seconds = self._slot_seconds = 0.0  # of all slots together
 
     def shown(self) -> AbstractContextManager[object]:
         """Show it for the length of a block."""
@@ -94,21 +94,25 @@ class Progress:
         """The table as it is now."""
         elapsed = time.monotonic() - self._started
         with self.campaign.lock:
-            headline = f"{self.campaign.live} of {self.slots} slots busy"
-            note = f"{duration(elapsed)} elapsed, {time_left(self.campaign, self.slots)} left"
+            slots = self.slots()
+            headline = f"{min(self.campaign.live, slots)} of {slots} slots busy"
+            note = f"{duration(elapsed)} elapsed, {time_left(self.campaign, slots)} left"
             note += f", {self.busy_share():.0%} of the slots busy so far"
             return campaign_table(self.campaign, headline, note, self.console.height)
 
     def busy_share(self) -> float:
         """Of the slots, mean over the launch until now."""
-        now = time.monotonic()
-        busy = self._busy_seconds + len(self._running) * (now - self._seen)
-        return busy / max(self.slots * (now - self._started), 1e-9)
+        self._pass_time()
+        return self._busy_seconds / max(self._slot_seconds, 1e-9)
+
+    def _pass_time(self) -> None:
+        now, slots = time.monotonic(), self.slots()
+        self._busy_seconds += min(len(self._running), slots) * (now - self._seen)
+        self._slot_seconds += slots * (now - self._seen)
+        self._seen = now
 
     def _tally(self, event: Event) -> None:
-        now = time.monotonic()
-        self._busy_seconds += len(self._running) * (now - self._seen)
-        self._seen = now
+        self._pass_time()
         match event:
             case TrialAsked():
                 self._running.add((event.study, event.number))

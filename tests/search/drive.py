@@ -15,16 +15,17 @@ from search.store import CampaignStore
 from tests.search import fakes
 
 
-def drive(folder, factory, plan, slots=2, time_budget=None, address=None, listeners=()):
+def drive(folder, factory, plan, time_budget=None, address=None, listeners=()):
     """One launch; returns the campaign and how it went."""
     if folder.exists():
         opened = CampaignStore.resume(folder)
     else:
         opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
     with cluster.connected(address), opened as store:
+        slots = cluster.Slots(plan.search, grows=address is not None)
         campaign = Campaign(plan, store.append, store.events())
         campaign.listeners += [Housekeeper(campaign, store), *listeners]
-        return campaign, run_search(campaign, store, Launch(slots, time_budget), factory)
+        return campaign, run_search(campaign, store, Launch(slots.limit, time_budget), factory)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from ray.cluster_utils import Cluster
 
 from gear.errors import StorageError
-from search.events import AttemptLost, TrialAsked
+from search.events import AttemptLost, EpochReported, TrialAsked, TrialEnded
 from search.feed import Feed
 from search.store import CampaignStore
 from tests.search import fakes
@@ -45,6 +45,18 @@ def losses(events):
     return [event for event in events if isinstance(event, AttemptLost)]
 
 
+def most_at_once(events):
+    """Trials that have reported an epoch and not ended, at most."""
+    running, most = set(), 0
+    for event in events:
+        if isinstance(event, EpochReported):
+            running.add((event.study, event.number))
+        if isinstance(event, TrialEnded):
+            running.discard((event.study, event.number))
+        most = max(most, len(running))
+    return most
+
+
 def test_a_lost_node_costs_no_trial(folder, nodes):
     driver = start(folder, 4, nodes.address)
     wait_for(lambda: count_lines(folder, "EpochReported") >= 6, driver)
@@ -54,6 +66,20 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
     assert len(losses(events)) >= 1
+
+
+def test_a_node_that_joins_is_used_at_once(folder, nodes):
+    """Though its trials are shorter than the start of a worker."""
+    leaving = next(iter(nodes.worker_nodes))
+    nodes.remove_node(leaving)
+    driver = start(folder, 16, nodes.address)
+    wait_for(lambda: count_lines(folder, "TrialEnded") >= 3, driver)
+    nodes.add_node(num_cpus=1)
+    joined_after = len(events_of(folder))
+    assert driver.wait(240) == 0
+    events = check_survived(folder, fakes.small_plan(trials=16))
+    assert most_at_once(events[:joined_after]) == 1
+    assert most_at_once(events[joined_after:]) == 2
 
 
 def test_a_killed_driver_loses_and_repeats_no_finished_trial(folder, nodes):

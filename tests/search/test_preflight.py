@@ -1,10 +1,12 @@
 """Before a campaign: what a trial takes, what the whole takes, what would not fit."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
-from search import preflight
+from search import cluster, preflight
+from search.plan import SearchSettings
 from search.preflight import Probe, probe, report, trial_seconds
 from tests.search.fakes import small_plan
 
@@ -74,3 +76,14 @@ def test_the_methods_of_a_plan_are_timed_on_its_first_pair(pair, monkeypatch):
     monkeypatch.setattr(preflight, "is_built", lambda code: True)
     monkeypatch.setattr(preflight, "load_pair", lambda *_: pair)
     assert all(one.seconds > 0 for one in probe(small_plan(epochs=2)))
+
+
+def test_the_autoscaler_may_start_as_many_nodes_as_its_configuration_says(tmp_path):
+    path = tmp_path / "ray_bootstrap_config.yaml"
+    gpu = {"resources": {"CPU": 4, "GPU": 1}, "max_workers": 8}
+    head = {"resources": {"CPU": 0}, "max_workers": 0}
+    told = {"max_workers": 6, "head_node_type": "head", "available_node_types": {"head": head, "gpu": gpu}}
+    path.write_text(json.dumps(told))
+    settings = SearchSettings(gpus_per_trial=0.25)
+    assert cluster.startable(settings, path) == 6 * 4
+    assert cluster.startable(settings, tmp_path / "missing.yaml") == 0

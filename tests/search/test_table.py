@@ -21,7 +21,7 @@ def test_the_table_shows_every_study_its_trials_and_what_runs():
     simulation = Simulation(small_plan(), slots=2).run(turns=40)
     simulation.fill()
     screen = console(terminal=True)
-    progress = Progress(simulation.campaign, 2, screen)
+    progress = Progress(simulation.campaign, lambda: 2, screen)
     screen.print(progress.render())
     text = screen.file.getvalue()
     ended = sum(isinstance(event, TrialEnded) for event in simulation.events)
@@ -34,7 +34,7 @@ def test_the_table_says_what_share_of_the_slots_was_busy(monkeypatch):
     clock = iter(range(100))
     monkeypatch.setattr(table.time, "monotonic", lambda: next(clock))
     campaign = Simulation(small_plan()).campaign
-    progress = Progress(campaign, 2, console(terminal=True))
+    progress = Progress(campaign, lambda: 2, console(terminal=True))
     asked = TrialAsked(next(iter(campaign.studies)), 0, 0, {}, {}, {})
     progress(asked, asked)  # at second 1 and, as after a lost worker, at 2
     progress(AttemptLost(asked.study, 0, 0, "gone"))  # at 3
@@ -45,7 +45,7 @@ def test_on_a_small_terminal_the_running_studies_stay_in_sight():
     plan = small_plan(splits=("random", "scaffold"))
     simulation = Simulation(plan, slots=1).run(turns=1)
     screen = console(terminal=True, height=9)
-    screen.print(Progress(simulation.campaign, 1, screen).render())
+    screen.print(Progress(simulation.campaign, lambda: 1, screen).render())
     first_row = next(line for line in screen.file.getvalue().splitlines() if "hv_from_ds" in line)
     assert simulation.jobs[0].study in first_row
 
@@ -53,7 +53,7 @@ def test_on_a_small_terminal_the_running_studies_stay_in_sight():
 def test_without_a_terminal_there_is_a_line_a_finished_trial():
     simulation = Simulation(small_plan())
     screen = console(terminal=False)
-    simulation.campaign.listeners.append(Progress(simulation.campaign, 3, screen))
+    simulation.campaign.listeners.append(Progress(simulation.campaign, lambda: 3, screen))
     simulation.run()
     lines = screen.file.getvalue().splitlines()
     assert len(lines) == 16
