@@ -252,13 +252,17 @@ class TrialConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
-    """A training run, reproducible from this alone: which data, which split, which configuration, how many threads."""
+    """A training run, reproducible from this alone: which data, which split, which configuration, how many threads.
+
+    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.folds`).
+    """
 
     pair: PairSpec
     split: str
     split_seed: int = 0
     threads: int = 1
     config: TrialConfig = field(default_factory=TrialConfig)
+    folds: int = 1
 
 
 T = TypeVar("T")

@@ -53,7 +53,7 @@ def compare_splits(random_rmse: float, scaffold_rmse: float) -> Finding | None:
     return Finding("scaffold_gap", message)
 
 
-def expected_memory_mb(config: TrialConfig) -> float:
+def expected_memory_mb(config: TrialConfig, folds: int = 1) -> float:
     """Generous estimate of a trial's peak memory, MB: libraries, data, five copies of the weights, curvature terms.
 
     The closed form holds, per molecule of the curvature term, a few K x n and K x m matrices and K x K in chunks.
@@ -64,7 +64,7 @@ def expected_memory_mb(config: TrialConfig) -> float:
     weights = 2 * (width * (200 + 3 * width) + 4 * units * (n + m + units))
     curvature = 64 * units * (n + m) * 8 + 4 * 2**20
     activations = 4 * config.training.batch_size * 40 * width * (config.embedding.depth + 2) * 4
-    return 1500 + 4 * (5 * weights + curvature + activations) / 2**20
+    return 1500 + folds * 4 * (5 * weights + curvature + activations) / 2**20
 
 
 def _identically_flat(history: Sequence[EpochResult]) -> Finding | None:

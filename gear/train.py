@@ -12,11 +12,10 @@ from pathlib import Path
 import torch
 
 from gear.config import TrialSpec, from_dict
-from gear.data import load_pair
 from gear.diagnostics import diagnose
 from gear.errors import InputDataError, user_command
+from gear.folds import make_run
 from gear.results import EpochResult
-from gear.training import TrainingRun
 
 __all__ = ["read_trial"]
 
@@ -44,7 +43,7 @@ def main() -> int:
     args = parser.parse_args()
     spec = read_trial(args.trial)
     torch.set_num_threads(spec.threads)
-    run = TrainingRun(spec.config, load_pair(spec.pair, spec.split, spec.split_seed))
+    run = make_run(spec)
     for note in run.model.notes:
         print(f"note: {note}", file=sys.stderr)
     if args.checkpoint is not None and args.checkpoint.exists():

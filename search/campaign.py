@@ -12,9 +12,10 @@ from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
 from gear.errors import GearError
+from search.crown import repeats_to_start
 from search.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
 from search.halving import milestones, stops
-from search.plan import CampaignPlan
+from search.plan import CampaignPlan, stable_seed
 from search.related import borrow
 from search.row import Row
 from search.sampler import Proposer
@@ -68,13 +69,17 @@ class Campaign:
 
     @property
     def done(self) -> bool:
-        """Whether every study has used its budget and no trial is left to end."""
-        return all(study.to_start <= 0 and not study.running for study in self.studies.values())
+        """Whether every study has used its budget, no trial is left to end and none to be trained again."""
+        return all(not study.running and not self.left(study) for study in self.studies.values())
 
     @property
     def live(self) -> int:
         """Attempts handed out and not ended."""
         return len(self._live)
+
+    def left(self, study: Study) -> int:
+        """Trials of a study still to be asked for, as far as is known now."""
+        return max(study.to_start, 0) or len(repeats_to_start(study, self.plan.search))
 
     def running_epochs(self, study: str) -> list[int]:
         """Finished epochs of the study's trials that are handed out."""
@@ -88,7 +93,8 @@ class Campaign:
         """
         with self.lock:
             interrupted = self._interrupted()
-            asked = self._ask_again(interrupted) if interrupted is not None else self._ask_new()
+            again = None if interrupted is None else self._ask_again(interrupted)
+            asked = again or self._ask_new() or self._ask_repeat()
             if asked is None:
                 return None
             self._record(asked)
@@ -149,9 +155,9 @@ class Campaign:
 
     def spec(self, study: str, number: int) -> TrialSpec:
         """The full specification of a trial."""
-        plan, settings = self.studies[study].plan, self.plan.search
-        config = from_dict(TrialConfig, self.studies[study].trials[number].config)
-        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config)
+        plan, settings, trial = self.studies[study].plan, self.plan.search, self.studies[study].trials[number]
+        config, folds = from_dict(TrialConfig, trial.config), self.plan.folds(plan.split, trial.purpose)
+        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config, folds)
 
     def _interrupted(self) -> Trial | None:
         live = {id(trial) for trial in self._live.values()}
@@ -168,6 +174,8 @@ class Campaign:
             trial.config,
             trial.checkpoint,
             trial.origin,
+            trial.purpose,
+            trial.of,
         )
 
     def _ask_new(self) -> TrialAsked | None:
@@ -176,7 +184,7 @@ class Campaign:
             return None
         study = max(open_studies, key=self._urgency)
         borrowed = borrow(study, self.studies.values(), self.plan.search)
-        found = self._proposers[study.name].propose(study.trials, borrowed)
+        found = self._proposers[study.name].propose(study.searched, borrowed)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),
@@ -186,6 +194,25 @@ class Campaign:
             config=to_dict(found.config),
             origin=found.origin,
         )
+
+    def _ask_repeat(self) -> TrialAsked | None:
+        """A trial of a study whose search is over, again with a seed of its own."""
+        for study in self.studies.values():
+            for repeat in repeats_to_start(study, self.plan.search):
+                trial, number = repeat.trial, len(study.trials)
+                seed = stable_seed(self.plan.search.seed, study.name, repeat.purpose, number)
+                return TrialAsked(
+                    study=study.name,
+                    number=number,
+                    attempt=0,
+                    params=trial.params,
+                    distributions=trial.distributions,
+                    config={**trial.config, "seed": seed},
+                    origin=f"{repeat.purpose} of #{trial.number}",
+                    purpose=repeat.purpose,
+                    of=trial.number,
+                )
+        return None
 
     def _urgency(self, study: Study) -> tuple[bool, float, int]:
         has_room = len(study.running) < _most_in_flight(study)
@@ -200,7 +227,7 @@ class Campaign:
         if row.status == "complete":
             return "complete", row.reason
         # an epoch repeated after an interruption was judged the first time
-        if epoch in self._milestones and epoch > trial.epoch:
+        if epoch in self._milestones and epoch > trial.epoch and trial.purpose == "search":
             rung = self.studies[trial.study].rungs.get(epoch, ())
             if stops(value, rung, self.plan.search.reduction_factor):
                 return "pruned", f"outside the best 1/{self.plan.search.reduction_factor:g} at epoch {epoch}"

@@ -74,7 +74,7 @@ def _of_campaign(folder: Path) -> Curves:
             trial.study, trial.params, trial.state, [round(value, DIGITS) for _, value in sorted(trial.curve.items())]
         )
         for study in Campaign(plan, events=read_events(folder)).studies.values()
-        for trial in study.trials
+        for trial in study.searched
         if trial.state != "running"
     ]
     return Curves(plan, trials)

@@ -15,6 +15,7 @@ __all__ = [
     "AttemptLost",
     "EpochReported",
     "Event",
+    "Purpose",
     "State",
     "StudyFinished",
     "TrialAsked",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 State = Literal["complete", "pruned", "failed"]
+Purpose = Literal["search", "rescore", "refit"]
 STATES: tuple[State, ...] = get_args(State)
 
 
@@ -34,6 +36,7 @@ class TrialAsked:
     `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
     `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder;
     `origin` is where the configuration came from: `default`, the sampler's name, or `study NAME #NUMBER`.
+    `purpose`: part of the search, or one of its trials, number `of`, again with another seed (`search.crown`).
     """
 
     study: str
@@ -44,6 +47,8 @@ class TrialAsked:
     config: dict[str, Any]
     checkpoint: str | None = None
     origin: str = ""
+    purpose: Purpose = "search"
+    of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,8 @@ class TrialEnded:
 class StudyFinished:
     """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study.
 
-    `split_hash` and `data_hash` say which test part that was, see `gear.data.PairData`.
+    `split_hash` and `data_hash` say which test part that was, see `gear.data.PairData`; `trials` which trials' models
+    were evaluated together, none for the winner's alone.
     """
 
     study: str
@@ -94,6 +100,7 @@ class StudyFinished:
     scores: dict[str, Any] = field(default_factory=dict)
     split_hash: str = ""
     data_hash: str = ""
+    trials: list[int] = field(default_factory=list)
 
 
 Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished

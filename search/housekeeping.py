@@ -1,6 +1,7 @@
 """Files of trials: trial.json when one begins, no checkpoints of those that are beaten."""
 
 from search.campaign import Campaign
+from search.crown import kept
 from search.events import Event, TrialAsked, TrialEnded
 from search.store import CampaignStore
 
@@ -8,12 +9,12 @@ __all__ = ["Housekeeper"]
 
 
 class Housekeeper:
-    """Follows a campaign's events. Of the ended trials of a study only the best keeps its checkpoint."""
+    """Follows a campaign's events. Of the ended trials of a study only those that may win keep their checkpoints."""
 
     def __init__(self, campaign: Campaign, store: CampaignStore) -> None:
         self.campaign = campaign
         self.store = store
-        self._kept = {name: _best(campaign, name) for name in campaign.studies}
+        self._kept = {name: self._wanted(name) for name in campaign.studies}
 
     def __call__(self, *events: Event) -> None:
         """Take events that have just taken effect."""
@@ -24,12 +25,9 @@ class Housekeeper:
                 self._tidy(event.study, event.number)
 
     def _tidy(self, study: str, ended: int) -> None:
-        before, self._kept[study] = self._kept[study], _best(self.campaign, study)
-        for number in {before, ended}:
-            if number is not None and number != self._kept[study]:
-                self.store.drop_checkpoints(study, number)
+        before, self._kept[study] = self._kept[study], self._wanted(study)
+        for number in (before | {ended}) - self._kept[study]:
+            self.store.drop_checkpoints(study, number)
 
-
-def _best(campaign: Campaign, study: str) -> int | None:
-    best = campaign.studies[study].best
-    return None if best is None else best.number
+    def _wanted(self, study: str) -> set[int]:
+        return kept(self.campaign.studies[study], self.campaign.plan.search)

@@ -12,7 +12,7 @@ from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
 from search.own_data import FIXED, add_own_data, own_pair
-from search.plan import SAMPLERS, CampaignPlan, SearchSettings, expand_pairs, read_plan
+from search.plan import FINALS, SAMPLERS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.presets import PRESETS
 from search.space import METHODS, OPTIONAL
 from tracking.recorder import DEFAULT_TRACKING_URI
@@ -54,6 +54,15 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--source-embedding", choices=EMBEDDINGS, help="of the sources (default: the target's)")
     what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
     what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
+    what.add_argument(
+        "--validation-folds", type=_at_least_one, metavar="K", help="a trial is judged by its mean over K (default: 1)"
+    )
+    what.add_argument(
+        "--finalists", type=int, metavar="N", help="train the best N again on fresh seeds before one wins (default: 0)"
+    )
+    what.add_argument(
+        "--final", choices=FINALS, help="take the best trial's model, or refit its configuration as an ensemble"
+    )
     what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
     what.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
     what.add_argument(
@@ -116,7 +125,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
 
 
 def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
-    """The plan of a campaign that is resumed: more --trials, another --epoch-timeout, all else stays.
+    """The plan of a campaign that is resumed: more --trials, another way to crown the winner; all else stays.
 
     Raises:
         InputDataError: a flag asks for another campaign.
@@ -135,6 +144,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "sampler",
         "share",
         "vary",
+        "validation_folds",
         "plan",
         "cpus_per_trial",
         "gpus_per_trial",
@@ -143,7 +153,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         if getattr(args, name) not in (None, []):
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
-    given = {name: getattr(args, name) for name in ("trials", "epoch_timeout")}
+    given = {name: getattr(args, name) for name in ("trials", "epoch_timeout", "finalists", "final")}
     changed = {name: value for name, value in given.items() if value is not None}
     if changed.get("trials", plan.search.trials) < plan.search.trials:
         raise InputDataError(f"--trials {args.trials}: the campaign has {plan.search.trials} already; it can only grow")
@@ -180,8 +190,8 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
 
 
 def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
-    names = ("trials", "seed", "sampler", "share", "epoch_timeout", "cpus_per_trial", "gpus_per_trial")
-    given = {name: getattr(args, name) for name in names}
+    names = ("trials", "validation_folds", "finalists", "final", "seed", "sampler", "share")
+    given = {name: getattr(args, name) for name in (*names, "epoch_timeout", "cpus_per_trial", "gpus_per_trial")}
     chosen = {name: value for name, value in given.items() if value is not None}
     if args.vary is not None:
         chosen["vary"] = tuple(args.vary)

@@ -11,11 +11,14 @@ from typing import Any, Literal, get_args
 
 from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig, from_dict, to_dict
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
+from gear.data.protocol import FOLDED
 from gear.errors import InputDataError, UnknownNameError
 from gear.variants import VARIANTS
+from search.events import Purpose
 from search.space import METHODS, OPTIONAL
 
 __all__ = [
+    "FINALS",
     "SAMPLERS",
     "CampaignPlan",
     "SamplerName",
@@ -31,6 +34,8 @@ __all__ = [
 
 SamplerName = Literal["tpe", "gp", "random"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
+FinalName = Literal["best", "refit"]
+FINALS: tuple[FinalName, ...] = get_args(FinalName)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,15 @@ class SearchSettings:
         share: whether a study begins with what beat the defaults in related studies, see `search.related`.
         grace_period: epochs before early stopping looks at a trial for the first time.
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
+        validation_folds: of a trial, trained side by side, each with its own validation molecules; its value is their
+            mean.
+        finalists: trials of a study that are trained again on fresh seeds before one of them wins; below 2 the best of
+            the search wins.
+        finalist_seeds: fresh seeds of each.
+        final: what a study results in: the winner as it was trained, or its configuration trained anew on
+            `refit_folds` validation folds for each of `refit_seeds` seeds, which predict together.
+        refit_seeds: see there.
+        refit_folds: where the split leaves a choice of validation molecules.
         replacements: most failed trials of a study that are replaced.
         attempts: most workers that a trial may lose, plus one.
         epoch_timeout: seconds an epoch may take before its worker is ended, the first one with all that precedes it;
@@ -63,6 +77,12 @@ class SearchSettings:
     share: bool = True
     grace_period: int = 4
     reduction_factor: float = 3.0
+    validation_folds: int = 1
+    finalists: int = 0
+    finalist_seeds: int = 2
+    final: FinalName = "best"
+    refit_seeds: int = 2
+    refit_folds: int = 4
     replacements: int = 4
     attempts: int = 3
     epoch_timeout: float = 0.0
@@ -79,10 +99,12 @@ class SearchSettings:
         Raises:
             InputDataError: a value is out of range.
         """
-        for name in ("trials", "grace_period", "attempts", "checkpoint_every", "cpus_per_trial"):
+        positive = ("trials", "grace_period", "validation_folds", "finalist_seeds", "refit_seeds", "refit_folds")
+        for name in (*positive, "attempts", "checkpoint_every", "cpus_per_trial"):
             if getattr(self, name) < 1:
                 raise InputDataError(f"search.{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("startup_trials", "replacements", "epoch_timeout", "gpus_per_trial", "seed", "split_seed"):
+        not_negative = ("startup_trials", "finalists", "replacements", "epoch_timeout", "gpus_per_trial")
+        for name in (*not_negative, "seed", "split_seed"):
             if getattr(self, name) < 0:
                 raise InputDataError(f"search.{name} must not be negative, got {getattr(self, name)}")
         for path in self.vary:
@@ -132,6 +154,8 @@ class CampaignPlan:
         for split in self.splits:
             if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
+            if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
+                raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
         for method in self.methods:
             if method not in (*METHODS, *VARIANTS):
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS))
@@ -155,6 +179,12 @@ class CampaignPlan:
         embedding = self.config.embedding
         varied = {"embedding.kind", "embedding.source_kind"} & {*self.search.vary}
         return frozenset(EMBEDDINGS if varied else {embedding.kind, embedding.of_source.kind})
+
+    def folds(self, split: str, purpose: Purpose) -> int:
+        """Validation folds of a trial."""
+        if purpose != "refit":
+            return self.search.validation_folds
+        return self.search.refit_folds if parse_split(split).base in FOLDED else 1
 
     @property
     def epochs(self) -> int:

@@ -43,8 +43,9 @@ def probe(plan: CampaignPlan) -> list[Probe]:
         torch.set_num_threads(plan.search.cpus_per_trial)
         pair = load_pair(plan.pairs[0], plan.splits[0], plan.search.split_seed)
     configs = {method: base_of(method, plan.config) for method in plan.methods}
+    folds = plan.search.validation_folds
     return [
-        Probe(method, expected_memory_mb(config), None if pair is None else trial_seconds(config, pair))
+        Probe(method, expected_memory_mb(config, folds), None if pair is None else folds * trial_seconds(config, pair))
         for method, config in configs.items()
     ]
 

@@ -32,13 +32,13 @@ def borrow(study: Study, others: Iterable[Study], settings: SearchSettings) -> B
 
     Takes the place of a random trial, so the defaults come first, and what was tried in the study is left out.
     """
-    number = len(study.trials)
-    taken = sum(trial.origin.startswith(ORIGIN) for trial in study.trials[: settings.startup_trials + 1])
+    number = len(study.searched)
+    taken = sum(trial.origin.startswith(ORIGIN) for trial in study.searched[: settings.startup_trials + 1])
     if not settings.share or not 0 < number <= settings.startup_trials or taken >= MOST:
         return None
     for trial in _candidates(study, others):
         params = _fitting(trial.params, study.plan.method, settings.vary)
-        if params and not any(params.items() <= own.params.items() for own in study.trials):
+        if params and not any(params.items() <= own.params.items() for own in study.searched):
             return Borrowed(params, f"{ORIGIN}{trial.study} #{trial.number}")
     return None
 

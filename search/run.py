@@ -115,7 +115,7 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Ask before a big search, where there is somebody to ask."""
     if plan.preset != "benchmark" or args.yes or args.resume or not sys.stdin.isatty():
         return True
-    epochs = len(plan.studies) * plan.search.trials * plan.epochs
+    epochs = len(plan.studies) * plan.search.trials * plan.search.validation_folds * plan.epochs
     hours = epochs * SECONDS_PER_EPOCH / 3600
     cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"

@@ -61,7 +61,7 @@ class Proposer:
         """The next trial of a study; the first is the defaults.
 
         Args:
-            trials: the trials so far, in the order of their numbers.
+            trials: of the search so far, in the order they were asked for.
             borrowed: to be tried next, instead of what the sampler would choose.
         """
         vary, seed = self._settings.vary, stable_seed(self._settings.seed, self._study, len(trials))
@@ -97,13 +97,13 @@ class Record:
 
     def follow(self, trials: Sequence[Trial]) -> None:
         """Catch up."""
-        for number in sorted(self._running):
-            if trials[number].state != "running":
-                self._end(trials[number])
-        for trial in trials[self.size :]:
+        for index in sorted(self._running):
+            if trials[index].state != "running":
+                self._end(index, trials[index])
+        for index, trial in enumerate(trials[self.size :], self.size):
             self.study.add_trial(_frozen(trial))
             if trial.state == "running":
-                self._running.add(trial.number)
+                self._running.add(index)
         self.size = len(trials)
 
     def ask(self, trials: Sequence[Trial], sampler: BaseSampler) -> optuna.Trial:
@@ -115,12 +115,12 @@ class Record:
         self.size += 1
         return trial
 
-    def _end(self, trial: Trial) -> None:
+    def _end(self, index: int, trial: Trial) -> None:
         for epoch, value in trial.curve.items():
-            self._storage.set_trial_intermediate_value(trial.number, epoch, value)
+            self._storage.set_trial_intermediate_value(index, epoch, value)
         result = _value(trial)
-        self._storage.set_trial_state_values(trial.number, _STATES[trial.state], None if result is None else [result])
-        self._running.remove(trial.number)
+        self._storage.set_trial_state_values(index, _STATES[trial.state], None if result is None else [result])
+        self._running.remove(index)
 
 
 def _new_study(storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
+from search.events import AttemptLost, EpochReported, Event, Purpose, State, StudyFinished, TrialAsked, TrialEnded
 from search.plan import StudyPlan
 
 __all__ = ["OBJECTIVE", "Study", "Trial", "finite"]
@@ -21,7 +21,10 @@ OBJECTIVE = "best_validation_rmse"
 
 @dataclass(slots=True)
 class Trial:
-    """What is known of a trial. `curve`: best validation RMSE so far by epoch, finite ones."""
+    """What is known of a trial. `curve`: best validation RMSE so far by epoch, finite ones.
+
+    `purpose` and `of`: see `search.events.TrialAsked`.
+    """
 
     study: str
     number: int
@@ -29,6 +32,8 @@ class Trial:
     distributions: dict[str, str]
     config: dict[str, Any]
     origin: str = ""
+    purpose: Purpose = "search"
+    of: int | None = None
     attempt: int = 0
     workers_lost: int = 0
     checkpoint: str | None = None
@@ -46,10 +51,12 @@ class Study:
 
     Attributes:
         milestones: epochs at which trials are compared.
+        searched: the trials of the search itself, in order.
+        repeats: those that train one of them again, by its number.
         running: trials that have not ended, by number, lowest first.
-        ranking: complete trials, best first.
-        rungs: values that trials had at each milestone, lowest first.
-        ended_seconds: time that all ended trials took.
+        ranking: complete trials of the search, best first.
+        rungs: values that its trials had at each milestone, lowest first.
+        ended_seconds: time that its ended trials took.
     """
 
     plan: StudyPlan
@@ -57,6 +64,8 @@ class Study:
     replacements: int
     milestones: Collection[int] = ()
     trials: list[Trial] = field(default_factory=list)
+    searched: list[Trial] = field(default_factory=list)
+    repeats: dict[int, list[Trial]] = field(default_factory=dict)
     finished: list[StudyFinished] = field(default_factory=list)
     running: dict[int, Trial] = field(default_factory=dict)
     ranking: list[Trial] = field(default_factory=list)
@@ -71,13 +80,13 @@ class Study:
 
     @property
     def ended(self) -> int:
-        """Number of trials that have ended."""
-        return len(self.trials) - len(self.running)
+        """Number of the search's trials that have ended."""
+        return self._ends.total()
 
     @property
     def to_start(self) -> int:
         """Trials still to be asked for: the budget, and a replacement for each failure within the limit."""
-        return self.budget + min(self.count("failed"), self.replacements) - len(self.trials)
+        return self.budget + min(self.count("failed"), self.replacements) - len(self.searched)
 
     @property
     def seconds_to_start(self) -> float:
@@ -90,16 +99,14 @@ class Study:
         return self.ranking[0] if self.ranking else None
 
     def count(self, state: State) -> int:
-        """Number of trials that ended so."""
+        """Number of the search's trials that ended so."""
         return self._ends[state]
 
     def apply(self, event: Event) -> None:
         """Take an event of this study."""
         match event:
             case TrialAsked(attempt=0):
-                own = (event.study, event.number, event.params, event.distributions, event.config, event.origin)
-                self.running[event.number] = Trial(*own)
-                self.trials.append(self.running[event.number])
+                self._begin(event)
             case TrialAsked():
                 self.trials[event.number].attempt = event.attempt
             case EpochReported():
@@ -111,6 +118,16 @@ class Study:
             case StudyFinished():
                 self.finished.append(event)
 
+    def _begin(self, event: TrialAsked) -> None:
+        what = (event.params, event.distributions, event.config, event.origin, event.purpose, event.of)
+        trial = Trial(event.study, event.number, *what)
+        self.trials.append(trial)
+        self.running[event.number] = trial
+        if event.of is None:
+            self.searched.append(trial)
+        else:
+            self.repeats.setdefault(event.of, []).append(trial)
+
     def _epoch(self, trial: Trial, event: EpochReported) -> None:
         trial.epoch = max(trial.epoch, event.epoch)
         trial.checkpoint = event.checkpoint
@@ -118,7 +135,7 @@ class Study:
         value = finite(event.metrics[OBJECTIVE])
         if value is None:
             return
-        if event.epoch in self.milestones:
+        if event.epoch in self.milestones and trial.purpose == "search":
             rung = self.rungs.setdefault(event.epoch, [])
             if event.epoch in trial.curve:  # an epoch repeated after an interruption
                 rung.remove(trial.curve[event.epoch])
@@ -127,6 +144,8 @@ class Study:
 
     def _end(self, trial: Trial, event: TrialEnded) -> None:
         trial.state, trial.reason, trial.value = event.state, event.reason, event.value
+        if trial.purpose != "search":
+            return
         self._ends[event.state] += 1
         self.ended_seconds += trial.seconds
         if event.state == "complete":

@@ -15,7 +15,7 @@ from rich.text import Text
 from gear.diagnostics import compare_splits
 from search.campaign import Campaign
 from search.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
-from search.plan import CampaignPlan
+from search.plan import CampaignPlan, SearchSettings
 from search.standings import Standing
 from search.study import Study, Trial
 
@@ -51,10 +51,23 @@ def plan_text(plan: CampaignPlan) -> str:
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, early stopping from epoch {search.grace_period}",
+            *_selection(search),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
         ]
     )
+
+
+def _selection(search: SearchSettings) -> list[str]:
+    """How the winner is found, where that takes more than a look at the trials."""
+    told = []
+    if search.validation_folds > 1:
+        told.append(f"{search.validation_folds} validation folds a trial")
+    if search.finalists > 1:
+        told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
+    if search.final == "refit":
+        told.append(f"the winner refitted on {search.refit_folds} folds x {search.refit_seeds} seeds")
+    return ["  " + ", ".join(told)] if told else []
 
 
 class Progress:
@@ -121,9 +134,11 @@ class Progress:
 
     def _line(self, event: TrialEnded) -> str:
         study = self.campaign.studies[event.study]
+        trial = study.trials[event.number]
         value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
         place = f"{study.ended}/{study.budget + min(study.count('failed'), study.replacements)}"
-        return f"{event.study} {place}: trial {event.number} {event.state} ({event.reason}){value}"
+        name = f"trial {event.number}" + (f", {trial.origin}," if trial.purpose != "search" else "")
+        return f"{event.study} {place}: {name} {event.state} ({event.reason}){value}"
 
 
 def campaign_table(campaign: Campaign, headline: str, note: str, height: int | None = None) -> Table:
@@ -150,7 +165,7 @@ def campaign_table(campaign: Campaign, headline: str, note: str, height: int | N
         table.add_column(name, justify="right")
     table.add_column(f"running, at epoch of {campaign.plan.epochs}")
     for study in studies[:room]:
-        table.add_row(*_row(study))
+        table.add_row(*_row(study, campaign.left(study)))
     return table
 
 
@@ -177,14 +192,15 @@ def resume_command(name: str, storage: Path, *more: str) -> str:
     return shlex.join(["python", "-m", "search.run", "--resume", "--name", name, "--storage", str(storage), *more])
 
 
-def _row(study: Study) -> tuple[str | Text, ...]:
+def _row(study: Study, left: int) -> tuple[str | Text, ...]:
     ended = [study.count(state) for state in STATES]
     budget = study.budget + min(ended[2], study.replacements)
     running = sorted(trial.epoch for trial in study.running.values())
-    done = study.to_start <= 0 and not running
+    again = sorted({trial.purpose for trial in study.running.values() if trial.purpose != "search"})
+    done = not left and not running
     failed = Text(str(ended[2]), style="red" if ended[2] else "")
     best = "" if study.best is None else f"{study.best.value:.4f}"
-    at = "done" if done else " ".join(map(str, running))
+    at = "done" if done else " ".join(map(str, [*again, *running]))
     name = Text(study.name, style="green" if done else "")
     return name, f"{sum(ended)}/{budget}", str(ended[0]), str(ended[1]), failed, best, at
 
@@ -200,7 +216,7 @@ def _trials(campaign: Campaign) -> list[Trial]:
 
 def _left(campaign: Campaign) -> int:
     """Trials that have not ended."""
-    return sum(max(study.to_start, 0) + len(study.running) for study in campaign.studies.values())
+    return sum(campaign.left(study) + len(study.running) for study in campaign.studies.values())
 
 
 def _failures(trials: Sequence[Trial]) -> list[str]:

@@ -45,18 +45,18 @@ def training_run(spec: TrialSpec) -> Run:
     """The real thing. Imports late: a worker starts in a moment and pays for torch in its first epoch."""
     import torch
 
-    from gear.training import TrainingRun
+    from gear.folds import make_run
 
     torch.set_num_threads(spec.threads)
-    return TrainingRun(spec.config, _pair(spec.pair, spec.split, spec.split_seed))
+    return make_run(spec, _pair)
 
 
-@functools.lru_cache(maxsize=4)
-def _pair(pair: PairSpec, split: str, seed: int) -> "PairData":
+@functools.lru_cache(maxsize=12)
+def _pair(pair: PairSpec, split: str, seed: int, fold: int) -> "PairData":
     """A worker keeps the data of its last few studies; they are memory-mapped, so this costs little."""
     from gear.data import load_pair
 
-    return load_pair(pair, split, seed)
+    return load_pair(pair, split, seed, fold)
 
 
 class CampaignTrainable(tune.Trainable):

@@ -88,13 +88,14 @@ def parse_pair(pair: str) -> PairSpec:
     return PairSpec(tasks[0], tuple(tasks[1:]))
 
 
-def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
+def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) -> PairData:
     """A pair under a split; its graphs are featurised at the first call and memory-mapped ever after.
 
     Args:
         pair: its id, or its specification.
         split: a name that `gear.data.parse_split` knows.
         seed: of the split, and of the noise if the split names one.
+        fold: of validation: above 0 other molecules validate, the same ones are tested.
 
     Raises:
         UnknownNameError: no such pair, property or split.
@@ -107,7 +108,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0) -> PairData:
     tables = [_load_task(task) for task in specs]
     _refuse_twins(spec, tables)
     smiles, graphs, places = _joined(tables)
-    assigned = assign(tables[0], tables[1:], protocol, seed)
+    assigned = assign(tables[0], tables[1:], protocol, seed, fold)
     target, *sources = itertools.starmap(_task_data, zip(specs, tables, assigned, places, strict=True))
     members = [list(part.smiles) for task in (target, *sources) for part in task.parts()]
     return PairData(

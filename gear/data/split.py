@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gear.data.protocol import FOLDS, Protocol
+from gear.data.protocol import FOLDED, FOLDS, Protocol
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -57,8 +57,18 @@ class Judged(NamedTuple):
         return group in self.groups or not self.organics.isdisjoint(organics.split("."))
 
 
-def assign(target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int) -> list[Assignment]:
+def assign(
+    target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int, fold: int = 0
+) -> list[Assignment]:
     """Divide the molecules of the target, which comes first, and of every source.
+
+    Args:
+        target: its molecules.
+        sources: theirs.
+        protocol: how to divide them.
+        seed: of the shuffle.
+        fold: above 0 another validation part of the same size is drawn from what is not tested, apart from those of
+            the folds before it.
 
     Raises:
         InputDataError: too few molecules, or too few groups, to fill every part.
@@ -66,7 +76,10 @@ def assign(target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, 
     if len(target.smiles) < MINIMUM:
         raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
     group_of = target.scaffold if protocol.base == "scaffold" else target.parent
-    train, validation, test = _divide_target(target, _grouped(group_of), protocol, f"{seed}:target")
+    key = f"{seed}:target"
+    train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+    if fold:
+        train, validation = _redrawn(group_of, train, validation, fold, protocol, key)
     if not (train and validation and test):
         raise InputDataError(
             f"a {protocol.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
@@ -113,6 +126,20 @@ def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str
     else:
         test, validation, train = _shares(groups, key, [HELD_OUT, HELD_OUT])
     return train, validation, test
+
+
+def _redrawn(
+    group_of: np.ndarray, train: list[int], validation: list[int], fold: int, protocol: Protocol, key: str
+) -> tuple[list[int], list[int]]:
+    """Training and validation rows of another fold."""
+    if protocol.base not in FOLDED:
+        raise InputDataError(f"split {protocol.name} says which molecules validate: use one validation fold with it")
+    pool, size = train, len(validation)
+    rest = sorted([*train, *validation])
+    for draw in range(1, fold + 1):
+        validation, pool = _shares(_grouped(group_of, pool), f"{key}:validation{draw}", [size / max(len(pool), 1)])
+    held = set(validation)
+    return [row for row in rest if row not in held], validation
 
 
 def _as_told(task: TaskTable, key: str) -> tuple[list[int], ...]:

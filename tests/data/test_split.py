@@ -39,10 +39,10 @@ def task(molecules):
     return TaskTable(smiles, values, parent, parent, scaffold, parts, empty_pack(), np.arange(len(smiles)), {})
 
 
-def divide(target, source, split, seed=0):
+def divide(target, source, split, seed=0, fold=0):
     """Molecules of every part."""
     target, source = task(target), task(source)
-    of_target, of_source = assign(target, [source], parse_split(split), seed)
+    of_target, of_source = assign(target, [source], parse_split(split), seed, fold)
     assert of_source.test == []
     owned = [*((target, part) for part in of_target), *((source, part) for part in of_source[:2])]
     return [sorted(owner.smiles[part]) for owner, part in owned]
@@ -118,6 +118,29 @@ def test_folds_share_a_test_part_and_validate_every_other_molecule_once(case):
     folds = [divide(target, source, f"{base}-fold{k}", seed) for k in range(1, FOLDS + 1)]
     assert all(parts[2] == folds[0][2] for parts in folds)
     assert Counter(m for parts in folds for m in parts[1]) == Counter(set(target) - set(folds[0][2]))
+
+
+@many
+@given(divided(("random", "scaffold", "random-fold2", "scaffold-overlap")), st.integers(1, 3))
+def test_a_validation_fold_tests_the_same_and_validates_others(case, fold):
+    target, source, split, seed, parts = case
+    try:
+        before, after = (divide(target, source, split, seed, k) for k in (fold - 1, fold))
+    except InputDataError:  # too few groups for so many folds
+        assume(False)
+    assert after[2] == parts[2]
+    assert not set(after[1]) & set(before[1])
+    assert Counter((*after[0], *after[1])) == Counter((*parts[0], *parts[1]))
+    seen = grouped([*after[3], *after[4]], split)
+    assert "overlap" in split or not grouped([*after[1], *after[2]], split) & seen
+
+
+@many
+@given(divided(("extrapolation-high", "file")))
+def test_a_split_that_says_who_validates_has_one_fold(case):
+    target, source, split, seed, _ = case
+    with pytest.raises(InputDataError, match="use one validation fold"):
+        divide(target, source, split, seed, 1)
 
 
 @many

@@ -25,7 +25,7 @@ def study(pair, method="stl", *values, split="random", **params):
         Trial(plan.name, number, chosen[min(number, 1)], {}, {}, state="complete", value=value)
         for number, value in enumerate(values)
     ]
-    return Study(plan, 8, 2, trials=trials, ranking=sorted(trials, key=lambda trial: trial.value))
+    return Study(plan, 8, 2, trials=trials, searched=trials, ranking=sorted(trials, key=lambda trial: trial.value))
 
 
 def origin(own, *others):
