@@ -255,6 +255,7 @@ class TrialSpec:
     """A training run, reproducible from this alone: which data, which split, which configuration, how many threads.
 
     `folds`: models that are trained side by side, each with validation molecules of its own (`gear.folds`).
+    `gpu_share`: of a GPU's memory that they may fill together, 0 for all of it.
     """
 
     pair: PairSpec
@@ -263,6 +264,7 @@ class TrialSpec:
     threads: int = 1
     config: TrialConfig = field(default_factory=TrialConfig)
     folds: int = 1
+    gpu_share: float = 0.0
 
 
 T = TypeVar("T")

@@ -1,11 +1,11 @@
-"""Where a run computes, and how much memory it took there."""
+"""Where a run computes, what it may take there, and how much memory it took."""
 
 import resource
 
 import torch
 from torch import Tensor
 
-__all__ = ["peak_memory_mb", "pick_device", "send"]
+__all__ = ["claim", "peak_memory_mb", "pick_device", "send"]
 
 
 def pick_device(device: str) -> torch.device:
@@ -13,6 +13,19 @@ def pick_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
+
+
+def claim(threads: int, gpu_share: float = 0.0) -> None:
+    """Before a run: the CPU threads it may use and its share of the GPU's memory, 0 for all of it.
+
+    What an earlier run of the process left on the GPU is given back, so that one that ran out of memory costs the next
+    nothing, and the peak is counted anew.
+    """
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.set_per_process_memory_fraction(min(gpu_share, 1.0) or 1.0)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

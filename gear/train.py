@@ -9,9 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from gear.config import TrialSpec, from_dict
+from gear.device import claim
 from gear.diagnostics import diagnose
 from gear.errors import InputDataError, user_command
 from gear.folds import make_run
@@ -42,7 +41,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print every epoch as a JSON object")
     args = parser.parse_args()
     spec = read_trial(args.trial)
-    torch.set_num_threads(spec.threads)
+    claim(spec.threads, spec.gpu_share)
     run = make_run(spec)
     for note in run.model.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -157,7 +157,8 @@ class Campaign:
         """The full specification of a trial."""
         plan, settings, trial = self.studies[study].plan, self.plan.search, self.studies[study].trials[number]
         config, folds = from_dict(TrialConfig, trial.config), self.plan.folds(plan.split, trial.purpose)
-        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config, folds)
+        share = settings.gpus_per_trial
+        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config, folds, share)
 
     def _interrupted(self) -> Trial | None:
         live = {id(trial) for trial in self._live.values()}

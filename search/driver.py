@@ -59,7 +59,8 @@ def _tuner(
 ) -> tune.Tuner:
     search = campaign.plan.search
     trainable = make_trainable(store.folder.resolve(), search, factory)
-    most_trials = len(campaign.studies) * (search.trials + search.replacements) * search.attempts
+    again = search.finalists * search.finalist_seeds + search.refit_seeds
+    most_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),
         tune_config=tune.TuneConfig(

@@ -1,6 +1,7 @@
 """After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ def finalize(
     """
     for study in campaign.studies.values():
         if study.best is None:
-            say(f"{study.name}: no trial completed, so there is no winner")
+            say(_without_winner(study))
             continue
         pair = load_pair(study.plan.pair, study.plan.split, campaign.plan.search.split_seed)
         finished = _evaluated(campaign, store, study, study.best, pair)
@@ -39,6 +40,15 @@ def finalize(
         except GearError as error:
             say(f"{study.name}: exported, but not registered: {error}")
     return standings(campaign)
+
+
+def _without_winner(study: Study) -> str:
+    """What to say of a study of which no trial completed."""
+    if not study.given_up:
+        return f"{study.name}: no trial completed, so there is no winner"
+    reasons = Counter(trial.reason for trial in study.searched if trial.state == "failed")
+    (reason, count), *_ = reasons.most_common(1)
+    return f"{study.name}: given up, since all {study.ended} trials failed, {count} of them with: {reason}"
 
 
 def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData) -> StudyFinished:

@@ -85,8 +85,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
                 console.print(f"stopped; go on with: {_resume_command(plan, args)}", soft_wrap=True)
                 return INTERRUPTED
         recorder.flush()  # a registered model links to its trial's run
-        _conclude(campaign, store, args, console)
-    return 0
+        return _conclude(campaign, store, args, console)
 
 
 def _new_plan(args: argparse.Namespace, console: Console) -> CampaignPlan:
@@ -182,13 +181,15 @@ def _open_store(args: argparse.Namespace, plan: CampaignPlan, head: dict[str, An
     return store
 
 
-def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace, console: Console) -> None:
+def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace, console: Console) -> int:
+    """Name the winners; the exit code says whether there is any."""
     plan = campaign.plan
     standings = finalize(campaign, store, args.tracking_uri, console.print)
     print_leaderboard(console, standings, units(store.head))
     if not campaign.done:
         console.print(f"the time budget is used up; go on with: {_resume_command(plan, args)}", soft_wrap=True)
     console.print(f"campaign folder: {store.folder}", soft_wrap=True)
+    return 0 if any(standing.validation_rmse is not None for standing in standings) else 1
 
 
 def _resume_command(plan: CampaignPlan, args: argparse.Namespace) -> str:

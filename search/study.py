@@ -17,6 +17,7 @@ from search.plan import StudyPlan
 __all__ = ["OBJECTIVE", "Study", "Trial", "finite"]
 
 OBJECTIVE = "best_validation_rmse"
+FEWEST_FAILURES = 4  # and nothing else, before a study is given up
 
 
 @dataclass(slots=True)
@@ -84,9 +85,19 @@ class Study:
         return self._ends.total()
 
     @property
+    def planned(self) -> int:
+        """Trials of the search, as far as is known now: the budget, and a replacement for each failure in the limit."""
+        return self.budget + min(self.count("failed"), self.replacements)
+
+    @property
     def to_start(self) -> int:
-        """Trials still to be asked for: the budget, and a replacement for each failure within the limit."""
-        return self.budget + min(self.count("failed"), self.replacements) - len(self.searched)
+        """Trials still to be asked for."""
+        return 0 if self.given_up else self.planned - len(self.searched)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether all that was tried failed, and more of it than would be replaced: the rest would fail as well."""
+        return self.count("failed") == self.ended > max(self.replacements, FEWEST_FAILURES - 1)
 
     @property
     def seconds_to_start(self) -> float:

@@ -136,7 +136,7 @@ class Progress:
         study = self.campaign.studies[event.study]
         trial = study.trials[event.number]
         value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
-        place = f"{study.ended}/{study.budget + min(study.count('failed'), study.replacements)}"
+        place = f"{study.ended}/{study.planned}"
         name = f"trial {event.number}" + (f", {trial.origin}," if trial.purpose != "search" else "")
         return f"{event.study} {place}: {name} {event.state} ({event.reason}){value}"
 
@@ -194,15 +194,14 @@ def resume_command(name: str, storage: Path, *more: str) -> str:
 
 def _row(study: Study, left: int) -> tuple[str | Text, ...]:
     ended = [study.count(state) for state in STATES]
-    budget = study.budget + min(ended[2], study.replacements)
     running = sorted(trial.epoch for trial in study.running.values())
     again = sorted({trial.purpose for trial in study.running.values() if trial.purpose != "search"})
     done = not left and not running
     failed = Text(str(ended[2]), style="red" if ended[2] else "")
     best = "" if study.best is None else f"{study.best.value:.4f}"
-    at = "done" if done else " ".join(map(str, [*again, *running]))
+    at = "given up" if study.given_up else "done" if done else " ".join(map(str, [*again, *running]))
     name = Text(study.name, style="green" if done else "")
-    return name, f"{sum(ended)}/{budget}", str(ended[0]), str(ended[1]), failed, best, at
+    return name, f"{sum(ended)}/{study.planned}", str(ended[0]), str(ended[1]), failed, best, at
 
 
 def _prominence(study: Study) -> tuple[bool, bool]:

@@ -43,11 +43,10 @@ RunFactory = Callable[[TrialSpec], Run]
 
 def training_run(spec: TrialSpec) -> Run:
     """The real thing. Imports late: a worker starts in a moment and pays for torch in its first epoch."""
-    import torch
-
+    from gear.device import claim
     from gear.folds import make_run
 
-    torch.set_num_threads(spec.threads)
+    claim(spec.threads, spec.gpu_share)
     return make_run(spec, _pair)
 
 

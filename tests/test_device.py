@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gear.config import EMBEDDINGS
-from gear.device import peak_memory_mb, pick_device
+from gear.device import claim, peak_memory_mb, pick_device
 from gear.methods import METHODS
 from gear.training import TrainingRun
 from gear.variants import with_values
@@ -23,6 +23,17 @@ def test_memory_is_that_of_the_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**20)
     assert peak_memory_mb(torch.device("cuda")) == 3
     assert peak_memory_mb(torch.device("cpu")) > 10
+
+
+@pytest.mark.parametrize(("share", "fraction"), [(0.25, 0.25), (0.0, 1.0), (2.0, 1.0)])
+def test_a_run_may_fill_its_share_of_the_gpu_and_nothing_of_the_last_run_is_left(monkeypatch, share, fraction):
+    done = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: done.append("emptied"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: done.append("peak forgotten"))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", done.append)
+    claim(1, share)
+    assert done == ["emptied", "peak forgotten", fraction]
 
 
 @pytest.mark.gpu

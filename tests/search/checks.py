@@ -43,7 +43,7 @@ def check_survived(folder, plan, before=()):
     assert ends[: len(before)] == list(before)
     assert set(Counter((end.study, end.number) for end in ends).values()) == {1}
     for study in campaign.studies.values():
-        assert len(study.trials) == study.budget + min(study.count("failed"), study.replacements)
+        assert len(study.searched) == study.planned
         assert study.best is None or (folder / study.best.checkpoint).exists()
     check_trials_are_whole(events)
     return events

@@ -91,12 +91,21 @@ def test_a_failed_trial_is_replaced():
 
 
 def test_replacement_has_a_limit():
-    campaign = Simulation(small_plan(trials=4, replacements=2), factory=BrokenRun).run().campaign
-    assert campaign.done
+    campaign = Simulation(small_plan(trials=20, replacements=2), factory=FailsSometimes).run().campaign
     for study in campaign.studies.values():
-        assert study.count("failed") == len(study.trials) == 6
-        assert study.best is None
-        assert "CUDA out of memory" in study.trials[0].reason
+        assert study.count("failed") > 2
+        assert len(study.trials) == 22
+
+
+@pytest.mark.parametrize(("replacements", "failures"), [(0, 4), (2, 4), (6, 7)])
+def test_a_study_of_nothing_but_failures_is_given_up(replacements, failures):
+    plan = small_plan(trials=40, replacements=replacements, methods=["stl"])
+    campaign = Simulation(plan, factory=BrokenRun, slots=1).run().campaign
+    (study,) = campaign.studies.values()
+    assert campaign.done
+    assert study.given_up
+    assert study.count("failed") == len(study.trials) == failures
+    assert "CUDA out of memory" in study.trials[0].reason
 
 
 def test_a_trial_whose_validation_is_not_a_number_fails_and_says_when():
