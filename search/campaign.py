@@ -6,8 +6,9 @@ campaign that wrote them.
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
@@ -45,12 +46,18 @@ class Campaign:
         plan: what to do.
         record: called with the events of each step before they take effect; it makes them last.
         events: what an earlier launch recorded.
+        earlier: for each study those of other campaigns that it may take from, see `search.earlier`.
     """
 
     def __init__(
-        self, plan: CampaignPlan, record: Callable[..., None] = lambda *_: None, events: Iterable[Event] = ()
+        self,
+        plan: CampaignPlan,
+        record: Callable[..., None] = lambda *_: None,
+        events: Iterable[Event] = (),
+        earlier: Mapping[str, Sequence[Study]] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
+        self._earlier = earlier
         search = plan.search
         self._milestones = milestones(search.grace_period, search.reduction_factor, plan.epochs)
         self.studies = {
@@ -184,7 +191,8 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        borrowed = borrow(study, self.studies.values(), self.plan.search)
+        own = self.studies.values() if self.plan.search.share else ()
+        borrowed = borrow(study, [*own, *self._earlier.get(study.name, ())], self.plan.search)
         found = self._proposers[study.name].propose(study.searched, borrowed)
         return TrialAsked(
             study=study.name,

@@ -70,6 +70,9 @@ def make_parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="begin a study with what beat the defaults in related ones (default: yes)",
     )
+    what.add_argument(
+        "--warm-start", nargs="+", metavar="CAMPAIGN", help="begin studies also with what was best in earlier campaigns"
+    )
     what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
     what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
     add_own_data(parser)
@@ -143,6 +146,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "seed",
         "sampler",
         "share",
+        "warm_start",
         "vary",
         "validation_folds",
         "plan",
@@ -193,8 +197,7 @@ def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> S
     names = ("trials", "validation_folds", "finalists", "final", "seed", "sampler", "share")
     given = {name: getattr(args, name) for name in (*names, "epoch_timeout", "cpus_per_trial", "gpus_per_trial")}
     chosen = {name: value for name, value in given.items() if value is not None}
-    if args.vary is not None:
-        chosen["vary"] = tuple(args.vary)
+    chosen |= {name: tuple(getattr(args, name)) for name in ("vary", "warm_start") if getattr(args, name) is not None}
     if args.plan is None and gpu:
         chosen.setdefault("gpus_per_trial", GPU_SHARE)
     return dataclasses.replace(base, **chosen)

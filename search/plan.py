@@ -48,6 +48,7 @@ class SearchSettings:
             a Gaussian process, or chance.
         startup_trials: finished trials of a study before the sampler learns from them; until then it is chance.
         share: whether a study begins with what beat the defaults in related studies, see `search.related`.
+        warm_start: names of earlier campaigns in the same storage that studies begin with, see `search.earlier`.
         grace_period: epochs before early stopping looks at a trial for the first time.
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
         validation_folds: of a trial, trained side by side, each with its own validation molecules; its value is their
@@ -75,6 +76,7 @@ class SearchSettings:
     sampler: SamplerName = "tpe"
     startup_trials: int = 4
     share: bool = True
+    warm_start: tuple[str, ...] = ()
     grace_period: int = 4
     reduction_factor: float = 3.0
     validation_folds: int = 1

@@ -34,7 +34,7 @@ def borrow(study: Study, others: Iterable[Study], settings: SearchSettings) -> B
     """
     number = len(study.searched)
     taken = sum(trial.origin.startswith(ORIGIN) for trial in study.searched[: settings.startup_trials + 1])
-    if not settings.share or not 0 < number <= settings.startup_trials or taken >= MOST:
+    if not 0 < number <= settings.startup_trials or taken >= MOST:
         return None
     for trial in _candidates(study, others):
         params = _fitting(trial.params, study.plan.method, settings.vary)

@@ -19,6 +19,7 @@ from gear.errors import GearError, StorageError, user_command
 from search import cluster
 from search.campaign import Campaign
 from search.driver import Launch, run_search
+from search.earlier import earlier_studies
 from search.feed import Feed
 from search.finalize import finalize
 from search.housekeeping import Housekeeper
@@ -70,10 +71,10 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         if args.address is None:
             stack.enter_context(cluster.connected(None))
         slots = cluster.Slots(plan.search, args.concurrency, grows=args.address is not None)
-        head = _head(args, plan, data)
+        head, earlier = _head(args, plan, data), earlier_studies(args.storage, plan, data)
         recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name, head["created"]))
         store = stack.enter_context(_open_store(args, plan, head))
-        campaign = Campaign(plan, store.append, store.events())
+        campaign = Campaign(plan, store.append, store.events(), earlier)
         feed = Feed(recorder, plan, data)
         feed(*store.events())
         progress = Progress(campaign, slots.now, console)

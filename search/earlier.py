@@ -1,0 +1,42 @@
+"""What the studies of a campaign can take over from earlier campaigns that it was told to begin with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search.campaign import Campaign
+from search.plan import CampaignPlan, StudyPlan, plan_from_dict
+from search.store import read_campaign, read_events
+from search.study import Study
+
+__all__ = ["Earlier", "earlier_studies"]
+
+Earlier = Mapping[str, Sequence[Study]]  # by study of the new campaign, those that it may take from
+DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
+
+
+def earlier_studies(storage: Any, plan: CampaignPlan, data: DataFacts) -> Earlier:  # noqa: ANN401
+    """The studies of the plan's `warm_start` campaigns, for each study of the plan those that it may take from.
+
+    Of the same target only those whose molecules were divided in the same way: what was best elsewhere was chosen on
+    molecules that this study may be tested on.
+
+    Raises:
+        StorageError: there is no such campaign, or it is damaged.
+    """
+    found: dict[str, list[Study]] = {study.name: [] for study in plan.studies}
+    for name in plan.search.warm_start:
+        head = read_campaign(storage / name)
+        campaign = Campaign(plan_from_dict(head["plan"]), events=read_events(storage / name))
+        for study in campaign.studies.values():
+            for trial in study.ranking:
+                trial.study = f"{name}/{study.name}"
+            split_hash = head["data"][_split(study.plan)]["split_hash"]
+            for mine in plan.studies:
+                same_target = mine.pair.target == study.plan.pair.target
+                if not same_target or split_hash == data[_split(mine)]["split_hash"]:
+                    found[mine.name].append(study)
+    return found
+
+
+def _split(study: StudyPlan) -> str:
+    return f"{study.pair.id}.{study.split}"
