@@ -16,6 +16,7 @@ from gear.errors import InputDataError
 from gear.variants import get_value
 from search.campaign import Campaign, Job
 from search.events import State
+from search.folder import Folder, open_folder
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict
 from search.row import Row
 from search.space import Dimension, space
@@ -45,20 +46,20 @@ class Curves:
     trials: Sequence[Curve]
 
 
-def read_curves(path: Path) -> Curves:
+def read_curves(source: str) -> Curves:
     """Read a campaign folder, or a file of `write_curves`.
 
     Raises:
         InputDataError: the file is not one of curves.
         StorageError: the folder is not one of a campaign, or damaged.
     """
-    if path.is_dir():
-        return _of_campaign(path)
+    if "://" in source or Path(source).is_dir():
+        return _of_campaign(open_folder(source))
     try:
-        plan, *trials = map(json.loads, path.read_text().splitlines())
+        plan, *trials = map(json.loads, Path(source).read_text().splitlines())
         return Curves(plan_from_dict(plan), [Curve(**trial) for trial in trials])
     except (OSError, ValueError, TypeError) as error:
-        raise InputDataError(f"no recorded curves in {path}: {error}") from error
+        raise InputDataError(f"no recorded curves in {source}: {error}") from error
 
 
 def write_curves(curves: Curves, path: Path) -> None:
@@ -67,7 +68,7 @@ def write_curves(curves: Curves, path: Path) -> None:
     path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
 
 
-def _of_campaign(folder: Path) -> Curves:
+def _of_campaign(folder: Folder) -> Curves:
     plan = plan_from_dict(read_campaign(folder)["plan"])
     trials = [
         Curve(

@@ -1,7 +1,7 @@
 """Runs a campaign: one Tune experiment over its remaining work. The only place that calls Tune."""
 
 import logging
-import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -34,19 +34,19 @@ class Launch:
 def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory: RunFactory = training_run) -> Outcome:
     """Run what is left of a campaign on the connected Ray.
 
-    A new Tune experiment every time; what Tune itself writes is removed again.
+    A new Tune experiment every time. What Tune itself writes is never read: it goes to a scratch folder of this
+    machine, which no other has to see, since trials hand no checkpoint to Tune.
 
     Raises:
         GearError: the campaign folder can no longer be written.
     """
     _silence()
     faults, started = FaultKeeper(), time.monotonic()
-    try:
-        _tuner(campaign, store, launch, faults, factory).fit()
-    except KeyboardInterrupt:
-        return "interrupted"
-    finally:
-        shutil.rmtree(store.folder / "tune", ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
+        try:
+            _tuner(campaign, store, launch, faults, factory, scratch).fit()
+        except KeyboardInterrupt:
+            return "interrupted"
     faults.raise_first()
     if campaign.done:
         return "done"
@@ -55,10 +55,10 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
 
 
 def _tuner(
-    campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory
+    campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory, scratch: str
 ) -> tune.Tuner:
     search = campaign.plan.search
-    trainable = make_trainable(store.folder.resolve(), search, factory)
+    trainable = make_trainable(store.folder.resolved(), search, factory)
     again = search.finalists * search.finalist_seeds + search.refit_seeds
     most_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
@@ -75,7 +75,7 @@ def _tuner(
         ),
         run_config=tune.RunConfig(
             name="tune",
-            storage_path=str(store.folder.resolve()),
+            storage_path=scratch,
             failure_config=tune.FailureConfig(max_failures=0),  # the campaign hands a lost trial out again itself
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials write their own
             verbose=0,

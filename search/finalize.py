@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gear.data import PairData, load_pair
@@ -34,11 +35,12 @@ def finalize(
             continue
         pair = load_pair(study.plan.pair, study.plan.split, campaign.plan.search.split_seed)
         finished = _evaluated(campaign, store, study, study.best, pair)
-        _export(campaign, store, study, study.best, pair, finished)
-        try:
-            register_winner(tracking_uri, store.export_folder(study.name), _winner(campaign, store, finished, pair))
-        except GearError as error:
-            say(f"{study.name}: exported, but not registered: {error}")
+        with store.export(study.name) as folder:
+            _export(campaign, store, study, study.best, pair, finished, folder)
+            try:
+                register_winner(tracking_uri, folder, _winner(campaign, store, finished, pair))
+            except GearError as error:
+                say(f"{study.name}: exported, but not registered: {error}")
     return standings(campaign)
 
 
@@ -59,7 +61,8 @@ def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Tri
 
     assert best.checkpoint is not None
     assert best.value is not None
-    scores = test_scores(store.folder / best.checkpoint, campaign.spec(study.name, best.number), pair)
+    with store.checkpoint(best.checkpoint) as checkpoint:
+        scores = test_scores(checkpoint, campaign.spec(study.name, best.number), pair)
     finished = StudyFinished(
         study=study.name,
         winner=best.number,
@@ -74,7 +77,13 @@ def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Tri
 
 
 def _export(
-    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData, finished: StudyFinished
+    campaign: Campaign,
+    store: CampaignStore,
+    study: Study,
+    best: Trial,
+    pair: PairData,
+    finished: StudyFinished,
+    to: Path,
 ) -> None:
     from gear.export import export_model
 
@@ -91,7 +100,8 @@ def _export(
         "test evaluations": finished.test_evaluations,
     }
     spec = campaign.spec(study.name, best.number)
-    export_model(store.folder / best.checkpoint, spec, pair, store.export_folder(study.name), evidence)
+    with store.checkpoint(best.checkpoint) as checkpoint:
+        export_model(checkpoint, spec, pair, to, evidence)
 
 
 def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, pair: PairData) -> Winner:

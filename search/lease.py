@@ -2,6 +2,11 @@
 
 The lease is a file with the driver's host, process, start and last heartbeat. It is stale, and taken over, when
 its process is gone from this host or its heartbeat is old.
+
+Taking it is to write it and to read it back, since neither a share nor S3 through pyarrow offers more. Two drivers that
+do so within the same moment may both find themselves: the one that wrote first finds the other's name before its first
+durable event, and stops without having written any. What is left is a driver suspended for over `STALE_SECONDS` between
+that look and its write: its one line may come late, into a segment that its successor has read already.
 """
 
 import contextlib
@@ -12,9 +17,9 @@ import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from gear.errors import StorageError
+from search.folder import Folder
 
 __all__ = ["Holder", "Lease", "read_lease"]
 
@@ -41,7 +46,7 @@ class Holder:
         return self.host != socket.gethostname() or _process_exists(self.pid)
 
 
-def read_lease(folder: Path) -> Holder | None:
+def read_lease(folder: Folder) -> Holder | None:
     """The driver that holds a campaign folder, alive or not; None where nobody does.
 
     Raises:
@@ -60,8 +65,8 @@ class Lease:
         StorageError: another live driver holds it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
         self._me = Holder(uuid.uuid4().hex, socket.gethostname(), os.getpid(), time.time(), time.time())
         self._stop = threading.Event()
         self._take()
@@ -71,7 +76,7 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether the folder is still ours."""
-        holder = read_lease(self.path.parent)
+        holder = read_lease(self.folder)
         return holder is not None and holder.token == self._me.token
 
     def release(self) -> None:
@@ -80,18 +85,18 @@ class Lease:
         self._thread.join()
         with contextlib.suppress(OSError):  # it goes stale by itself
             if self.held:
-                self.path.unlink(missing_ok=True)
+                (self.folder / NAME).remove()
 
     def _take(self) -> None:
-        holder = read_lease(self.path.parent)
+        holder = read_lease(self.folder)
         if holder is not None and holder.alive:
             raise StorageError(
-                f"campaign {self.path.parent} is in use by process {holder.pid} on {holder.host}: "
+                f"campaign {self.folder} is in use by process {holder.pid} on {holder.host}: "
                 "wait for it, or end it and try again"
             )
         self._write()
         if not self.held:  # another driver took the stale lease at the same moment
-            raise StorageError(f"campaign {self.path.parent} was just taken by another driver: try again later")
+            raise StorageError(f"campaign {self.folder} was just taken by another driver: try again later")
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
@@ -101,9 +106,7 @@ class Lease:
                 self._write()
 
     def _write(self) -> None:
-        draft = self.path.with_suffix(f".{self._me.token}")
-        draft.write_text(json.dumps(asdict(self._me) | {"heartbeat": time.time()}))
-        draft.replace(self.path)
+        (self.folder / NAME).write_text(json.dumps(asdict(self._me) | {"heartbeat": time.time()}))
 
 
 def _process_exists(pid: int) -> bool:

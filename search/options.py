@@ -11,6 +11,7 @@ from gear.data import SPLITS, expand_splits
 from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
+from search.folder import open_folder
 from search.own_data import FIXED, add_own_data, own_pair
 from search.plan import FINALS, SAMPLERS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.presets import PRESETS
@@ -84,7 +85,13 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     """Flags of where and how it runs."""
     where = parser.add_argument_group("where it runs and writes")
     where.add_argument("--name", metavar="CAMPAIGN", help="default: the preset with a counter")
-    where.add_argument("--storage", type=Path, default=Path("campaigns"), metavar="DIR", help="of all campaigns")
+    where.add_argument(
+        "--storage",
+        type=open_folder,
+        default="campaigns",
+        metavar="PLACE",
+        help="of all campaigns: a folder or s3://...",
+    )
     where.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
     where.add_argument("--address", metavar="HOST:PORT", help="of a running Ray cluster; default: this machine")
     where.add_argument("--cpus-per-trial", type=int, metavar="N")

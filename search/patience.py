@@ -9,7 +9,7 @@ PATIENCE_SECONDS = 120.0
 PAUSE_SECONDS = 1.0
 
 
-def patiently(write: Callable[[], object], refusals: type[Exception] = OSError) -> None:
+def patiently(write: Callable[[], object], refusals: type[Exception] | tuple[type[Exception], ...] = OSError) -> None:
     """Write, again and again while the storage refuses, for two minutes at most.
 
     Args:

@@ -6,9 +6,7 @@ import datetime
 import importlib.metadata
 import itertools
 import sys
-import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -22,6 +20,7 @@ from search.driver import Launch, run_search
 from search.earlier import earlier_studies
 from search.feed import Feed
 from search.finalize import finalize
+from search.folder import Folder
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
@@ -121,15 +120,13 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
 
 
-def _check_storage(storage: Path) -> None:
+def _check_storage(storage: Folder) -> None:
     """Before minutes of preparation: could the campaign be written?"""
-    parent = storage.absolute()
-    while not parent.exists():
-        parent = parent.parent
     try:
-        tempfile.TemporaryDirectory(dir=parent).cleanup()
+        storage.check_writable()
     except OSError as error:
-        raise StorageError(f"cannot write campaigns to {storage} ({error.strerror}): give another --storage") from error
+        reason = error.strerror or error
+        raise StorageError(f"cannot write campaigns to {storage} ({reason}): give another --storage") from error
 
 
 def _check_models(plan: CampaignPlan, console: Console) -> None:

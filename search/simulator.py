@@ -201,7 +201,7 @@ def _summary(found: Mapping[Policy, Traces], trials: int) -> list[str]:
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m search.simulator", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("curves", type=Path, help="a campaign folder, or a file made by --export")
+    parser.add_argument("curves", help="a campaign folder, or a file made by --export")
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="to compare with random search")
     parser.add_argument("--trials", type=int, metavar="N", help="a study (default: as recorded)")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="medians are over these")

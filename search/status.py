@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from gear.errors import user_command
 from search.campaign import Campaign
+from search.folder import Folder, open_folder
 from search.lease import Holder, read_lease
 from search.plan import plan_from_dict
 from search.standings import standings, units
@@ -45,7 +45,7 @@ class Snapshot:
         return self.campaign.done and not self.driven
 
 
-def take_snapshot(folder: Path) -> Snapshot:
+def take_snapshot(folder: Folder) -> Snapshot:
     """Read a campaign folder, whether or not it is being written.
 
     Raises:
@@ -76,12 +76,12 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m search.status", description="Show how a campaign stands.")
     parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument("--storage", type=Path, default=Path("campaigns"), metavar="DIR", help="of all campaigns")
+    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
     parser.add_argument("--watch", action="store_true", help="refresh until it is finished")
     return parser.parse_args()
 
 
-def _watched(folder: Path, snapshot: Snapshot, console: Console) -> Snapshot:
+def _watched(folder: Folder, snapshot: Snapshot, console: Console) -> Snapshot:
     """Show the campaign until it is over."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not snapshot.over:
@@ -103,7 +103,7 @@ def _table(snapshot: Snapshot, height: int | None = None) -> Table:
     return campaign_table(campaign, headline, note, height)
 
 
-def _driver(folder: Path, snapshot: Snapshot) -> str:
+def _driver(folder: Folder, snapshot: Snapshot) -> str:
     """Who drives it, or how to go on."""
     holder, now = snapshot.holder, time.time()
     resume = resume_command(folder.name, folder.parent)

@@ -11,26 +11,25 @@ lease.json               who drives
 
 import contextlib
 import json
-import os
-import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from gear.config import TrialSpec, to_dict
 from gear.data import PairData
 from gear.data.saved_split import save_split
 from gear.errors import StorageError
 from search.events import EpochReported, Event, decode, encode
+from search.folder import Folder, trial_folder
 from search.lease import Lease
+from search.log import Log
 from search.patience import patiently
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "trial_folder"]
+__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events"]
 
 FORMAT = 2
-SEGMENT_LINES = 2000
-HEAD, PLAN, EVENTS, CHECKPOINTS, EXPORTS = "campaign.json", "plan.toml", "events", "checkpoints", "exports"
-SPLITS = "splits"
+HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
 
 
 class CampaignStore:
@@ -40,16 +39,14 @@ class CampaignStore:
     when reading.
     """
 
-    def __init__(self, folder: Path, head: Mapping[str, Any], lease: Lease) -> None:
+    def __init__(self, folder: Folder, head: Mapping[str, Any], lease: Lease) -> None:
         self.folder = folder
         self.head = head
         self._lease = lease
-        self._segment: TextIO | None = None
-        self._lines = 0
-        self._torn: tuple[Path, int] | None = None  # a segment that a failed write left, and its length before
+        self._segment: Log | None = None
 
     @classmethod
-    def create(cls, folder: Path, head: Mapping[str, Any], plan_toml: str) -> "CampaignStore":
+    def create(cls, folder: Folder, head: Mapping[str, Any], plan_toml: str) -> "CampaignStore":
         """Make a new campaign folder.
 
         Args:
@@ -62,41 +59,35 @@ class CampaignStore:
         """
         if folder.exists():
             raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
-        try:
-            (folder / EVENTS).mkdir(parents=True)
+        with _told(f"cannot write campaign folder {folder}"):
             lease = Lease(folder)
-            (folder / PLAN).write_text(plan_toml)
-            _write_json(folder / HEAD, {"format": FORMAT, **head})
-        except OSError as error:
-            raise StorageError(f"cannot write campaign folder {folder}: {error.strerror or error}") from error
+            _write_plan(folder, head, plan_toml)
         return cls(folder, head, lease)
 
     @classmethod
-    def resume(cls, folder: Path) -> "CampaignStore":
+    def resume(cls, folder: Folder) -> "CampaignStore":
         """Open a campaign to go on with it.
 
         Raises:
             StorageError: no campaign there, of a future format, or another driver has it.
         """
         head = read_campaign(folder)
-        try:
+        with _told(f"cannot write campaign folder {folder}"):
             return cls(folder, head, Lease(folder))
-        except OSError as error:
-            raise StorageError(f"cannot write campaign folder {folder}: {error.strerror or error}") from error
 
     def __enter__(self) -> "CampaignStore":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._segment is not None:
-            self._segment.close()
+        with contextlib.suppress(OSError):  # what is lost are epochs, and they cost time only
+            if self._segment is not None:
+                self._segment.close()
         self._lease.release()
 
     def update(self, head: Mapping[str, Any], plan_toml: str) -> None:
         """Replace campaign.json and plan.toml: an extension changes the plan."""
         self.head = head
-        (self.folder / PLAN).write_text(plan_toml)
-        _write_json(self.folder / HEAD, {"format": FORMAT, **head})
+        _write_plan(self.folder, head, plan_toml)
 
     def keep_split(self, pair: PairData) -> None:
         """Keep who is in which part beside the results.
@@ -104,7 +95,11 @@ class CampaignStore:
         Raises:
             StorageError: the disk refuses.
         """
-        save_split(self.folder / SPLITS / f"{pair.id}.{pair.split}.parquet", pair)
+        place = self.folder / SPLITS / f"{pair.id}.{pair.split}.parquet"
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch, _told(f"cannot write {place}"):
+            draft = Path(scratch) / place.name
+            save_split(draft, pair)
+            place.write_bytes(draft.read_bytes())
 
     def events(self) -> Iterator[Event]:
         """All events, oldest first.
@@ -125,48 +120,23 @@ class CampaignStore:
         """
         durable = not all(isinstance(event, EpochReported) for event in events)
         line = json.dumps([encode(event) for event in events], separators=(",", ":")) + "\n"
-        try:
-            patiently(lambda: self._write_line(line, durable))
-        except OSError as error:
-            raise StorageError(f"cannot write events of {self.folder}: {error.strerror or error}") from error
-        self._lines += 1
+        with _told(f"cannot write events of {self.folder}"):
+            patiently(lambda: self._write_line(line.encode(), durable=durable))
 
-    def _write_line(self, line: str, durable: bool) -> None:
-        """All of a line, or nothing of it once the next one is tried."""
+    def _write_line(self, line: bytes, *, durable: bool) -> None:
         if durable and not self._lease.held:
             raise StorageError(f"another driver has taken over {self.folder}: this one stops")
-        if self._torn is not None:
-            os.truncate(*self._torn)
-            self._torn = None
-        segment = self._open_segment()
-        path, whole = Path(segment.name), os.fstat(segment.fileno()).st_size
-        try:
-            segment.write(line)
-            segment.flush()
-            if durable:
-                os.fsync(segment.fileno())
-        except OSError:
-            self._torn, self._segment = (path, whole), None
-            with contextlib.suppress(OSError):
-                segment.close()
-            raise
+        self._open_segment().append(line, durable=durable)
 
     def write_trial(self, study: str, number: int, spec: TrialSpec) -> None:
         """Put a trial's trial.json where its checkpoints go, for `python -m gear.train`."""
         path = self.folder / trial_folder(study, number) / "trial.json"
-
-        def write() -> None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(to_dict(spec), indent=1))
-
-        try:
-            patiently(write)
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        with _told(f"cannot write {path}"):
+            patiently(lambda: path.write_text(json.dumps(to_dict(spec), indent=1)))
 
     def last_words(self, study: str, number: int, attempt: int) -> str:
         """What an attempt wrote before its worker ended itself; nothing where it had no time to."""
-        path = self.folder / trial_folder(study, number) / f"attempt-{attempt}" / "error.txt"
+        path = self.folder / trial_folder(study, number) / f"attempt-{attempt}/error.txt"
         try:
             return path.read_text().partition("\n")[0]
         except OSError:
@@ -176,25 +146,42 @@ class CampaignStore:
         """Remove the checkpoints of a trial that nobody will go on from; its trial.json stays."""
         for attempt in (self.folder / trial_folder(study, number)).glob("attempt-*"):
             for checkpoint in attempt.glob("epoch-*"):
-                shutil.rmtree(checkpoint, ignore_errors=True)
-            with contextlib.suppress(OSError):  # not empty: it holds what went wrong
-                attempt.rmdir()
+                checkpoint.remove()
+            if not attempt.glob("*"):  # otherwise it holds what went wrong
+                attempt.remove()
 
-    def export_folder(self, study: str) -> Path:
-        """Where the winner of a study is exported to."""
-        return self.folder / EXPORTS / study
+    @contextlib.contextmanager
+    def checkpoint(self, relative: str) -> Iterator[Path]:
+        """A trial's checkpoint as a folder of this machine.
 
-    def _open_segment(self) -> TextIO:
-        if self._segment is None or self._lines >= SEGMENT_LINES:
-            if self._segment is not None:
-                self._segment.close()
-            used = [int(path.stem) for path in (self.folder / EVENTS).glob("*.jsonl")]
-            path = self.folder / EVENTS / f"{max(used, default=0) + 1:06d}.jsonl"
-            self._segment, self._lines = path.open("x", encoding="utf-8"), 0
+        Raises:
+            StorageError: there is none, or it cannot be read.
+        """
+        with _told(f"cannot read checkpoint {self.folder / relative}"), (self.folder / relative).local() as path:
+            yield path
+
+    @contextlib.contextmanager
+    def export(self, study: str) -> Iterator[Path]:
+        """Where a block is to export the winner of a study to, on this machine.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        place = self.folder / EXPORTS / study
+        with _told(f"cannot write export {place}"), place.written() as path:
+            yield path
+
+    def _open_segment(self) -> Log:
+        if self._segment is not None and self._segment.full:
+            self._segment.close()
+            self._segment = None
+        if self._segment is None:
+            used = [int(segment.name.removesuffix(".jsonl")) for segment in _segments(self.folder)]
+            self._segment = (self.folder / EVENTS / f"{max(used, default=0) + 1:06d}.jsonl").new_log()
         return self._segment
 
 
-def read_campaign(folder: Path) -> dict[str, Any]:
+def read_campaign(folder: Folder) -> dict[str, Any]:
     """The contents of campaign.json.
 
     Raises:
@@ -209,31 +196,31 @@ def read_campaign(folder: Path) -> dict[str, Any]:
     return head
 
 
-def read_events(folder: Path) -> Iterator[Event]:
+def read_events(folder: Folder) -> Iterator[Event]:
     """All events of a campaign folder, oldest first, whether or not it is being written.
 
     Raises:
         StorageError: a segment is damaged before its last line, or holds what this version does not know.
     """
-    for segment in sorted((folder / EVENTS).glob("*.jsonl")):
+    for segment in _segments(folder):
         lines = segment.read_bytes().split(b"\n")
         for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
             yield from _decode_line(line, segment, number)
 
 
-def newest_campaign(storage: Path) -> str:
+def newest_campaign(storage: Folder) -> str:
     """Name of the campaign that was driven last.
 
     Raises:
         StorageError: there is none.
     """
-    folders = [head.parent for head in storage.glob(f"*/{HEAD}")]
+    folders = [folder for folder in storage.glob("*") if (folder / HEAD).exists()]
     if not folders:
         raise StorageError(f"no campaign in {storage}: start one with python -m search.run")
     return max(folders, key=_last_driven).name
 
 
-def next_name(storage: Path, preset: str) -> str:
+def next_name(storage: Folder, preset: str) -> str:
     """First free name of a preset: `quick-1`, `quick-2`, ..."""
     counter = 1
     while (storage / f"{preset}-{counter}").exists():
@@ -241,23 +228,30 @@ def next_name(storage: Path, preset: str) -> str:
     return f"{preset}-{counter}"
 
 
-def trial_folder(study: str, number: int) -> Path:
-    """Where a trial writes, relative to the campaign folder."""
-    return Path(CHECKPOINTS) / study / f"{number:04d}"
+def _segments(folder: Folder) -> list[Folder]:
+    return (folder / EVENTS).glob("*.jsonl")
 
 
-def _last_driven(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in [folder / HEAD, *(folder / EVENTS).glob("*.jsonl")])
+def _last_driven(folder: Folder) -> float:
+    return max(file.modified() for file in [folder / HEAD, *_segments(folder)[-1:]])
 
 
-def _decode_line(line: bytes, segment: Path, number: int) -> list[Event]:
+def _decode_line(line: bytes, segment: Folder, number: int) -> list[Event]:
     try:
         return [decode(event) for event in json.loads(line)]
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{segment}, line {number} is damaged or of a newer version: {error!r}") from error
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(data, indent=1))
-    draft.replace(path)
+def _write_plan(folder: Folder, head: Mapping[str, Any], plan_toml: str) -> None:
+    (folder / PLAN).write_text(plan_toml)
+    (folder / HEAD).write_text(json.dumps({"format": FORMAT, **head}, indent=1))
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    """The storage's refusal as an error for people."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{what}: {error.strerror or error}") from error

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -15,6 +14,7 @@ from rich.text import Text
 from gear.diagnostics import compare_splits
 from search.campaign import Campaign
 from search.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
+from search.folder import Folder
 from search.plan import CampaignPlan, SearchSettings
 from search.standings import Standing
 from search.study import Study, Trial
@@ -187,7 +187,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
-def resume_command(name: str, storage: Path, *more: str) -> str:
+def resume_command(name: str, storage: Folder, *more: str) -> str:
     """What to type to go on with a campaign."""
     return shlex.join(["python", "-m", "search.run", "--resume", "--name", name, "--storage", str(storage), *more])
 

@@ -8,8 +8,9 @@ import contextlib
 import faulthandler
 import functools
 import os
-import shutil
+import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from ray import tune
 
 from gear.config import PairSpec, TrialSpec, from_dict
 from gear.errors import StorageError
+from search.folder import Folder, trial_folder
 from search.patience import patiently
 from search.row import Row
 
@@ -61,7 +63,7 @@ def _pair(pair: PairSpec, split: str, seed: int, fold: int) -> "PairData":
 class CampaignTrainable(tune.Trainable):
     """One attempt at a trial. The attributes of the class are the campaign's, see `make_trainable`."""
 
-    folder: Path
+    folder: Folder
     checkpoint_every: int
     epoch_timeout: float
     factory: Callable[[TrialSpec], Run]
@@ -70,18 +72,19 @@ class CampaignTrainable(tune.Trainable):
         """Nothing heavy: what fails here looks like a dead worker."""
         self.run: Run | None = None
         self.checkpoint: str | None = config["checkpoint"]
-        self.attempt_folder = self.folder / "checkpoints" / config["study"] / f"{config['number']:04d}"
-        self.attempt_folder /= f"attempt-{config['attempt']}"
+        self.home = trial_folder(config["study"], config["number"])
+        self.attempt = f"{self.home}/attempt-{config['attempt']}"
+        self.tidied, self.recorded = time.monotonic(), self.checkpoint
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process."""
-        self._drop_older()
+        self._drop_older(lag=0.0)
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch. A row is an object, since Tune takes nested dicts apart."""
-        self._drop_older()
+        self._drop_older(self.folder.lag)
         try:
             with self._watched():
                 row = self._next_row()
@@ -94,7 +97,7 @@ class CampaignTrainable(tune.Trainable):
 
     def cleanup(self) -> None:
         """Tune is done with the worker."""
-        self._drop_older()
+        self._drop_older(lag=0.0)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -112,17 +115,16 @@ class CampaignTrainable(tune.Trainable):
 
     def _give_up(self) -> None:
         try:
-            with self._last_words().open("w") as file:
-                file.write(f"no epoch within {self.epoch_timeout:g} s; where it hung:\n")
-                file.flush()
+            with tempfile.TemporaryFile("w+") as file:  # faulthandler writes to files of the system only
                 faulthandler.dump_traceback(file)
+                file.seek(0)
+                text = f"no epoch within {self.epoch_timeout:g} s; where it hung:\n{file.read()}"
+            self._last_words().write_text(text)
         finally:
             os._exit(1)
 
-    def _last_words(self) -> Path:
-        self.attempt_folder.mkdir(parents=True, exist_ok=True)
-        path: Path = self.attempt_folder / "error.txt"
-        return path
+    def _last_words(self) -> Folder:
+        return self.folder / f"{self.attempt}/error.txt"
 
     def _next_row(self) -> Row:
         if self.run is None:
@@ -134,34 +136,52 @@ class CampaignTrainable(tune.Trainable):
 
     def _begin(self) -> None:
         self.run = type(self).factory(from_dict(TrialSpec, self.config["spec"]))
-        if self.checkpoint is not None and (self.folder / self.checkpoint).exists():
-            self.run.restore(self.folder / self.checkpoint)
+        patiently(self._restore)
         self.rows = self.run.epochs()
+
+    def _restore(self) -> None:
+        assert self.run is not None
+        if self.checkpoint is not None:
+            with contextlib.suppress(FileNotFoundError), (self.folder / self.checkpoint).local() as path:
+                self.run.restore(path)
 
     def _save(self, epoch: int) -> None:
         assert self.run is not None
-        folder = self.attempt_folder / f"epoch-{epoch}"
-        run = self.run
-        patiently(lambda: run.save(folder), StorageError)
-        self.checkpoint = str(folder.relative_to(self.folder))
+        run, checkpoint = self.run, f"{self.attempt}/epoch-{epoch}"
 
-    def _drop_older(self) -> None:
-        """Tune asks for the next epoch once the last is recorded: the checkpoints before it are of no more use."""
-        if self.checkpoint is None:
+        def save() -> None:
+            with (self.folder / checkpoint).written() as path:
+                run.save(path)
+
+        patiently(save, (OSError, StorageError))
+        self.checkpoint = checkpoint
+
+    def _drop_older(self, lag: float) -> None:
+        """Tune asks for the next epoch once the driver has the last: the checkpoints before it are of no more use.
+
+        Unless the driver dies before it stored that epoch: its successor goes on from one before. So where storing may
+        take `lag` seconds, the newest checkpoint that is so old is the one that counts as recorded.
+        """
+        if time.monotonic() - self.tidied < lag:
             return
-        newest = self.folder / self.checkpoint
-        for folder in newest.parent.parent.glob("attempt-*/epoch-*"):
-            if folder != newest and _attempt(folder) <= _attempt(newest):
-                shutil.rmtree(folder, ignore_errors=True)
+        recorded = self.recorded if lag else self.checkpoint
+        self.tidied, self.recorded = time.monotonic(), self.checkpoint
+        if recorded is None:
+            return
+        with contextlib.suppress(OSError):  # the storage is away; the next time will do
+            for attempt in (self.folder / self.home).glob("attempt-*"):
+                for checkpoint in attempt.glob("epoch-*"):
+                    if _age(f"{attempt.name}/{checkpoint.name}") < _age(recorded):
+                        checkpoint.remove()
 
 
 def make_trainable(
-    folder: Path, search: "SearchSettings", factory: RunFactory = training_run
+    folder: Folder, search: "SearchSettings", factory: RunFactory = training_run
 ) -> type[CampaignTrainable]:
     """The trainable of a campaign.
 
     Args:
-        folder: of the campaign, absolute, seen by every worker.
+        folder: of the campaign, resolved, seen by every worker.
         search: how often to save, and how long to wait for an epoch.
         factory: makes a run of a trial's specification, in the worker.
     """
@@ -170,8 +190,10 @@ def make_trainable(
     return type("CampaignTrial", (CampaignTrainable,), attributes)
 
 
-def _attempt(checkpoint: Path) -> int:
-    return int(checkpoint.parent.name.removeprefix("attempt-"))
+def _age(checkpoint: str) -> tuple[int, int]:
+    """Attempt and epoch of a checkpoint."""
+    attempt, epoch = checkpoint.split("/")[-2:]
+    return int(attempt.removeprefix("attempt-")), int(epoch.removeprefix("epoch-"))
 
 
 def _first_line(error: Exception) -> str:

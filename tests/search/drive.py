@@ -1,14 +1,13 @@
-"""Drives a campaign of fake runs: `python -m tests.search.drive FOLDER RUN TRIALS [ADDRESS]`, default a local Ray.
+"""Drives a campaign of fake runs: `python -m tests.search.drive PLACE RUN TRIALS [ADDRESS]`, default a local Ray.
 
 Stands in for `search.run`, which does the same with data, training and tracking around it; so that a test can kill it.
 """
 
 import sys
-from pathlib import Path
-
 from search import cluster
 from search.campaign import Campaign
 from search.driver import Launch, run_search
+from search.folder import open_folder
 from search.housekeeping import Housekeeper
 from search.plan import plan_to_dict, plan_to_toml
 from search.store import CampaignStore
@@ -17,7 +16,7 @@ from tests.search import fakes
 
 def drive(folder, factory, plan, time_budget=None, address=None, listeners=()):
     """One launch; returns the campaign and how it went."""
-    if folder.exists():
+    if (folder / "campaign.json").exists():
         opened = CampaignStore.resume(folder)
     else:
         opened = CampaignStore.create(folder, {"plan": plan_to_dict(plan)}, plan_to_toml(plan))
@@ -31,6 +30,8 @@ def drive(folder, factory, plan, time_budget=None, address=None, listeners=()):
 if __name__ == "__main__":
     cluster.machine_cpus = lambda: 2
     folder, run, trials, address = *sys.argv[1:4], next(iter(sys.argv[4:]), None)
-    campaign, outcome = drive(Path(folder), getattr(fakes, run), fakes.small_plan(trials=int(trials)), address=address)
+    campaign, outcome = drive(
+        open_folder(folder), getattr(fakes, run), fakes.small_plan(trials=int(trials)), address=address
+    )
     print(outcome)
     sys.exit(0 if outcome == "done" else 130)
