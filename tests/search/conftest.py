@@ -1,4 +1,7 @@
-"""Storage of either kind."""
+"""Storage of either kind, and how it fails."""
+
+import errno
+import os
 
 import pytest
 
@@ -27,3 +30,35 @@ def s3(server, tmp_path, monkeypatch):
 def storage(request, tmp_path):
     """Where campaigns lie."""
     return LocalFolder(tmp_path / "campaigns") if request.param == "local" else request.getfixturevalue("s3")
+
+
+@pytest.fixture
+def make_old(request):
+    """Make a file as old as 1970."""
+
+    def make(file):
+        if isinstance(file, LocalFolder):
+            os.utime(file.path, (1, 1))
+        else:
+            request.getfixturevalue("server").make_old(file.root.partition("/")[2])
+
+    return make
+
+
+@pytest.fixture
+def refuse(request, storage, monkeypatch):
+    """Let the next few writes take the bytes and then fail."""
+
+    def local(times):
+        refusals = iter(range(times))
+
+        def fsync(file):
+            if next(refusals, None) is not None:
+                raise OSError(errno.EIO, "the share is away")
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    def s3(times):
+        request.getfixturevalue("server").refusals = times
+
+    return local if isinstance(storage, LocalFolder) else s3

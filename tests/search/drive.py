@@ -4,6 +4,7 @@ Stands in for `search.run`, which does the same with data, training and tracking
 """
 
 import sys
+
 from search import cluster
 from search.campaign import Campaign
 from search.driver import Launch, run_search

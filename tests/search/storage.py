@@ -1,4 +1,4 @@
-"""A server that speaks S3, for tests: moto's, but it refuses what is not signed with its key, and can be made to fail."""
+"""A server that speaks S3: moto's, but it refuses what is not signed with its key, and can be made to fail."""
 
 import datetime
 import logging
