@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 
 from search.campaign import Campaign
@@ -41,6 +42,7 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
         GearError: the campaign folder can no longer be written.
     """
     _silence()
+    _keep_keys_secret()
     faults, started = FaultKeeper(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:
@@ -58,7 +60,8 @@ def _tuner(
     campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory, scratch: str
 ) -> tune.Tuner:
     search = campaign.plan.search
-    trainable = make_trainable(store.folder.resolved(), search, factory)
+    folder = store.folder.resolved()
+    trainable = tune.with_parameters(make_trainable(folder, search, factory), credentials=folder.credentials())
     again = search.finalists * search.finalist_seeds + search.refit_seeds
     most_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
@@ -86,6 +89,11 @@ def _tuner(
 def _trial_name(trial: Trial) -> str:
     job = trial.config
     return f"{job['study']}-{job['number']}-{job['attempt']}"
+
+
+def _keep_keys_secret() -> None:
+    """Tune would put the keys of S3 into the environment that Ray makes for a worker, and so into Ray's logs."""
+    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
 
 
 def _silence() -> None:

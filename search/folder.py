@@ -102,6 +102,10 @@ class Folder(abc.ABC):
     def new_log(self) -> Log:
         """A new file of lines."""
 
+    def credentials(self) -> dict[str, str]:
+        """Environment variables by which another machine may reach it: secret, to be handed on and never stored."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder(Folder):

@@ -26,7 +26,7 @@ from gear.errors import InputDataError, StorageError
 from search.folder import Folder
 from search.log import Log, RewrittenLog
 
-__all__ = ["KEY_VARIABLES", "ObjectStoreError", "S3Folder", "open_s3"]
+__all__ = ["ObjectStoreError", "S3Folder", "open_s3"]
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 30.0
@@ -137,6 +137,9 @@ class S3Folder(Folder):
 
     def new_log(self) -> Log:
         return RewrittenLog(self.write_bytes)
+
+    def credentials(self) -> dict[str, str]:
+        return {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
 
     def reach(self) -> None:
         """Raise ObjectStoreError where there is no bucket or it does not let us in."""

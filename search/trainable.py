@@ -12,8 +12,9 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
@@ -68,8 +69,9 @@ class CampaignTrainable(tune.Trainable):
     epoch_timeout: float
     factory: Callable[[TrialSpec], Run]
 
-    def setup(self, config: dict[str, Any]) -> None:
+    def setup(self, config: dict[str, Any], credentials: Mapping[str, str] = MappingProxyType({})) -> None:
         """Nothing heavy: what fails here looks like a dead worker."""
+        os.environ.update(credentials)
         self.run: Run | None = None
         self.checkpoint: str | None = config["checkpoint"]
         self.home = trial_folder(config["study"], config["number"])

@@ -50,14 +50,14 @@ def check_survived(folder, plan, before=()):
 
 
 def start(folder, trials=8, *address):
-    """A driver of slow trials in a process of its own."""
+    """A driver of slow trials in a process of its own, on a folder that anything names."""
     command = [sys.executable, "-m", "tests.search.drive", str(folder), "SlowRun", str(trials), *address]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
 
 
 def count_lines(folder, event):
-    return sum(path.read_text().count(event) for path in folder.glob("events/*.jsonl"))
+    return sum(file.read_text().count(event) for file in (folder / "events").glob("*.jsonl"))
 
 
 def wait_for(condition, driver, seconds=240):

@@ -11,6 +11,7 @@ from ray.cluster_utils import Cluster
 from gear.errors import StorageError
 from search.events import AttemptLost, EpochReported, TrialAsked, TrialEnded
 from search.feed import Feed
+from search.folder import LocalFolder
 from search.store import CampaignStore
 from tests.search import fakes
 from tests.search.checks import check_survived, count_lines, ends_of, events_of, start, wait_for
@@ -38,7 +39,7 @@ def nodes():
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "c"
+    return LocalFolder(tmp_path / "c")
 
 
 def losses(events):
@@ -126,7 +127,7 @@ def test_a_trial_that_hangs_is_ended_and_goes_on_from_its_checkpoint(folder, nod
     drive(folder, fakes.HangingRun, plan, address=nodes.address)
     events = check_survived(folder, plan)
     assert [loss.reason for loss in losses(events)] == ["no epoch within 2 s; where it hung:"] * 2
-    assert "in fail" in next(folder.glob("checkpoints/*/0000/attempt-0/error.txt")).read_text()
+    assert "in fail" in next(folder.path.glob("checkpoints/*/0000/attempt-0/error.txt")).read_text()
 
 
 def test_a_trial_that_always_crashes_fails_and_is_replaced(folder, nodes):
@@ -142,11 +143,11 @@ def test_a_trial_that_always_crashes_fails_and_is_replaced(folder, nodes):
 def test_storage_that_is_away_for_a_while_is_waited_for(folder, nodes):
     driver = start(folder, 4, nodes.address)
     wait_for(lambda: count_lines(folder, "EpochReported") >= 3, driver)
-    away = folder.rename(folder.with_name("away"))
-    folder.touch()
+    away = folder.path.rename(folder.path.with_name("away"))
+    folder.path.touch()
     time.sleep(4)
-    folder.unlink()
-    away.rename(folder)
+    folder.path.unlink()
+    away.rename(folder.path)
     assert driver.wait(240) == 0
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}

@@ -10,6 +10,7 @@ from gear.data import load_pair
 from gear.errors import InputDataError
 from search import cluster, run
 from search.campaign import Campaign
+from search.folder import LocalFolder
 from search.options import extended, make_parser, new_plan
 from search.space import METHODS
 from search.store import CampaignStore
@@ -215,5 +216,5 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     assert code == 0
     assert [path.read_text() for path in sorted(folder.glob("events/*"))] == before
     assert [line for line in again.splitlines() if "│" in line] == [line for line in out.splitlines() if "│" in line]
-    with CampaignStore.resume(folder) as store:
+    with CampaignStore.resume(LocalFolder(folder)) as store:
         assert Campaign(run._resumed_plan(parse("--resume")), events=store.events()).done

@@ -10,6 +10,7 @@ from gear.errors import InputDataError
 from search import simulator
 from search.campaign import Campaign
 from search.curves import Curves, Surrogate, read_curves, write_curves
+from search.folder import LocalFolder
 from search.plan import plan_to_dict, plan_to_toml
 from search.simulator import Policy, Simulation, compare, policies
 from search.store import CampaignStore
@@ -22,7 +23,7 @@ PLAN = fakes.small_plan(trials=12, methods=["stl"], splits=("random", "scaffold"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("campaigns") / "recorded"
-    with CampaignStore.create(folder, {"plan": plan_to_dict(PLAN)}, plan_to_toml(PLAN)) as store:
+    with CampaignStore.create(LocalFolder(folder), {"plan": plan_to_dict(PLAN)}, plan_to_toml(PLAN)) as store:
         for step in fakes.Simulation(PLAN).run().steps:
             store.append(*step)
     return folder
@@ -30,7 +31,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def curves(folder):
-    return read_curves(folder)
+    return read_curves(str(folder))
 
 
 def replayed(curves, params):
@@ -74,14 +75,14 @@ def test_a_failure_is_replayed_where_it_happened(curves):
 
 def test_curves_survive_their_file(curves, tmp_path):
     write_curves(curves, tmp_path / "curves.jsonl")
-    assert read_curves(tmp_path / "curves.jsonl") == curves
+    assert read_curves(str(tmp_path / "curves.jsonl")) == curves
 
 
 @pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
 def test_what_is_no_file_of_curves_is_named(text, tmp_path):
     (tmp_path / "x.jsonl").write_text(text)
     with pytest.raises(InputDataError, match=r"x\.jsonl|unknown key speed"):
-        read_curves(tmp_path / "x.jsonl")
+        read_curves(str(tmp_path / "x.jsonl"))
 
 
 def test_a_study_without_a_trial_cannot_be_replayed(curves):

@@ -11,11 +11,11 @@ from tests.search.fakes import BrokenRun, FakeRun, small_plan
 
 
 @pytest.fixture
-def begin(tmp_path):
+def begin(storage):
     def build(factory=FakeRun, every=1, **changed):
         plan = small_plan(methods=["stl"], checkpoint_every=every)
         config = to_dict(Campaign(plan).next_job("x")) | changed
-        return make_trainable(tmp_path, plan.search, factory)(config)
+        return make_trainable(storage, plan.search, factory)(config)
 
     return build
 
@@ -24,8 +24,12 @@ def rows(trial, n):
     return [trial.step()["row"] for _ in range(n)]
 
 
-def checkpoints(tmp_path):
-    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("checkpoints/*/*/attempt-*/epoch-*"))
+HOME = "checkpoints/hv_from_ds.random.stl/0000"
+
+
+def checkpoints(storage):
+    attempts = (storage / HOME).glob("attempt-*")
+    return [f"{attempt.name}/{folder.name}" for attempt in attempts for folder in attempt.glob("epoch-*")]
 
 
 def test_a_trial_reports_every_epoch_and_that_the_last_is_the_last(begin):
@@ -35,13 +39,27 @@ def test_a_trial_reports_every_epoch_and_that_the_last_is_the_last(begin):
     assert found[-1].metrics["best_validation_rmse"] < found[0].metrics["best_validation_rmse"]
 
 
-def test_the_checkpoint_before_stays_until_the_driver_has_recorded_the_next(begin, tmp_path):
+def test_the_checkpoint_before_stays_until_the_driver_has_recorded_the_next(begin, storage, monkeypatch):
+    monkeypatch.setattr(type(storage), "lag", 0.0)
     trial = begin()
     rows(trial, 3)
-    home = "checkpoints/hv_from_ds.random.stl/0000/attempt-0"
-    assert checkpoints(tmp_path) == [f"{home}/epoch-2", f"{home}/epoch-3"]
+    assert checkpoints(storage) == ["attempt-0/epoch-2", "attempt-0/epoch-3"]
     trial.cleanup()
-    assert checkpoints(tmp_path) == [f"{home}/epoch-3"]
+    assert checkpoints(storage) == ["attempt-0/epoch-3"]
+
+
+def test_where_recording_may_lag_checkpoints_stay_until_it_is_sure(begin, storage, monkeypatch):
+    monkeypatch.setattr(type(storage), "lag", 30.0)
+    now = [0.0]
+    monkeypatch.setattr("search.trainable.time.monotonic", lambda: now[0])
+    trial = begin()
+    for _ in range(5):
+        rows(trial, 1)
+        now[0] += 20.0
+    # at 40 s the second was the newest, and by 80 s it was recorded for sure
+    assert checkpoints(storage) == [f"attempt-0/epoch-{epoch}" for epoch in (2, 3, 4, 5)]
+    trial.cleanup()
+    assert checkpoints(storage) == ["attempt-0/epoch-5"]
 
 
 def test_checkpoints_may_be_rarer_but_the_last_epoch_has_one(begin):
@@ -60,11 +78,10 @@ def test_where_the_checkpoint_was_lost_with_its_machine_a_trial_begins_again(beg
     assert rows(begin(attempt=1, checkpoint="checkpoints/gone/0000/attempt-0/epoch-4"), 1)[0].epoch == 1
 
 
-def test_an_error_of_training_is_a_row_of_one_line_and_its_traceback_a_file(begin, tmp_path):
+def test_an_error_of_training_is_a_row_of_one_line_and_its_traceback_a_file(begin, storage):
     row = rows(begin(BrokenRun), 2)[-1]
     assert (row.status, row.reason) == ("failed", "RuntimeError: CUDA out of memory")
-    (error,) = tmp_path.glob("checkpoints/*/*/attempt-0/error.txt")
-    assert "Traceback" in error.read_text()
+    assert "Traceback" in (storage / HOME / "attempt-0/error.txt").read_text()
 
 
 def test_a_worker_takes_one_trial_after_the_other(begin):

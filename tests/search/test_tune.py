@@ -8,6 +8,7 @@ import pytest
 from gear.errors import GearError
 from search import cluster
 from search.events import AttemptLost, EpochReported, TrialAsked
+from search.folder import LocalFolder
 from search.store import CampaignStore
 from tests.search import fakes
 from tests.search.checks import count_lines, ends_of, events_of, start, wait_for
@@ -23,20 +24,25 @@ def two_cpus(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def test_a_campaign_runs_to_its_budget_and_leaves_only_what_counts(tmp_path):
-    campaign, outcome = drive(tmp_path / "c", fakes.FakeRun, fakes.small_plan(trials=6))
+@pytest.fixture
+def folder(tmp_path):
+    return LocalFolder(tmp_path / "c")
+
+
+def test_a_campaign_runs_to_its_budget_and_leaves_only_what_counts(folder):
+    campaign, outcome = drive(folder, fakes.FakeRun, fakes.small_plan(trials=6))
     assert outcome == "done"
-    ends = ends_of(events_of(tmp_path / "c"))
+    ends = ends_of(events_of(folder))
     assert Counter(end.study for end in ends) == dict.fromkeys(STUDIES, 6)
     assert {end.state for end in ends} == {"complete", "pruned"}
-    best = {str(tmp_path / "c" / study.best.checkpoint) for study in campaign.studies.values()}
-    assert {str(path) for path in tmp_path.glob("c/checkpoints/*/*/attempt-*/epoch-*")} == best
-    assert not (tmp_path / "c" / "tune").exists()
+    best = {str(folder / study.best.checkpoint) for study in campaign.studies.values()}
+    assert {str(path) for path in folder.path.glob("checkpoints/*/*/attempt-*/epoch-*")} == best
+    assert not (folder / "tune").exists()
 
 
-def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(tmp_path):
-    _, outcome = drive(tmp_path / "c", fakes.DyingRun, fakes.small_plan(trials=2, methods=["stl"], grace_period=9))
-    events = events_of(tmp_path / "c")
+def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(folder):
+    _, outcome = drive(folder, fakes.DyingRun, fakes.small_plan(trials=2, methods=["stl"], grace_period=9))
+    events = events_of(folder)
     assert outcome == "done"
     assert [end.state for end in ends_of(events)] == ["complete"] * 2
     assert sum(isinstance(event, AttemptLost) for event in events) == 2
@@ -47,38 +53,38 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(tmp_path):
         assert epochs == list(range(1, 10))
 
 
-def test_an_error_of_training_ends_the_trial_and_it_is_replaced_within_the_limit(tmp_path):
+def test_an_error_of_training_ends_the_trial_and_it_is_replaced_within_the_limit(folder):
     plan = fakes.small_plan(trials=2, methods=["stl"], replacements=1)
-    _, outcome = drive(tmp_path / "c", fakes.BrokenRun, plan)
+    _, outcome = drive(folder, fakes.BrokenRun, plan)
     assert outcome == "done"
-    assert [end.reason for end in ends_of(events_of(tmp_path / "c"))] == ["RuntimeError: CUDA out of memory"] * 3
+    assert [end.reason for end in ends_of(events_of(folder))] == ["RuntimeError: CUDA out of memory"] * 3
 
 
-def test_a_time_budget_ends_the_launch_and_the_campaign_can_go_on(tmp_path):
+def test_a_time_budget_ends_the_launch_and_the_campaign_can_go_on(folder):
     plan = fakes.small_plan(trials=4, methods=["stl"], epochs=20, grace_period=19)
-    _, outcome = drive(tmp_path / "c", fakes.SlowRun, plan, time_budget=3)
+    _, outcome = drive(folder, fakes.SlowRun, plan, time_budget=3)
     assert outcome == "out of time"
-    assert len(ends_of(events_of(tmp_path / "c"))) < 4
-    _, outcome = drive(tmp_path / "c", fakes.FakeRun, plan)
+    assert len(ends_of(events_of(folder))) < 4
+    _, outcome = drive(folder, fakes.FakeRun, plan)
     assert outcome == "done"
-    assert len(ends_of(events_of(tmp_path / "c"))) == 4
+    assert len(ends_of(events_of(folder))) == 4
 
 
-def test_a_folder_that_fails_stops_the_search_with_its_error(tmp_path, monkeypatch):
+def test_a_folder_that_fails_stops_the_search_with_its_error(folder, monkeypatch):
     def refuse(self, *events):
         raise GearError("disk full")
 
     monkeypatch.setattr(CampaignStore, "append", refuse)
     with pytest.raises(GearError, match="disk full"):
-        drive(tmp_path / "c", fakes.FakeRun, fakes.small_plan(trials=2))
+        drive(folder, fakes.FakeRun, fakes.small_plan(trials=2))
 
 
-def test_ctrl_c_ends_cleanly_and_leaves_running_trials_to_be_resumed(tmp_path):
-    driver = start(tmp_path / "c")
-    wait_for(lambda: count_lines(tmp_path / "c", "EpochReported") >= 2, driver)
+def test_ctrl_c_ends_cleanly_and_leaves_running_trials_to_be_resumed(folder):
+    driver = start(folder)
+    wait_for(lambda: count_lines(folder, "EpochReported") >= 2, driver)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(60) == 130
     assert "interrupted" in driver.stdout.read()
-    asked = {(e.study, e.number) for e in events_of(tmp_path / "c") if isinstance(e, TrialAsked)}
-    ended = {(e.study, e.number) for e in ends_of(events_of(tmp_path / "c"))}
+    asked = {(e.study, e.number) for e in events_of(folder) if isinstance(e, TrialAsked)}
+    ended = {(e.study, e.number) for e in ends_of(events_of(folder))}
     assert asked - ended
