@@ -1,9 +1,9 @@
 """What the studies of a campaign can take over from earlier campaigns that it was told to begin with."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from search.campaign import Campaign
+from search.folder import Folder
 from search.plan import CampaignPlan, StudyPlan, plan_from_dict
 from search.store import read_campaign, read_events
 from search.study import Study
@@ -14,7 +14,7 @@ Earlier = Mapping[str, Sequence[Study]]  # by study of the new campaign, those t
 DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
 
 
-def earlier_studies(storage: Any, plan: CampaignPlan, data: DataFacts) -> Earlier:  # noqa: ANN401
+def earlier_studies(storage: Folder, plan: CampaignPlan, data: DataFacts) -> Earlier:
     """The studies of the plan's `warm_start` campaigns, for each study of the plan those that it may take from.
 
     Of the same target only those whose molecules were divided in the same way: what was best elsewhere was chosen on

@@ -119,8 +119,8 @@ class S3Folder(Folder):
     def local(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
             folder = Path(scratch) / self.name
-            folder.mkdir()
             for name in json.loads((self / WHOLE).read_bytes()):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes((self / name).read_bytes())
             yield folder
 
@@ -130,7 +130,7 @@ class S3Folder(Folder):
             folder = Path(scratch) / self.name
             yield folder
             (self / WHOLE).remove()
-            names = sorted(path.name for path in folder.iterdir())
+            names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
             for name in names:
                 (self / name).write_bytes((folder / name).read_bytes())
             (self / WHOLE).write_text(json.dumps(names))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe", "probe", "report", "this_machine"]
 
+GPU_MEMORY = "GPU memory"
 FEW, MORE = 1, 4  # batches of the two sizes that are timed
 Nodes = Sequence[Mapping[str, float]]  # their resources, as Ray calls them; memory in bytes
 
@@ -70,7 +71,9 @@ def trial_seconds(config: TrialConfig, pair: "PairData") -> float:
     return training.epochs * epoch + training.source_epochs * max(first - more, 0.0) * max(shares)
 
 
-def report(plan: CampaignPlan, nodes: Nodes, concurrency: int | None, probes: Sequence[Probe]) -> list[str]:
+def report(
+    plan: CampaignPlan, nodes: Nodes, concurrency: int | None, probes: Sequence[Probe], misfits: Sequence[str] = ()
+) -> list[str]:
     """The estimate in lines.
 
     Args:
@@ -78,6 +81,7 @@ def report(plan: CampaignPlan, nodes: Nodes, concurrency: int | None, probes: Se
         nodes: that it would run on.
         concurrency: most trials at once, if that is limited.
         probes: of its methods.
+        misfits: what is known already not to fit.
     """
     room = [cluster.trials_on(node, plan.search) for node in nodes]
     slots = min(sum(room), concurrency or sum(room))
@@ -88,16 +92,19 @@ def report(plan: CampaignPlan, nodes: Nodes, concurrency: int | None, probes: Se
         f"{total['GPU']:g} GPUs and {total['memory'] / 2**30:.0f} GB: {slots} trials at once",
         *(f"  a trial of {found.method} on {where}: {_cost(found)}" for found in probes),
         *_whole(plan, slots, probes),
-        *(f"does not fit: {reason}" for reason in _misfits(plan, nodes, room, slots, probes)),
+        *_unknown(plan, nodes),
+        *(f"does not fit: {reason}" for reason in (*misfits, *_misfits(plan, nodes, room, slots, probes))),
     ]
 
 
 def this_machine() -> dict[str, float]:
-    """The resources of this machine."""
+    """The resources of this machine, and under `GPU memory` the bytes of its smallest GPU."""
     import torch
 
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {"CPU": cluster.machine_cpus(), "GPU": torch.cuda.device_count(), "memory": memory}
+    gpus = [torch.cuda.get_device_properties(gpu).total_memory for gpu in range(torch.cuda.device_count())]
+    found: dict[str, float] = {"CPU": cluster.machine_cpus(), "GPU": len(gpus), "memory": memory}
+    return found | ({GPU_MEMORY: min(gpus)} if gpus else {})
 
 
 def _at_hand(pair: PairSpec) -> bool:
@@ -142,9 +149,21 @@ def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, 
         return [cluster.too_small(plan.search)]
     needed = max(found.memory_mb for found in probes) * 2**20
     full = {(min(trials, slots), node.get("memory", math.inf)) for node, trials in zip(nodes, room, strict=True)}
-    return [
+    found = [
         f"{trials} trials of {needed / 2**30:.1f} GB on a node with {memory / 2**30:.0f} GB: "
         "lower --concurrency or raise --cpus-per-trial"
         for trials, memory in sorted(full)
         if trials * needed > memory
     ]
+    if (share := plan.search.gpus_per_trial) and (known := [node[GPU_MEMORY] for node in nodes if GPU_MEMORY in node]):
+        trials = min(max(int(1 / share + 1e-9), 1), slots)
+        if trials * needed > min(known):
+            sizes = f"{trials} trials of {needed / 2**30:.1f} GB on a GPU with {min(known) / 2**30:.0f} GB"
+            found.append(f"{sizes}: raise --gpus-per-trial")
+    return found
+
+
+def _unknown(plan: CampaignPlan, nodes: Nodes) -> list[str]:
+    if not plan.search.gpus_per_trial or all(GPU_MEMORY in node for node in nodes if node.get("GPU")):
+        return []
+    return ["  the memory of the cluster's GPUs is not known here: see that the trials that share one fit"]

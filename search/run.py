@@ -20,11 +20,11 @@ from search.driver import Launch, run_search
 from search.earlier import earlier_studies
 from search.feed import Feed
 from search.finalize import finalize
-from search.folder import Folder
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.preflight import probe, report, this_machine
+from search.reach import unreachable
 from search.space import base_of
 from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
@@ -59,12 +59,12 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         console.print(plan_text(plan), soft_wrap=True)
         if args.dry_run:
             nodes = [this_machine()] if args.address is None else cluster.nodes()
-            for line in report(plan, nodes, args.concurrency, probe(plan)):
+            for line in report(plan, nodes, args.concurrency, probe(plan), _unreachable(args)):
                 console.print(line, soft_wrap=True)
             return 0
         if not _confirmed(plan, args):
             return 0
-        _check_storage(args.storage)
+        _check_storage(args)
         _check_models(plan, console)
         data = _prepare(plan, console)
         if args.address is None:
@@ -120,13 +120,20 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
 
 
-def _check_storage(storage: Folder) -> None:
-    """Before minutes of preparation: could the campaign be written?"""
+def _check_storage(args: argparse.Namespace) -> None:
+    """Before minutes of preparation: could the campaign be written, from everywhere?"""
     try:
-        storage.check_writable()
+        args.storage.check_writable()
+        blind = _unreachable(args)
     except OSError as error:
         reason = error.strerror or error
-        raise StorageError(f"cannot write campaigns to {storage} ({reason}): give another --storage") from error
+        raise StorageError(f"cannot write campaigns to {args.storage} ({reason}): give another --storage") from error
+    if blind:
+        raise StorageError("; ".join(blind))
+
+
+def _unreachable(args: argparse.Namespace) -> list[str]:
+    return [] if args.address is None else unreachable(args.storage)
 
 
 def _check_models(plan: CampaignPlan, console: Console) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gear.errors import InputDataError, StorageError
-from search import cluster, object_store
+from search import cluster, object_store, run, status
 from search.events import EpochReported, TrialAsked
 from search.folder import open_folder
 from search.log import RewrittenLog
@@ -85,12 +85,11 @@ def test_a_checkpoint_that_was_not_written_to_its_end_is_none(s3, server):
     with (s3 / "epoch-1").written() as path:
         path.mkdir()
         (path / "state.json").write_text("{}")
-        (path / "state.safetensors").write_text("weights")
+        (path / "fold-0").mkdir()
+        (path / "fold-0/state.safetensors").write_text("weights")
     with (s3 / "epoch-1").local() as path:
-        assert {file.name: file.read_text() for file in path.iterdir()} == {
-            "state.json": "{}",
-            "state.safetensors": "weights",
-        }
+        assert (path / "state.json").read_text() == "{}"
+        assert (path / "fold-0/state.safetensors").read_text() == "weights"
     objects = [key for key in server.contents() if key.startswith(s3.root.partition("/")[2])]
     whole = [key for key in objects if key.endswith("files.json")]
     server.client.delete_object(Bucket=BUCKET, Key=whole[0])
@@ -145,13 +144,14 @@ def ray_folder(monkeypatch):
 def test_a_campaign_whose_driver_is_killed_goes_on_from_s3_alone(s3, server, ray_folder, monkeypatch):
     monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    folder, plan = s3 / "c", fakes.small_plan(trials=4)
-    driver = start(folder, 4)
-    wait_for(lambda: count_lines(folder, "EpochReported") >= 8 and count_lines(folder, "TrialEnded") >= 1, driver)
+    folder, plan = s3 / "c", fakes.small_plan(trials=3)
+    driver = start(folder, 3)
+    wait_for(lambda: count_lines(folder, "TrialEnded") >= 2 and count_lines(folder, "EpochReported") >= 20, driver)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     before = ends_of(events_of(folder))
     running = newest_checkpoints(events_of(folder))
+    assert any(checkpoint is not None for checkpoint in running.values())
     campaign, outcome = drive(folder, fakes.FakeRun, plan)
     assert outcome == "done"
     events = check_survived(folder, plan, before)
@@ -166,6 +166,27 @@ def test_a_campaign_whose_driver_is_killed_goes_on_from_s3_alone(s3, server, ray
     logs = [path for path in ray_folder.rglob("*") if path.is_file()]
     assert any("runtime_env" in path.name for path in logs)
     assert [path for path in logs if SECRET.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.ray
+def test_a_whole_search_lives_on_s3_and_shows_no_secret(s3, server, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
+    flags = "--preset quick --splits random --methods stl --trials 1 --epochs 1 --name mine"
+    monkeypatch.setattr("sys.argv", ["search.run", *flags.split(), "--storage", str(s3)])
+    assert run.main() == 0
+    monkeypatch.setattr("sys.argv", ["search.status", "--storage", str(s3)])
+    assert status.main() == 0
+    home = (s3 / "mine").root.partition("/")[2]
+    contents = {key: data for key, data in server.contents().items() if key.startswith(home)}
+    names = {key.removeprefix(f"{home}/") for key in contents}
+    export = {f"exports/hv_from_ds.random.stl/{name}" for name in ("model.safetensors", "config.json", "README.md")}
+    assert export | {"campaign.json", "plan.toml", "splits/hv_from_ds.random.parquet"} <= names
+    shown = "".join(capsys.readouterr())
+    assert f"campaign folder: {s3}/mine" in shown
+    assert SECRET not in shown
+    assert not any(SECRET.encode() in data for data in contents.values())
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlartifacts"}
 
 
 def newest_checkpoints(events):

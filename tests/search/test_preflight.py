@@ -87,3 +87,26 @@ def test_the_autoscaler_may_start_as_many_nodes_as_its_configuration_says(tmp_pa
     settings = SearchSettings(gpus_per_trial=0.25)
     assert cluster.startable(settings, path) == 6 * 4
     assert cluster.startable(settings, tmp_path / "missing.yaml") == 0
+
+
+GPU_NODE = NODE | {"GPU": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("share", "memory", "fits"), [(0.25, 8, True), (0.25, 7, False), (1.0, 2, True), (1.0, 1, False)]
+)
+def test_trials_that_share_a_gpu_must_fit_in_its_memory(share, memory, fits):
+    node = GPU_NODE | {preflight.GPU_MEMORY: memory * 2.0**30}
+    lines = report(small_plan(gpus_per_trial=share), [node], None, PROBES)
+    says = f"does not fit: {int(1 / share)} trials of 2.0 GB on a GPU with {memory} GB: raise --gpus-per-trial"
+    assert (says in lines) is not fits
+    assert not any("not known" in line for line in lines)
+
+
+def test_a_gpu_whose_memory_is_not_known_is_said_to_be_so():
+    lines = report(small_plan(gpus_per_trial=0.25), [GPU_NODE], None, PROBES)
+    assert any("memory of the cluster's GPUs is not known here" in line for line in lines)
+
+
+def test_what_is_known_not_to_fit_is_told_with_the_rest():
+    assert "does not fit: the roof is low" in report(small_plan(), [NODE], None, PROBES, ["the roof is low"])
