@@ -12,7 +12,17 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
-__all__ = ["MAX_ATOMS", "Molecule", "MoleculeError", "canonical_smiles", "identify", "is_organic", "parse"]
+__all__ = [
+    "MAX_ATOMS",
+    "Molecule",
+    "MoleculeError",
+    "canonical_smiles",
+    "cell_text",
+    "identify",
+    "identity",
+    "is_organic",
+    "parse",
+]
 
 ORGANIC = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"})
 MAX_ATOMS = 1000  # polymers and proteins are not what a molecular graph network is for
@@ -41,6 +51,17 @@ def parse(smiles: str) -> Chem.Mol | None:
     return mol if mol is not None and mol.GetNumAtoms() else None
 
 
+def cell_text(cell: object) -> str:
+    """The SMILES in a cell of a table.
+
+    Raises:
+        MoleculeError: the cell holds something else than text.
+    """
+    if cell is not None and not isinstance(cell, str):
+        raise MoleculeError(f"{cell!r} is no SMILES")
+    return (cell or "").strip()
+
+
 @functools.lru_cache(maxsize=REMEMBERED)
 def identify(text: str) -> Molecule:
     """The molecule of a SMILES.
@@ -48,27 +69,26 @@ def identify(text: str) -> Molecule:
     Raises:
         MoleculeError: it cannot be parsed, has a placeholder, no atom heavier than hydrogen or more than `MAX_ATOMS`.
     """
-    if len(text) > MAX_TEXT:
-        raise MoleculeError(f"SMILES of {len(text)} characters, the most is {MAX_TEXT}")
-    if any(sign.isspace() for sign in text):  # RDKit reads what follows as a name
-        raise MoleculeError(f"'{text}' has a space in it")
-    mol = parse(text)
-    if mol is None:
-        raise MoleculeError(f"cannot parse SMILES '{text}'" if text else "no SMILES")
-    if mol.GetNumHeavyAtoms() == 0:
-        raise MoleculeError(f"'{text}' has no atom heavier than hydrogen")
-    if mol.GetNumAtoms() > MAX_ATOMS:
-        raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the most is {MAX_ATOMS}")
-    if any(atom.GetAtomicNum() == 0 for atom in list(mol.GetAtoms())):
-        raise MoleculeError(f"'{text}' has a placeholder atom (*)")
+    mol = _readable(text)
     with rdBase.BlockLogs():
         return _identified(mol, text)
+
+
+def identity(text: str) -> str:
+    """The SMILES of `identify` alone, sooner.
+
+    Raises:
+        MoleculeError: where `identify` does.
+    """
+    mol = _readable(text)
+    with rdBase.BlockLogs():
+        return _stable(_unlabelled(mol, text)[0], text)
 
 
 def canonical_smiles(text: str) -> str | None:
     """Identity of a molecule, or None where `identify` refuses it."""
     try:
-        return identify(text).smiles
+        return identity(text)
     except MoleculeError:
         return None
 
@@ -91,21 +111,47 @@ def is_organic(molecule: Molecule) -> bool:
     )
 
 
-def _identified(mol: Chem.Mol, text: str) -> Molecule:
-    notes = []
-    if "[" in text:  # isotopes and atom numbers are written in brackets alone
-        atoms = list(mol.GetAtoms())
-        if any(atom.GetIsotope() for atom in atoms):
-            notes.append("isotopes")
-        for atom in atoms:
-            atom.SetIsotope(0)
-            atom.SetAtomMapNum(0)
-        mol = Chem.RemoveHs(mol)
-    # without stereo it can take a second round until the SMILES is stable
+def _readable(text: str) -> Chem.Mol:
+    if len(text) > MAX_TEXT:
+        raise MoleculeError(f"SMILES of {len(text)} characters, the most is {MAX_TEXT}")
+    if any(sign.isspace() for sign in text):  # RDKit reads what follows as a name
+        raise MoleculeError(f"'{text}' has a space in it")
+    mol = parse(text)
+    if mol is None:
+        raise MoleculeError(f"cannot parse SMILES '{text}'" if text else "no SMILES")
+    if mol.GetNumHeavyAtoms() == 0:
+        raise MoleculeError(f"'{text}' has no atom heavier than hydrogen")
+    if mol.GetNumAtoms() > MAX_ATOMS:
+        raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the most is {MAX_ATOMS}")
+    if any(atom.GetAtomicNum() == 0 for atom in list(mol.GetAtoms())):
+        raise MoleculeError(f"'{text}' has a placeholder atom (*)")
+    return mol
+
+
+def _unlabelled(mol: Chem.Mol, text: str) -> tuple[Chem.Mol, bool]:
+    """The molecule without isotopes and atom numbers, and whether it had isotopes."""
+    if "[" not in text:  # both are written in brackets alone
+        return mol, False
+    atoms = list(mol.GetAtoms())
+    isotopes = any(atom.GetIsotope() for atom in atoms)
+    for atom in atoms:
+        atom.SetIsotope(0)
+        atom.SetAtomMapNum(0)
+    return Chem.RemoveHs(mol), isotopes
+
+
+def _stable(mol: Chem.Mol, text: str) -> str:
+    """SMILES without stereo; it can take a second round until it stays the same."""
     again = parse(Chem.MolToSmiles(mol, isomericSmiles=False))
     if again is None or again.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"RDKit cannot write '{text}' without its stereo and isotopes")
-    smiles = str(Chem.MolToSmiles(again, isomericSmiles=False))
+    return str(Chem.MolToSmiles(again, isomericSmiles=False))
+
+
+def _identified(mol: Chem.Mol, text: str) -> Molecule:
+    mol, isotopes = _unlabelled(mol, text)
+    notes = ["isotopes"] if isotopes else []
+    smiles = _stable(mol, text)
     if "." in smiles:
         notes.append("fragments")
     if Chem.GetFormalCharge(mol):

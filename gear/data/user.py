@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from gear.config import TaskSpec
 from gear.data.cache import cache_folder, cached, content_key, read_table, write_table
-from gear.data.molecule import Molecule, MoleculeError, identify
+from gear.data.molecule import Molecule, MoleculeError, cell_text, identify
 from gear.data.parallel import map_chunks
 from gear.data.table_file import Cell, TableFile, open_table, require_column
 from gear.data.task import PARTS, TaskTable, packed
@@ -161,9 +161,8 @@ def _check(reading: Reading, row: RawRow) -> GoodRow | BadRow:
     try:
         if row.fault:
             raise ValueError(row.fault)
-        if row.smiles is not None and not isinstance(row.smiles, str):
-            raise ValueError(f"{row.smiles!r} is no SMILES")
-        return GoodRow(row.line, identify(text), _value(row.value, reading), _part(row.part))
+        molecule = identify(cell_text(row.smiles))
+        return GoodRow(row.line, molecule, _value(row.value, reading), _part(row.part))
     except (MoleculeError, ValueError) as error:
         return BadRow(row.line, str(error), text)
 

@@ -3,7 +3,15 @@
 import pytest
 
 from gear.data import canonical_smiles, load_property
-from gear.data.molecule import MAX_ATOMS, MoleculeError, identify, is_organic, scaffold_group
+from gear.data.molecule import (
+    MAX_ATOMS,
+    MoleculeError,
+    cell_text,
+    identify,
+    identity,
+    is_organic,
+    scaffold_group,
+)
 
 
 def test_identity_ignores_notation_stereo_isotopes_and_atom_numbers():
@@ -81,3 +89,14 @@ def test_cyclic_molecules_are_grouped_by_their_scaffold():
 )
 def test_acyclic_molecules_are_grouped_by_their_carbon_skeleton(a, b, together):
     assert (scaffold_group(a) == scaffold_group(b)) is together
+
+
+@pytest.mark.parametrize("smiles", ["OCC", "C[C@H](N)O", "[13CH3]O", "CC[NH3+].[Cl-]", "[CH3:1]C"])
+def test_identity_alone_is_the_same(smiles):
+    assert identity(smiles) == identify(smiles).smiles
+
+
+def test_cell_that_is_no_text_is_no_molecule():
+    assert (cell_text(" CC "), cell_text(None)) == ("CC", "")
+    with pytest.raises(MoleculeError, match=r"7\.5 is no SMILES"):
+        cell_text(7.5)
