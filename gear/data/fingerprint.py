@@ -16,7 +16,7 @@ from gear.data.molecule import parse
 from gear.data.parallel import map_chunks
 from gear.errors import InputDataError
 
-__all__ = ["COUNTS", "DESCRIPTORS", "fingerprints", "packed_fingerprints"]
+__all__ = ["COUNTS", "DESCRIPTORS", "fingerprints", "fingerprints_chunk", "packed_fingerprints"]
 
 COUNTS = 1024
 DESCRIPTORS = 43
@@ -31,6 +31,15 @@ def fingerprints(smiles: Sequence[str]) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
     """
     return _inputs(*_computed(smiles))
+
+
+def fingerprints_chunk(smiles: Sequence[str]) -> np.ndarray:
+    """`fingerprints` of a few thousand molecules, in this process.
+
+    Raises:
+        InputDataError: a SMILES cannot be parsed.
+    """
+    return _inputs(*_chunk(smiles))
 
 
 def packed_fingerprints(smiles: np.ndarray) -> np.ndarray:
