@@ -33,6 +33,7 @@ class TableFile:
 
     path: Path
     columns: tuple[str, ...]
+    types: tuple[pa.DataType, ...]  # of the columns; those of a text are strings
     rows: Iterator[Row]
     size: int
     decimal_comma: bool = False
@@ -81,7 +82,8 @@ def _open_text(path: Path, *, zipped: bool) -> TableFile:
         raise InputDataError(f"{path} is empty: it needs a header line with a SMILES column and a column of values")
     columns = tuple(name.strip() for name in header[1])
     size = sum(1 for _ in _lines(path, zipped=zipped)) - 1
-    return TableFile(path, columns, (Row(*row) for row in cells), size, decimal_comma=delimiter != ",")
+    types = (pa.string(),) * len(columns)
+    return TableFile(path, columns, types, (Row(*row) for row in cells), size, decimal_comma=delimiter != ",")
 
 
 def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
 
 
 def _cells(path: Path, first: str, rest: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their line; blank lines are none."""
+    """Rows with their line; blank lines are none, but an empty cell in quotes is one."""
 
     def text() -> Iterator[str]:
         yield first
@@ -113,7 +115,7 @@ def _cells(path: Path, first: str, rest: Iterator[str], delimiter: str) -> Itera
     reader = csv.reader(text(), delimiter=delimiter)
     try:
         for cells in reader:
-            if cells and not (len(cells) == 1 and not cells[0].strip()):
+            if cells and not (len(cells) == 1 and cells[0].isspace()):
                 yield reader.line_num, cells
     except csv.Error as error:
         raise InputDataError(f"{path} row {reader.line_num}: not CSV ({error})") from error
@@ -124,7 +126,8 @@ def _open_parquet(path: Path) -> TableFile:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise InputDataError(f"{path} is a damaged Parquet file ({_first_line(error)})") from error
-    return TableFile(path, tuple(file.schema_arrow.names), _parquet_rows(path, file), file.metadata.num_rows)
+    schema = file.schema_arrow
+    return TableFile(path, tuple(schema.names), tuple(schema.types), _parquet_rows(path, file), file.metadata.num_rows)
 
 
 def _parquet_rows(path: Path, file: pq.ParquetFile) -> Iterator[Row]:

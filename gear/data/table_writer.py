@@ -1,0 +1,89 @@
+"""Writing a table row by row: CSV or Parquet, whole or not at all."""
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gear.errors import InputDataError, StorageError
+
+__all__ = ["open_writer", "require_suffix"]
+
+ROW_GROUP = 20_000  # rows of Parquet that are written at once
+
+Row = Sequence[object]
+Write = Callable[[Iterable[Row]], None]
+
+
+def require_suffix(path: Path) -> None:
+    """Refuse a name that says no format.
+
+    Raises:
+        InputDataError: it ends in neither .csv nor .parquet.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise InputDataError(f"cannot write {path}: give it a name that ends in .csv or .parquet")
+
+
+@contextmanager
+def open_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """A function that writes more rows; the file is in its place once the block has ended well.
+
+    Args:
+        path: ends in .csv or .parquet.
+        schema: columns and, for Parquet, their types.
+
+    Raises:
+        InputDataError: the name says no format.
+        StorageError: the place cannot be written.
+    """
+    require_suffix(path)
+    draft = path.with_name(f".{path.name}.draft-{os.getpid()}")
+    try:
+        with (_csv if path.suffix.lower() == ".csv" else _parquet)(draft, schema) as write:
+            yield write
+        draft.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        _refuse(path, error)
+    finally:
+        if path.parent.is_dir():
+            draft.unlink(missing_ok=True)
+
+
+def _refuse(path: Path, error: Exception) -> NoReturn:
+    told = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+    raise StorageError(f"cannot write {path}: {told}") from error
+
+
+@contextmanager
+def _csv(draft: Path, schema: pa.Schema) -> Iterator[Write]:
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(schema.names)
+        yield writer.writerows
+
+
+@contextmanager
+def _parquet(draft: Path, schema: pa.Schema) -> Iterator[Write]:
+    waiting: list[Row] = []
+    with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+
+        def write(rows: Iterable[Row]) -> None:
+            waiting.extend(rows)
+            if len(waiting) >= ROW_GROUP:
+                flush()
+
+        def flush() -> None:
+            columns = zip(*waiting, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            waiting.clear()
+
+        yield write
+        if waiting:
+            flush()
