@@ -5,13 +5,21 @@ import resource
 import torch
 from torch import Tensor
 
+from gear.errors import InputDataError
+
 __all__ = ["claim", "peak_memory_mb", "pick_device", "send"]
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` resolved: a GPU where there is one."""
+    """`auto` resolved: a GPU where there is one.
+
+    Raises:
+        InputDataError: a GPU is asked for and there is none.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputDataError(f"device {device}: PyTorch sees no GPU here; auto takes the CPU then")
     return torch.device(device)
 
 

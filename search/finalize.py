@@ -85,7 +85,7 @@ def _export(
     finished: StudyFinished,
     to: Path,
 ) -> None:
-    from gear.export import export_model
+    from gear.export import Member, export_model
 
     assert best.checkpoint is not None
     evidence: dict[str, Any] = {
@@ -101,7 +101,7 @@ def _export(
     }
     spec = campaign.spec(study.name, best.number)
     with store.checkpoint(best.checkpoint) as checkpoint:
-        export_model(checkpoint, spec, pair, to, evidence)
+        export_model([Member(checkpoint, spec, pair)], pair, to, evidence)
 
 
 def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, pair: PairData) -> Winner:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from gear.config import TrainingConfig, TrialConfig
+from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.data import canonical_smiles, featurize
 from gear.data.pairs import PairData, Part, TaskData
+from gear.export import Member, export_model
+from gear.training import TrainingRun
 
 torch.set_num_threads(1)  # as a trial has; the models here are too small to share
 
@@ -44,6 +46,44 @@ def synthetic_pair(n_target=100, n_source=100, seed=0, sources=1):
 @pytest.fixture(scope="session")
 def pair():
     return synthetic_pair()
+
+
+def trained_member(folder, pair, seed=0, epochs=30, **config):
+    """A single-task model of a synthetic pair, and where its checkpoint is."""
+    training = TrainingConfig(epochs=epochs, batch_size=20, ema=0.0)
+    config = TrialConfig(method="stl", seed=seed, training=training, **config)
+    run = TrainingRun(config, pair, "cpu")
+    list(run.epochs())
+    run.save(folder)
+    return Member(folder, TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config), pair)
+
+
+@pytest.fixture(scope="session")
+def member(tmp_path_factory, pair):
+    """A trained model."""
+    return trained_member(tmp_path_factory.mktemp("trained") / "checkpoint", pair)
+
+
+@pytest.fixture(scope="session")
+def ensemble(tmp_path_factory, member):
+    """Two more, which learnt other molecules and from another seed."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    others = [trained_member(folder / str(n), synthetic_pair(n_target=n), seed=n, epochs=10) for n in (60, 80)]
+    return [member, *others]
+
+
+@pytest.fixture
+def export(member, tmp_path):
+    """The export folder of one model."""
+    export_model([member], member.pair, tmp_path / "export", {"validation RMSE": 0.5})
+    return tmp_path / "export"
+
+
+@pytest.fixture
+def ensemble_export(ensemble, tmp_path):
+    """The export folder of three."""
+    export_model(ensemble, ensemble[0].pair, tmp_path / "ensemble", {})
+    return tmp_path / "ensemble"
 
 
 @pytest.fixture

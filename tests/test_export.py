@@ -1,71 +1,108 @@
-"""The export folder: whole, unchanged, of a known format; and the prediction command that reads it."""
+"""The export folder: whole, unchanged, of a known format, and of use where nothing but the core is installed."""
 
-import csv
+import dataclasses
 import hashlib
 import json
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from gear import predict
 from gear.checkpoint import read_state, write_folder
-from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.errors import StorageError
-from gear.evaluate import test_scores
-from gear.export import export_model, load_export
-from gear.training import TrainingRun
-from tests.conftest import synthetic_pair
+from gear.export import FORMAT, export_model, load_export
+from gear.predict import load_predictor
+from gear.uncertainty import Interval
+
+ROOT = Path(__file__).parents[1]
+OLDER = Path(__file__).with_name("exports")  # written by the versions of their time, with what these predicted
+FILES = ["members/0/model.safetensors", "config.json", "fingerprints.safetensors", "README.md", "usage.py"]
+SMILES = ["CCO", "c1ccccc1", "CC(=O)O"]
+WITHOUT = """
+import runpy, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"ray", "optuna", "mlflow", "boto3", "search", "tracking"}:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.argv = sys.argv[1:]
+"""
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A checkpoint, its trial and its pair."""
-    pair = synthetic_pair()
-    config = TrialConfig(method="stl", training=TrainingConfig(epochs=30, batch_size=20, ema=0.0))
-    run = TrainingRun(config, pair, "cpu")
-    list(run.epochs())
-    folder = tmp_path_factory.mktemp("trained") / "checkpoint"
-    run.save(folder)
-    return folder, TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config), pair
+def files_of(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.fixture
-def export(trained, tmp_path):
-    checkpoint, spec, pair = trained
-    export_model(checkpoint, spec, pair, tmp_path / "export", {"validation RMSE": 0.5})
-    return tmp_path / "export"
+def rewrite_config(folder, **changes):
+    """As a forger would who knows of the checksums."""
+    config, sums = folder / "config.json", folder / "checksums.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    told = json.loads(sums.read_text()) | {"config.json": hashlib.sha256(config.read_bytes()).hexdigest()}
+    sums.write_text(json.dumps(told))
 
 
-def run_predict(monkeypatch, capsys, *args):
-    """Exit code and what the command printed."""
-    monkeypatch.setattr(sys, "argv", ["predict", *map(str, args)])
-    code = predict.main()
-    return code, capsys.readouterr()
+def test_folder_holds_safetensors_text_and_nothing_else(export, ensemble_export):
+    assert files_of(export) == sorted([*FILES, "checksums.json"])
+    more = ["members/1/model.safetensors", "members/2/model.safetensors"]
+    assert files_of(ensemble_export) == sorted([*FILES, *more, "checksums.json"])
 
 
-def test_scores_are_the_errors_of_the_predictions(trained, export):
-    checkpoint, spec, pair = trained
-    scores = test_scores(checkpoint, spec, pair)
-    test = pair.target.test
-    error = predict.load_predictor(export).predict(list(test.smiles)) - test.value
-    assert scores.n == len(test.value)
-    assert scores.rmse_units == pytest.approx(np.sqrt((error**2).mean()), rel=1e-5)
-    assert scores.rmse == pytest.approx(scores.rmse_units / pair.target.train.value.std(), rel=1e-5)
-    assert scores.mae_units == pytest.approx(np.abs(error).mean(), rel=1e-5)
-
-
-def test_card_and_config_hold_the_evidence(export):
-    assert "| validation RMSE | 0.5 |" in (export / "README.md").read_text()
+def test_config_tells_what_was_trained_on_what(export, member):
     info = json.loads((export / "config.json").read_text())
-    assert info["split_hash"] == "hash"
+    assert (info["format"], info["split_hash"], info["data_hash"]) == (FORMAT, "hash", "data")
     assert info["sizes"]["target"] == {"train": 100, "validation": 10, "test": 10}
-    assert {path.suffix for path in export.iterdir()} == {".json", ".safetensors", ".md"}
+    assert info["members"][0]["trial"]["config"]["method"] == "stl"
+    assert info["members"][0]["scaler"]["mean"] == pytest.approx(member.pair.target.train.value.mean())
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_changed_export_is_refused(export, name):
+def test_card_shows_data_hashes_and_numbers_with_their_intervals(member, tmp_path):
+    evidence = {"test RMSE": dataclasses.asdict(Interval(0.51234, 0.4, 0.6)), "trials | all": 8}
+    export_model([member], member.pair, tmp_path / "export", evidence)
+    card = (tmp_path / "export" / "README.md").read_text()
+    assert "| test RMSE | 0.5123 (0.4 to 0.6) |" in card
+    assert "| trials \\| all | 8 |" in card
+    assert "| `target_from_source` | `random` | `hash` | `data` |" in card
+    assert "100 molecules for training, 10 for validation, 10 for test" in card
+    assert "Intended use" in card
+    assert "Limits" in card
+
+
+def test_ensemble_predicts_the_mean_of_its_members_each_with_its_own_scaler(ensemble, ensemble_export, tmp_path):
+    alone = []
+    for index, member in enumerate(ensemble):
+        export_model([member], member.pair, tmp_path / str(index), {})
+        alone.append(load_predictor(tmp_path / str(index)).predict(SMILES))
+    assert len({scaler for _, scaler in load_predictor(ensemble_export).models}) == 3
+    found = load_predictor(ensemble_export).assess(SMILES)
+    np.testing.assert_allclose(found.value, np.mean(alone, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found.spread, np.std(alone, axis=0, ddof=1), rtol=1e-4)
+    assert "the mean of 3 models" in (ensemble_export / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["format1-gear", "format1-stl", "format2-gear"])
+def test_folder_of_an_older_format_predicts_what_it_predicted_then(name):
+    expected = json.loads((OLDER / f"{name}.predictions.json").read_text())
+    assert f"format{load_export(OLDER / name).info['format']}" in name
+    found = load_predictor(OLDER / name).assess(list(expected))
+    np.testing.assert_allclose(found.value, list(expected.values()), rtol=1e-5)
+    assert np.isnan(found.similarity).all()
+    assert np.isnan(found.spread).all()
+
+
+@pytest.mark.parametrize(("method", "warm"), [("gear", (True, 2)), ("stl", (False, 20))])
+def test_warm_start_of_the_first_format_is_told_as_today(method, warm):
+    training = load_export(OLDER / f"format1-{method}").members[0].model.config.training
+    assert (training.warm_start, training.source_epochs) == warm
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_changed_file_is_refused(export, name):
     path = export / name
     data = bytearray(path.read_bytes())
     data[-2] ^= 1
@@ -74,79 +111,70 @@ def test_changed_export_is_refused(export, name):
         load_export(export)
 
 
-def test_future_format_is_refused(export):
-    config = export / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
-    sums = json.loads((export / "checksums.json").read_text())
-    sums["config.json"] = hashlib.sha256(config.read_bytes()).hexdigest()
-    (export / "checksums.json").write_text(json.dumps(sums))
-    with pytest.raises(StorageError, match="export format 99, this version of gear reads 2"):
+@pytest.mark.parametrize("name", FILES)
+def test_missing_file_is_refused(export, name):
+    (export / name).unlink()
+    with pytest.raises(StorageError, match=f"has no {name}"):
         load_export(export)
 
 
-def test_folder_that_is_no_export_is_refused(tmp_path):
-    with pytest.raises(StorageError, match="is no export folder"):
+@pytest.mark.parametrize("name", FILES)
+def test_file_without_a_checksum_is_refused(export, name):
+    sums = json.loads((export / "checksums.json").read_text())
+    del sums[name]
+    (export / "checksums.json").write_text(json.dumps(sums))
+    with pytest.raises(StorageError, match=f"{name} does not match"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_changed_file_of_an_older_format_is_refused(name, tmp_path):
+    shutil.copytree(OLDER / "format2-gear", tmp_path / "export")
+    (tmp_path / "export" / name).write_bytes(b"{}")
+    with pytest.raises(StorageError, match=f"{name} does not match"):
+        load_export(tmp_path / "export")
+
+
+@pytest.mark.parametrize("version", [99, 0, "3", None])
+def test_unknown_format_is_refused_in_one_line(export, version):
+    rewrite_config(export, format=version)
+    with pytest.raises(StorageError, match=f"export format {version}, this version of gear reads 1 to {FORMAT}"):
+        load_export(export)
+
+
+def test_config_that_does_not_fit_the_weights_is_refused(export):
+    members = json.loads((export / "config.json").read_text())["members"]
+    members[0]["trial"]["config"]["embedding"]["width"] = 32
+    rewrite_config(export, members=members)
+    with pytest.raises(StorageError, match="cannot be loaded"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"config.json": 1}', "\x00"])
+def test_folder_that_is_no_export_is_refused(content, tmp_path):
+    if content is not None:
+        for name in ("checksums.json", "config.json"):
+            (tmp_path / name).write_text(content)
+    with pytest.raises(StorageError, match=r"is no export folder|does not match"):
         load_export(tmp_path)
 
 
-def test_predicting_in_pieces_changes_nothing(export, monkeypatch):
-    predictor = predict.load_predictor(export)
-    smiles = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCC"]
-    whole = predictor.predict(smiles)
-    monkeypatch.setattr(predict, "CHUNK", 2)
-    np.testing.assert_allclose(predictor.predict(smiles), whole, rtol=1e-6)
-    assert predictor.predict([]).shape == (0,)
-
-
-def test_command_keeps_columns_and_order(export, tmp_path, monkeypatch, capsys):
-    (tmp_path / "in.csv").write_text("id,smiles\n7,CCO\n8,CCCCO\n")
-    code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
-    assert code == 0
-    assert "2 of 2 molecules" in printed.out
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-    assert [row["id"] for row in rows] == ["7", "8"]
-    expected = predict.load_predictor(export).predict(["CCO", "CCCCO"])
-    np.testing.assert_allclose([float(row["prediction"]) for row in rows], expected, rtol=1e-6)
-    assert rows[0]["unit"] == "kJ/mol"
-
-
-def test_bad_smiles_stop_the_command_before_anything_is_written(export, tmp_path, monkeypatch, capsys):
-    (tmp_path / "in.csv").write_text("smiles\nCCO\nnonsense(\n")
-    code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
-    assert code == 2
-    assert "in.csv row 3: cannot parse SMILES 'nonsense('" in printed.err
-    assert not (tmp_path / "out.csv").exists()
-
-
-def test_bad_smiles_are_kept_with_a_reason_on_request(export, tmp_path, monkeypatch, capsys):
-    (tmp_path / "in.csv").write_text("smiles\nnonsense(\nCCO\n")
-    args = (export, tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--skip-bad-rows")
-    assert run_predict(monkeypatch, capsys, *args)[0] == 0
-    bad, good = csv.DictReader((tmp_path / "out.csv").open())
-    assert (bad["prediction"], bad["reason"]) == ("", "unparsable SMILES")
-    assert float(good["prediction"])
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("name\nx\n", "has no column 'smiles' (it has: name)"), ("", "is empty")],
-)
-def test_file_without_smiles_column_is_one_line(content, message, export, tmp_path, monkeypatch, capsys):
-    (tmp_path / "in.csv").write_text(content)
-    code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
-    assert code == 2
-    assert message in printed.err
-    assert printed.err.count("\n") == 1
-
-
-def test_missing_input_and_unwritable_output_are_one_line(export, tmp_path, monkeypatch, capsys):
-    code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "no.csv", "--out", tmp_path / "out.csv")
-    assert code == 2
-    assert "cannot read" in printed.err
-    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
-    code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "no" / "out.csv")
-    assert code == 2
-    assert "cannot write" in printed.err
+def test_nothing_but_the_core_is_needed(export, tmp_path):
+    """Ray, Optuna, MLflow and boto3 cannot be imported, nor the rooms that need them."""
+    (tmp_path / "in.csv").write_text("smiles\nCCO\nc1ccccc1\n")
+    command = ["gear.predict", export, tmp_path / "in.csv", "--out", tmp_path / "out.csv"]
+    for code, args in (
+        ("runpy.run_module('gear.predict', run_name='__main__')", command),
+        ("runpy.run_path(sys.argv[0])", [export / "usage.py"]),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT + code, *map(str, args)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    expected = load_predictor(export).predict(["CCO"])[0]
+    assert done.stdout.splitlines()[0].startswith("target kJ/mol CCO ")
+    assert float(done.stdout.split()[3]) == pytest.approx(expected, rel=1e-5)
+    assert float((tmp_path / "out.csv").read_text().splitlines()[1].split(",")[1]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_folder_is_replaced_whole_or_left_as_it_was(tmp_path):
@@ -162,14 +190,17 @@ def test_folder_is_replaced_whole_or_left_as_it_was(tmp_path):
     assert (folder / "a").read_text() == "old"
 
 
-def test_missing_checkpoint_is_a_clear_line(tmp_path):
+def test_missing_checkpoint_is_a_clear_line(member, tmp_path):
     with pytest.raises(StorageError, match="no readable checkpoint"):
         read_state(tmp_path / "nothing")
+    absent = dataclasses.replace(member, checkpoint=tmp_path / "nothing")
+    with pytest.raises(StorageError, match="no readable checkpoint"):
+        export_model([absent], member.pair, tmp_path / "export", {})
+    assert not (tmp_path / "export").exists()
 
 
-def test_weights_are_the_best_epochs_not_the_last(trained):
-    checkpoint, _, _ = trained
-    tensors, state = read_state(checkpoint)
+def test_weights_are_the_best_epochs_not_the_last(member):
+    tensors, state = read_state(member.checkpoint)
     assert state["best_epoch"] <= state["epoch"]
     assert {name for name in tensors if name.startswith("best.")}
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())

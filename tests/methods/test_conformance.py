@@ -11,7 +11,7 @@ from gear.batching import TrainingData
 from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.device import peak_memory_mb
 from gear.diagnostics import MEMORY_RATIO, expected_memory_mb
-from gear.export import export_model
+from gear.export import Member, export_model
 from gear.methods import METHODS, build_method
 from gear.predict import load_predictor
 from gear.training import TrainingRun, fit, predict_rows
@@ -126,7 +126,8 @@ def test_exported_model_predicts_as_the_trained_one(case, pairs, quick_config, t
     list(run.epochs())
     run.save(tmp_path / "checkpoint")
     spec = PairSpec(TaskSpec("target"), tuple(TaskSpec(source.property) for source in pair.sources))
-    export_model(tmp_path / "checkpoint", TrialSpec(spec, "random", config=config), pair, tmp_path / "export", {})
+    member = Member(tmp_path / "checkpoint", TrialSpec(spec, "random", config=config), pair)
+    export_model([member], pair, tmp_path / "export", {})
     test = pair.target.test
     best = build_method(config, len(pair.sources))
     best.load_state_dict(run.best)

@@ -10,7 +10,7 @@ import pytest
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.errors import StorageError, UnknownNameError
-from gear.export import export_model
+from gear.export import Member, export_model
 from gear.predict import load_predictor
 from gear.training import TrainingRun
 from tests.conftest import synthetic_pair
@@ -30,7 +30,7 @@ def export(tmp_path_factory):
     list(run.epochs())
     run.save(folder / "checkpoint")
     spec = TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config)
-    export_model(folder / "checkpoint", spec, pair, folder / "export", {"test RMSE": 0.5})
+    export_model([Member(folder / "checkpoint", spec, pair)], pair, folder / "export", {"test RMSE": 0.5})
     return folder / "export"
 
 

@@ -1,0 +1,56 @@
+"""Export folders of older formats, told as the current one has them.
+
+1   a pair had one source, modules were called `target` and `source`, methods were GEAR and single-task alone
+2   one member in the folder itself; no fingerprints, no usage
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["current_config", "current_weights"]
+
+# beginnings of names in format 1, and today; the first that fits
+RENAMED = {
+    "gear": [
+        ("target.embedding.", "embeddings.0.network."),
+        ("source.embedding.", "embeddings.1.network."),
+        ("target.", "branches.0."),
+        ("source.", "branches.1."),
+    ],
+    "stl": [
+        ("target.embedding.", "network.embedding.network."),
+        ("target.head.", "network.heads.0."),
+        ("target.", "network."),
+    ],
+}
+
+
+def current_config(info: dict[str, Any]) -> dict[str, Any]:
+    """A config.json of any format; `format` stays what it was."""
+    if info["format"] >= 3:
+        return info
+    trial = _two_task_trial(info["trial"]) if info["format"] == 1 else info["trial"]
+    member = {"trial": trial, "scaler": info["scaler"], "split": info["split"], "split_hash": info["split_hash"]}
+    return info | {"members": [member]}
+
+
+def current_weights(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights of a member, under the names that its model has today."""
+    renamed = RENAMED[info["members"][0]["trial"]["config"]["method"]] if info["format"] == 1 else []
+    return {_renamed(name, renamed): tensor for name, tensor in tensors.items()}
+
+
+def _renamed(name: str, rules: list[tuple[str, str]]) -> str:
+    return next((new + name.removeprefix(old) for old, new in rules if name.startswith(old)), name)
+
+
+def _two_task_trial(trial: dict[str, Any]) -> dict[str, Any]:
+    """A trial of format 1."""
+    pair, config = trial["pair"], trial["config"]
+    training = dict(config["training"])
+    epochs = training.pop("warm_start_epochs")
+    training |= {"warm_start": epochs > 0} | ({"source_epochs": epochs} if epochs else {})
+    sources = {"target": pair["target"], "sources": [pair["source"]]}
+    return trial | {"pair": sources, "config": config | {"training": training}}
