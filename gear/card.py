@@ -50,8 +50,9 @@ def _members(members: list[dict[str, Any]]) -> str:
     named = "Method " + ", ".join(f"`{method}`" for method in methods)
     if len(members) == 1:
         return f"{named}."
-    splits = sorted({member["split"] for member in members})
-    return f"{named}: the mean of {len(members)} models, trained on {', '.join(f'`{split}`' for split in splits)}."
+    folds = len({member["split_hash"] for member in members})
+    apart = f", on {folds} choices of validation molecules" if folds > 1 else ""
+    return f"{named}: the mean of {len(members)} models, trained from different seeds{apart}."
 
 
 def _data(info: Mapping[str, Any]) -> str:
