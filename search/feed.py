@@ -1,68 +1,163 @@
-"""Tells the tracking recorder what happens in a campaign, from its events."""
+"""Tells a campaign's events to the tracking recorder."""
 
-from collections.abc import Mapping
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gear.config import to_dict
 from gear.diagnostics import diagnose
 from gear.results import EpochResult
 from search.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
-from search.plan import CampaignPlan
-from tracking.recorder import Recorder, StudyInfo
+from search.folder import Folder
+from search.importance import importances
+from search.plan import CampaignPlan, StudyPlan, plan_to_toml
+from search.space import defaults, space
+from search.store import read_events
+from search.study import OBJECTIVE, Study
+from tracking import records
+from tracking.recorder import Recorder
+from tracking.records import Record, Scalar
 
-__all__ = ["Feed", "study_params"]
+__all__ = ["Feed", "history", "story"]
 
-Scalar = str | int | float | bool
+Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
 
 
 class Feed:
-    """Give it every event of a campaign, from the first: the recorder leaves out what it has already."""
+    """Listens to a campaign and tells the recorder what happens.
 
-    def __init__(self, recorder: Recorder, plan: CampaignPlan, hashes: Mapping[str, Mapping[str, str]]) -> None:
+    Args:
+        recorder: told.
+        plan: of the campaign.
+        hashes: of its data.
+        events: what happened before; the recorder has that from its history.
+    """
+
+    def __init__(self, recorder: Recorder, plan: CampaignPlan, hashes: Hashes, events: Iterable[Event] = ()) -> None:
         self._recorder = recorder
-        self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
-        for study in plan.studies:
-            recorder.study_started(
-                StudyInfo(
-                    name=study.name,
-                    pair=study.pair.id,
-                    split=study.split,
-                    method=study.method,
-                    budget=plan.search.trials,
-                    tags=dict(hashes[f"{study.pair.id}.{study.split}"]),
-                    params=study_params(plan),
-                )
-            )
+        self._narrator = _Narrator(plan, hashes)
+        for event in events:
+            self._narrator.told(event)
 
     def __call__(self, *events: Event) -> None:
         """Pass events on."""
         for event in events:
-            self._tell(event)
+            self._recorder.tell(*self._narrator.told(event))
 
-    def _tell(self, event: Event) -> None:
+
+def story(plan: CampaignPlan, hashes: Hashes, events: Iterable[Event]) -> Iterator[Record]:
+    """A campaign from its beginning, for the recorder."""
+    narrator = _Narrator(plan, hashes)
+    yield from narrator.beginning()
+    for event in events:
+        yield from narrator.told(event)
+
+
+def history(plan: CampaignPlan, hashes: Hashes, folder: Folder) -> Iterator[Record]:
+    """The story of a campaign that is being driven, with everything that has happened up to now.
+
+    Raises:
+        StorageError: the campaign folder cannot be read.
+    """
+    time.sleep(folder.lag)  # what has just happened is stored by then
+    yield from story(plan, hashes, read_events(folder))
+
+
+class _Narrator:
+    """Puts events into records. Each event once, in order: what a trial or study has come to is part of its end."""
+
+    def __init__(self, plan: CampaignPlan, hashes: Hashes) -> None:
+        self._plan, self._hashes = plan, hashes
+        self._studies = {s.name: Study(s, plan.search.trials, plan.search.replacements) for s in plan.studies}
+        self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
+
+    def beginning(self) -> Iterator[Record]:
+        """The studies, before any event."""
+        for study in self._plan.studies:
+            yield records.StudyStarted(
+                name=study.name,
+                budget=self._plan.search.trials,
+                tags=_tags(study) | dict(self._hashes[f"{study.pair.id}.{study.split}"]),
+                params={"epochs": self._plan.epochs, **to_dict(self._plan.search)},
+                files={"plan.toml": plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
+            )
+
+    def told(self, event: Event) -> list[Record]:
+        """What an event means."""
+        study = self._studies[event.study]
+        study.apply(event)
         match event:
             case TrialAsked(attempt=0):
-                tags = {"seed": str(event.config["seed"]), "origin": event.origin}
-                self._recorder.trial_started(event.study, event.number, _flat(event.config), tags)
+                tags = {"seed": str(event.config["seed"]), "origin": event.origin, "purpose": event.purpose}
+                tags |= {} if event.of is None else {"of": str(event.of)}
+                return [records.TrialStarted(event.study, event.number, _flat(event.config), tags)]
             case EpochReported():
                 rows = self._epochs.setdefault((event.study, event.number), [])
                 rows.append(EpochResult.from_metrics(event.epoch, event.metrics))
-                self._recorder.trial_epoch(event.study, event.number, event.epoch, event.metrics)
+                return [records.Step(event.study, event.number, event.epoch, event.metrics)]
             case TrialEnded():
-                metrics = {} if event.value is None else {"best_validation_rmse": event.value}
-                findings = diagnose(self._epochs.pop((event.study, event.number), []))
-                tags = {f"finding.{finding.name}": finding.message for finding in findings}
-                self._recorder.trial_ended(event.study, event.number, event.state, event.reason, metrics, tags)
+                return self._end(study, event)
             case StudyFinished():
-                metrics = {f"test_{name}": float(value) for name, value in event.scores.items()}
-                metrics |= {"best_validation_rmse": event.validation_rmse}
-                tags = {"winner": str(event.winner), "test_evaluations": str(event.test_evaluations)}
-                self._recorder.study_ended(event.study, metrics, tags)
+                return [_conclusion(study, event)]
+        return []
+
+    def _end(self, study: Study, event: TrialEnded) -> list[Record]:
+        """A trial's verdict, and how its study stands."""
+        trial = study.trials[event.number]
+        findings = diagnose(self._epochs.pop((event.study, event.number), []))
+        tags = {f"finding.{finding.name}": finding.message for finding in findings}
+        tags["attempts"] = str(trial.attempt + 1)
+        metrics = {"total_seconds": trial.seconds}
+        told: list[Record] = [records.TrialEnded(event.study, event.number, event.state, event.reason, metrics, tags)]
+        if trial.purpose == "search":
+            told.append(records.Step(event.study, None, study.ended, _standing(study)))
+            if study.to_start <= 0 and not study.running and study.best is None:
+                told.append(records.StudyEnded(event.study, 0, "failed", tags={"reason": "no trial completed"}))
+        return told
 
 
-def study_params(plan: CampaignPlan) -> dict[str, Scalar]:
-    """The settings of every study of a plan, flat."""
-    return {"epochs": plan.epochs, **to_dict(plan.search)}
+def _tags(study: StudyPlan) -> dict[str, str]:
+    pair = study.pair
+    return {
+        "pair": pair.id,
+        "target": pair.target.property,
+        "source": "+".join(task.property for task in pair.sources),
+        "split": study.split,
+        "method": study.method,
+    }
+
+
+def _standing(study: Study) -> dict[str, float]:
+    """What a study has come to, after each trial that ends."""
+    counts = {f"trials_{state}": float(study.count(state)) for state in ("complete", "pruned", "failed")}
+    best = {} if study.best is None or study.best.value is None else {OBJECTIVE: study.best.value}
+    return {**counts, **best, "total_seconds": study.ended_seconds}
+
+
+def _conclusion(study: Study, event: StudyFinished) -> Record:
+    metrics = {f"test_{name}": float(value) for name, value in event.scores.items() if isinstance(value, int | float)}
+    shares = importances(study.searched)
+    metrics |= {f"importance/{path}": share for path, share in shares.items()}
+    return records.StudyEnded(
+        study=event.study,
+        tests=event.test_evaluations,
+        metrics=metrics,
+        tags={"winner": str(event.winner)},
+        files={"importance.json": json.dumps(shares, indent=1)} if shares else {},
+    )
+
+
+def _space(plan: CampaignPlan, study: StudyPlan) -> str:
+    """The dimensions of a study's search space with their defaults, JSON."""
+    vary = plan.search.vary
+    start = defaults(study.method, plan.config, vary)
+    found = [
+        {"kind": type(dimension).__name__.lower(), **dataclasses.asdict(dimension), "default": start[dimension.path]}
+        for dimension in space(study.method, vary)
+    ]
+    return json.dumps(found, indent=1)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Scalar]:

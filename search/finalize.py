@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ from gear.data import PairData, load_pair
 from gear.errors import GearError
 from search.campaign import Campaign
 from search.events import StudyFinished
+from search.folder import Folder
+from search.plan import StudyPlan
 from search.standings import Standing, standings
-from search.store import CampaignStore
+from search.store import EXPORTS, CampaignStore
 from search.study import Study, Trial
 from tracking.registry import Winner, register_winner
 
-__all__ = ["finalize"]
+__all__ = ["finalize", "register_winners", "winner_of"]
 
 
 def finalize(
@@ -37,11 +39,30 @@ def finalize(
         finished = _evaluated(campaign, store, study, study.best, pair)
         with store.export(study.name) as folder:
             _export(campaign, store, study, study.best, pair, finished, folder)
-            try:
-                register_winner(tracking_uri, folder, _winner(campaign, store, finished, pair))
-            except GearError as error:
-                say(f"{study.name}: exported, but not registered: {error}")
+    register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
+
+
+def register_winners(
+    campaign: Campaign, head: Mapping[str, Any], folder: Folder, tracking_uri: str, say: Callable[[str], None] = print
+) -> None:
+    """Register the exported winner of every study, once all are evaluated: single-task learning is their evidence.
+
+    Args:
+        campaign: as it is now.
+        head: its campaign.json.
+        folder: of the campaign.
+        tracking_uri: of MLflow, which has recorded the winners' trials.
+        say: told what could not be registered.
+    """
+    for study in campaign.studies.values():
+        place = folder / EXPORTS / study.name
+        try:
+            if study.finished and place.exists():
+                with place.local() as export:
+                    register_winner(tracking_uri, export, winner_of(campaign, head, study))
+        except (GearError, OSError) as error:
+            say(f"{study.name}: exported, but not registered: {error}")
 
 
 def _without_winner(study: Study) -> str:
@@ -104,20 +125,39 @@ def _export(
         export_model([Member(checkpoint, spec, pair)], pair, to, evidence)
 
 
-def _winner(campaign: Campaign, store: CampaignStore, finished: StudyFinished, pair: PairData) -> Winner:
+def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winner:
+    """What is known of a study's winner, for whoever reviews it."""
+    plan, finished = study.plan, study.finished[-1]
+    rival = next((other for other in campaign.studies.values() if _is_single_task(other, plan)), None)
+    config = study.trials[finished.winner].config
     return Winner(
-        pair=pair.id,
-        split=pair.split,
-        method=campaign.studies[finished.study].plan.method,
-        study=finished.study,
+        pair=plan.pair.id,
+        split=plan.split,
+        method=plan.method,
+        study=study.name,
         campaign=campaign.plan.name,
-        created=store.head["created"],
+        created=head["created"],
         number=finished.winner,
-        validation_rmse=finished.validation_rmse,
-        test_rmse=finished.scores["rmse"],
-        test_rmse_units=finished.scores["rmse_units"],
         test_evaluations=finished.test_evaluations,
-        split_hash=pair.split_hash,
-        data_hash=pair.data_hash,
-        unit=pair.target.unit,
+        split_hash=finished.split_hash,
+        data_hash=finished.data_hash,
+        unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
+        scores=_scores(finished),
+        single_task={} if rival is None else _scores(rival.finished[-1]),
+        config=config,
+        seed=config["seed"],
+        versions=head["versions"],
     )
+
+
+def _is_single_task(study: Study, plan: StudyPlan) -> bool:
+    """Whether it is the evaluated study of single-task learning beside another of the same pair and split."""
+    same = (study.plan.pair.id, study.plan.split) == (plan.pair.id, plan.split)
+    return same and study.plan.method == "stl" != plan.method and bool(study.finished)
+
+
+def _scores(finished: StudyFinished) -> dict[str, float]:
+    """Every number of an evaluation: what does not say that it is of the validation part is of the test part."""
+    numbers = {name: float(value) for name, value in finished.scores.items() if isinstance(value, int | float)}
+    named = {name if name.startswith("validation_") else f"test_{name}": value for name, value in numbers.items()}
+    return {"validation_rmse": finished.validation_rmse, **named}

@@ -6,7 +6,7 @@ import datetime
 import importlib.metadata
 import itertools
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from rich.console import Console
@@ -16,20 +16,24 @@ from gear.data.fingerprint import packed_fingerprints
 from gear.errors import GearError, StorageError, user_command
 from search import cluster
 from search.campaign import Campaign
+from search.code_version import commit
 from search.driver import Launch, run_search
 from search.earlier import earlier_studies
-from search.feed import Feed
+from search.feed import Feed, history
 from search.finalize import finalize
+from search.folder import Folder
 from search.housekeeping import Housekeeper
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.preflight import probe, report, this_machine
 from search.reach import unreachable
+from search.record import record_command
 from search.space import base_of
 from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
 from search.table import Progress, make_console, plan_text, print_leaderboard, resume_command
-from tracking.recorder import DEFAULT_TRACKING_URI, Recorder
+from tracking.client import DEFAULT_TRACKING_URI, ServerAway, open_client
+from tracking.recorder import Recorder
 
 __all__ = ["main"]
 
@@ -66,16 +70,19 @@ def _run(args: argparse.Namespace, console: Console) -> int:
             return 0
         _check_storage(args)
         _check_models(plan, console)
+        _check_tracking(args.tracking_uri)
         data = _prepare(plan, console)
         if args.address is None:
             stack.enter_context(cluster.connected(None))
         slots = cluster.Slots(plan.search, args.concurrency, grows=args.address is not None)
         head, earlier = _head(args, plan, data), earlier_studies(args.storage, plan, data)
-        recorder = stack.enter_context(Recorder(args.tracking_uri, plan.name, head["created"]))
+        recorder = Recorder(args.tracking_uri, plan.name, head["created"])
         store = stack.enter_context(_open_store(args, plan, head))
         campaign = Campaign(plan, store.append, store.events(), earlier)
-        feed = Feed(recorder, plan, data)
-        feed(*store.events())
+        feed = Feed(recorder, plan, data, store.events())
+        stack.enter_context(recorder.start(lambda: history(plan, data, store.folder)))
+        if recorder.away:
+            console.print(_away(args.tracking_uri, store.folder), soft_wrap=True)
         progress = Progress(campaign, slots.now, console)
         campaign.listeners += [Housekeeper(campaign, store), feed, progress]
         if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
@@ -136,6 +143,12 @@ def _unreachable(args: argparse.Namespace) -> list[str]:
     return [] if args.address is None else unreachable(args.storage)
 
 
+def _check_tracking(tracking_uri: str) -> None:
+    """A wrong URI is refused before minutes of preparation; a server that is away is waited for later."""
+    with suppress(ServerAway):
+        open_client(tracking_uri, create=True)
+
+
 def _check_models(plan: CampaignPlan, console: Console) -> None:
     """Build every method's first model once: what cannot be built is told before anything starts, as are its notes."""
     from gear.methods import build_method  # torch, a second
@@ -165,7 +178,7 @@ def _head(args: argparse.Namespace, plan: CampaignPlan, data: DataFacts) -> dict
     """The contents of campaign.json; a resumed campaign must find the data it began with."""
     if not args.resume:
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+        versions = {name: importlib.metadata.version(name) for name in PACKAGES} | commit()
         return {"plan": plan_to_dict(plan), "data": data, "created": created, "versions": versions}
     before = read_campaign(args.storage / plan.name)
     for name, facts in data.items():
@@ -195,6 +208,14 @@ def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace
         console.print(f"the time budget is used up; go on with: {_resume_command(plan, args)}", soft_wrap=True)
     console.print(f"campaign folder: {store.folder}", soft_wrap=True)
     return 0 if any(standing.validation_rmse is not None for standing in standings) else 1
+
+
+def _away(tracking_uri: str, folder: Folder) -> str:
+    later = record_command(folder.name, folder.parent, tracking_uri)
+    return (
+        f"MLflow at {tracking_uri} does not answer: the search goes on, its record is completed when it is back, "
+        f"or by: {later}"
+    )
 
 
 def _resume_command(plan: CampaignPlan, args: argparse.Namespace) -> str:

@@ -1,19 +1,47 @@
-"""The connection to MLflow: opened once, quietly, with errors a user understands."""
+"""The connection to MLflow: opened once, quietly, with errors a user understands.
+
+A user's name, password or token for a server come from MLflow's own environment variables and from nowhere else.
+"""
 
 import logging
+import socket
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import mlflow
+import requests
+import sqlalchemy
 from mlflow import MlflowClient
+from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
-from gear.errors import StorageError
+from gear.errors import GearError, StorageError
 
-__all__ = ["DEFAULT_TRACKING_URI", "artifact_location", "open_client"]
+__all__ = [
+    "DEFAULT_TRACKING_URI",
+    "ServerAway",
+    "artifact_location",
+    "explained",
+    "first_line",
+    "is_away",
+    "open_client",
+]
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder shows
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases on a server, where the URI names none
+CREDENTIALS = {
+    "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    "https": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    "postgresql": "PGPASSWORD, or use ~/.pgpass",
+}
+AWAY_STATUS = {408, 429, 502, 503, 504}  # what a server says that is not there for us now, or a proxy for it
+ANSWER_SECONDS = 5.0
+
+
+class ServerAway(StorageError):
+    """The URI is fine and nothing answers there now."""
 
 
 def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
@@ -24,39 +52,111 @@ def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
         create: make a SQLite file that is missing; only who writes should.
 
     Raises:
-        StorageError: the file is missing or cannot be written, the server does not answer, or the URI is none.
+        ServerAway: the server does not answer now.
+        StorageError: the URI is none or holds a password, the server refuses, the file is missing or cannot be written.
     """
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    path = _sqlite_path(tracking_uri)
-    if path is not None and not path.parent.is_dir():
-        raise StorageError(f"cannot open {tracking_uri}: there is no folder {path.parent}; give another --tracking-uri")
-    if path is not None and not create and not path.exists():
-        raise StorageError(f"there is no {path}: run a search first, or give --tracking-uri")
-    mlflow.set_tracking_uri(tracking_uri)
+    for name, level in (("mlflow", logging.ERROR), ("mlflow.store.db", logging.CRITICAL), ("alembic", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
     try:
-        if path is not None:
-            _check_sqlite(path, write=create)
+        parts = urlsplit(tracking_uri)
+        _refuse_secrets(parts)
+        _check_database(tracking_uri, parts, create=create)
+        mlflow.set_tracking_uri(tracking_uri)
         client = MlflowClient(tracking_uri)
         client.search_experiments(max_results=1)
+    except GearError:
+        raise
     except Exception as error:  # also what the database's driver raises, or that there is none
-        line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise StorageError(f"cannot open {tracking_uri} ({line}): give another --tracking-uri") from error
+        raise explained(tracking_uri, error) from error
     return client
+
+
+def explained(tracking_uri: str, error: Exception) -> StorageError:
+    """What MLflow or a driver beneath it raised, as a line for a user."""
+    if is_away(error):
+        return ServerAway(f"MLflow at {tracking_uri} does not answer ({first_line(error)})")
+    status, scheme = _status(error), tracking_uri.partition(":")[0]
+    if status in (401, 403) and scheme in ("http", "https"):
+        return StorageError(f"MLflow at {tracking_uri} refuses this user ({status}): set {CREDENTIALS[scheme]}")
+    if isinstance(error, ModuleNotFoundError):
+        hint = f"install the Python package {error.name}, or give another --tracking-uri"
+    else:
+        hint = "give another --tracking-uri"
+    return StorageError(f"cannot open {tracking_uri} ({first_line(error)}): {hint}")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the server cannot be reached now, and may be later."""
+    chain = list(_chain(error))
+    if any(isinstance(e, socket.gaierror) and e.errno != socket.EAI_AGAIN for e in chain):
+        return False  # there is no such name
+    if any(isinstance(e, requests.exceptions.SSLError) for e in chain):
+        return False
+    lost = (ServerAway, requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError)
+    statuses = (_status(e) for e in chain)
+    return any(isinstance(e, lost) for e in chain) or any(status in AWAY_STATUS for status in statuses)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, short; of a server that is away, the innermost error says it best."""
+    if is_away(error):
+        *_, error = _chain(error)
+    return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__
 
 
 def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     """Where an experiment's artifacts go: beside a SQLite file; a server knows its own place (None)."""
-    path = _sqlite_path(tracking_uri)
+    path = _sqlite_path(urlsplit(tracking_uri))
     return None if path is None else (path.parent / "mlartifacts" / experiment).as_uri()
 
 
-def _check_sqlite(path: Path, *, write: bool) -> None:
-    """Fail at once: MLflow tries for minutes to open a file that cannot be opened."""
+def _refuse_secrets(parts: SplitResult) -> None:
+    """A URI is printed, logged and typed; nothing that opens a door belongs there."""
+    if parts.password is None and "password=" not in parts.query and not (parts.username and "http" in parts.scheme):
+        return
+    elsewhere = CREDENTIALS.get(parts.scheme.partition("+")[0], "the driver's own configuration file")
+    raise StorageError(
+        f"--tracking-uri {parts.scheme}://...@{parts.hostname} holds a user's secret: leave it out and set {elsewhere}"
+    )
+
+
+def _check_database(tracking_uri: str, parts: SplitResult, *, create: bool) -> None:
+    """Fail at once: MLflow tries for minutes to open a database that cannot be opened."""
+    kind = parts.scheme.partition("+")[0]
+    path = _sqlite_path(parts)
+    if path is not None:
+        _check_sqlite(tracking_uri, path, create=create)
+    elif kind in PORTS:
+        engine = sqlalchemy.create_engine(tracking_uri)  # imports the driver, if there is one
+        if parts.hostname is not None:
+            socket.create_connection((parts.hostname, parts.port or PORTS[kind]), ANSWER_SECONDS).close()
+        engine.connect().close()
+        engine.dispose()
+
+
+def _check_sqlite(tracking_uri: str, path: Path, *, create: bool) -> None:
+    if not path.parent.is_dir():
+        raise StorageError(f"cannot open {tracking_uri}: there is no folder {path.parent}; give another --tracking-uri")
+    if not create and not path.exists():
+        raise StorageError(f"there is no {path}: run a search first, or give --tracking-uri")
     with closing(sqlite3.connect(path, timeout=20.0)) as database:
-        database.execute("BEGIN IMMEDIATE" if write else "PRAGMA schema_version")
+        database.execute("BEGIN IMMEDIATE" if create else "PRAGMA schema_version")
 
 
-def _sqlite_path(tracking_uri: str) -> Path | None:
-    parts = urlsplit(tracking_uri)
+def _sqlite_path(parts: SplitResult) -> Path | None:
     return Path(unquote(parts.path[1:])).absolute() if parts.scheme == "sqlite" else None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status an error stands for."""
+    if isinstance(error, MlflowException):
+        return ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 500)
+    response = error.response if isinstance(error, requests.RequestException) else None
+    return None if response is None else response.status_code

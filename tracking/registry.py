@@ -2,9 +2,10 @@
 
 `gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
 versions with the same split and data hash; the test part never decides. An alias moves only after the version was
-loaded back and has predicted.
+loaded back and has predicted. A version carries its evidence as tags.
 
-`python -m tracking.registry` lists the champions.
+`python -m tracking.registry` lists the champions, `python -m tracking.registry compare MODEL` shows one beside its
+rivals.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import importlib.metadata
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlflow
@@ -28,42 +28,13 @@ from mlflow.types import ColSpec, Schema
 import gear
 from gear.errors import GearError, StorageError, UnknownNameError, user_command
 from tracking.client import DEFAULT_TRACKING_URI, open_client
+from tracking.evidence import RegisteredVersion, Winner, champion_lines, description, evidence, rival_lines
 
-__all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner"]
+__all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
 
 REQUIREMENTS = ("torch", "chemprop", "rdkit", "numpy", "pyarrow", "safetensors", "platformdirs", "chemicals", "thermo")
 EXAMPLE = pd.DataFrame({"smiles": ["CCO", "c1ccccc1"]})
 SIGNATURE = ModelSignature(Schema([ColSpec("string", "smiles")]), Schema([ColSpec("double")]))
-
-
-@dataclass(frozen=True, slots=True)
-class Winner:
-    """The best trial of a study. RMSEs are standardised by the target's training part, unless in units."""
-
-    pair: str
-    split: str
-    method: str
-    study: str
-    campaign: str
-    number: int
-    validation_rmse: float
-    test_rmse: float
-    test_rmse_units: float
-    test_evaluations: int
-    split_hash: str
-    data_hash: str = ""
-    unit: str = ""
-    created: str = ""  # of the campaign
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """A version of a registered model and the aliases it holds."""
-
-    name: str
-    version: str
-    aliases: tuple[str, ...]
-    tags: dict[str, str]
 
 
 def model_name(pair: str, split: str) -> str:
@@ -117,6 +88,26 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
     return _described(client, name, found.version)
 
 
+def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:
+    """The versions of a model that hold an alias: the champion, then the challenger, then the best of each method.
+
+    Args:
+        tracking_uri: of MLflow.
+        model: its name, with or without the `gear.` that all of them begin with.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    client = open_client(tracking_uri)
+    known = sorted(found.name for found in client.search_registered_models())
+    name = next((n for n in (model, f"gear.{model}") if n in known), None)
+    if name is None:
+        raise UnknownNameError("registered model", model, known or ["none yet"])
+    aliases = client.get_registered_model(name).aliases
+    order = sorted(aliases, key=lambda alias: (alias != "champion", alias != "challenger", alias))
+    return [_described(client, name, version) for version in dict.fromkeys(str(aliases[alias]) for alias in order)]
+
+
 def champions(tracking_uri: str) -> list[RegisteredVersion]:
     """The champion of every pair and split, by name."""
     client = open_client(tracking_uri)
@@ -156,13 +147,28 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     logged = client.get_logged_model(info.model_id)
-    tags = {key: str(value) for key, value in asdict(winner).items()}
-    made = client.create_model_version(name, logged.artifact_location, info.run_id, tags, model_id=info.model_id)
+    tags = evidence(winner, _champion_on(client, name, winner))
+    made = client.create_model_version(
+        name, logged.artifact_location, info.run_id, tags, model_id=info.model_id, description=description(tags)
+    )
     predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(EXAMPLE))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")
     client.set_model_version_tag(name, made.version, "status", "ready")
     return str(made.version)
+
+
+def _champion_on(client: MlflowClient, name: str, winner: Winner) -> RegisteredVersion | None:
+    """The champion before, if it was judged on the winner's split and data."""
+    version = client.get_registered_model(name).aliases.get("champion")
+    if version is None:
+        return None
+    champion = _described(client, name, version)
+    return champion if _judged_on(champion) == (winner.split_hash, winner.data_hash) else None
+
+
+def _judged_on(version: ModelVersion | RegisteredVersion) -> tuple[str, str]:
+    return version.tags["split_hash"], version.tags.get("data_hash", "")
 
 
 def _version(package: str) -> str:
@@ -182,10 +188,7 @@ def _run_of(client: MlflowClient, winner: Winner) -> Run:
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
-    judged_on = (winner.split_hash, winner.data_hash)
-    comparable = [
-        v for v in _versions(client, name) if (v.tags["split_hash"], v.tags.get("data_hash", "")) == judged_on
-    ]
+    comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
     best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     aliases = client.get_registered_model(name).aliases
@@ -212,15 +215,25 @@ def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersi
 
 @user_command
 def main() -> int:
-    """List the champion of every pair and split."""
+    """List the champion of every pair and split, or show one model's champion beside its rivals."""
+    args = _parse()
+    if args.model is None:
+        lines = champion_lines(champions(args.tracking_uri))
+    else:
+        lines = rival_lines(rivals(args.tracking_uri, args.model))
+    print("\n".join(lines))
+    return 0
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
     parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
-    found = champions(parser.parse_args().tracking_uri)
-    print(f"{'model':32} {'version':>7} {'method':8} {'validation RMSE':>15} {'test RMSE':>9}  split")
-    for v in found:
-        scores = f"{float(v.tags['validation_rmse']):15.4f} {float(v.tags['test_rmse']):9.4f}"
-        print(f"{v.name:32} {v.version:>7} {v.tags['method']:8} {scores}  {v.tags['split_hash']}")
-    return 0
+    commands = parser.add_subparsers(metavar="COMMAND")
+    compare = commands.add_parser("compare", help="champion, challenger and the best of every method side by side")
+    compare.add_argument("model", help="gear.PAIR.SPLIT, or PAIR.SPLIT")
+    compare.add_argument("--tracking-uri", default=argparse.SUPPRESS, metavar="URI")
+    parser.set_defaults(model=None)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tests.tracking.server import Server
+from tracking import recorder
 from tracking.client import open_client
 
 
@@ -23,3 +25,29 @@ def uri(template, tmp_path):
 @pytest.fixture
 def client(uri):
     return open_client(uri)
+
+
+@pytest.fixture(scope="session")
+def one_server(template, tmp_path_factory):
+    """MLflow's server keeps its database for the length of a process."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(template, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        yield Server(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts", patch)
+
+
+@pytest.fixture
+def server(one_server):
+    """It runs; a test may stop it, and gives its campaigns names of their own."""
+    one_server.start()
+    yield one_server
+    if one_server.running is not None:
+        one_server.stop()
+    one_server.password, one_server.lost = None, []
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody waits for long."""
+    monkeypatch.setattr(recorder, "RETRY_SECONDS", (0.02, 0.1))
+    monkeypatch.setattr(recorder, "AWAY_SECONDS", 0.5)

@@ -6,31 +6,50 @@ import threading
 import time
 
 import pytest
+import requests
 from mlflow.exceptions import MlflowException
 
 from gear.errors import StorageError
 from tracking import recorder as module
-from tracking.recorder import Recorder, StudyInfo
+from tracking.recorder import Recorder
+from tracking.records import Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
 
-STUDY = StudyInfo("hv_from_ds.random.gear", "hv_from_ds", "random", "gear", 8, {"split_hash": "abc"}, {"epochs": 5})
+NAME = "hv_from_ds.random.gear"
+TAGS = {"pair": "hv_from_ds", "split": "random", "method": "gear", "split_hash": "abc"}
+STUDY = StudyStarted(NAME, 8, TAGS, {"epochs": 5}, {"plan.toml": "trials = 8\n"})
 
 
-def story(recorder, epochs=3, until=None):
-    """What a driver tells: a complete, a pruned and a failed trial. `until` cuts it short."""
-    steps = [lambda: recorder.study_started(STUDY)]
+def story(epochs=3):
+    """What a driver tells: a complete, a pruned and a failed trial."""
+    yield STUDY
     for number, state in enumerate(("complete", "pruned", "failed")):
-        steps.append(lambda n=number: recorder.trial_started(STUDY.name, n, {"a.b": 0.5, "c": None}, {"seed": "7"}))
-        steps += [
-            lambda n=number, e=epoch: recorder.trial_epoch(
-                STUDY.name, n, e, {"validation_rmse": 1 / e, "train/reg": 2.0}
-            )
-            for epoch in range(1, epochs + 1)
-        ]
-        steps.append(lambda n=number, s=state: recorder.trial_ended(STUDY.name, n, s, f"because {s}", {"best": 0.25}))
-    steps.append(lambda: recorder.study_ended(STUDY.name, {"test_rmse": 0.5}, {"winner": "0"}))
-    for step in steps[:until]:
-        step()
-    return len(steps)
+        yield TrialStarted(NAME, number, {"a.b": 0.5, "c": None}, {"seed": "7"})
+        for epoch in range(1, epochs + 1):
+            yield Step(NAME, number, epoch, {"validation_rmse": 1 / epoch, "train/reg": 2.0})
+        yield TrialEnded(NAME, number, state, f"because {state}", {"total_seconds": 0.25})
+        yield Step(NAME, None, number + 1, {"best_validation_rmse": 0.5 - number / 10})
+    yield StudyEnded(NAME, 1, "complete", {"test_rmse": 0.5}, {"winner": "0"}, {"importance.json": "{}"})
+
+
+class Driver:
+    """Keeps what happened, as a campaign folder does, and tells the recorder of it."""
+
+    def __init__(self, recorder, history=()):
+        self.history, self.recorder = [*history], recorder
+        recorder.start(lambda: list(self.history))
+
+    def tell(self, *records):
+        for record in records:
+            self.history.append(record)
+            self.recorder.tell(record)
+
+
+def record(uri, *records, history=(), campaign="quick-1", **of_recorder):
+    """One launch: what happened before it, and what happens now."""
+    with Recorder(uri, campaign, **of_recorder) as recorder:
+        driver = Driver(recorder, history)
+        recorder.flush()
+        driver.tell(*records)
 
 
 def runs(client, experiment="quick-1"):
@@ -40,132 +59,195 @@ def runs(client, experiment="quick-1"):
     return {run.info.run_name: run for run in found}
 
 
-def test_a_campaign_becomes_parents_children_and_curves(uri, client):
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
-    found = runs(client)
-    parent = found.pop(STUDY.name)
-    assert set(found) == {"gear #0", "gear #1", "gear #2"}
-    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
+def curve(client, run, metric="validation_rmse"):
+    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
+
+
+def everything(client, experiment="quick-1"):
+    """All that a user can see of a record, whenever it was written."""
+    return {
+        name: (
+            run.info.status,
+            run.data.params,
+            {key: value for key, value in run.data.tags.items() if key != "mlflow.parentRunId"},
+            {metric: curve(client, run, metric) for metric in run.data.metrics},
+            sorted(file.path for file in client.list_artifacts(run.info.run_id)),
+        )
+        for name, run in runs(client, experiment).items()
+    }
+
+
+def stamps(client):
+    return {name: (run.info.start_time, run.info.end_time) for name, run in runs(client).items()}
+
+
+def check_whole(client, experiment="quick-1"):
+    """Every run, epoch and verdict of the story is there, once."""
+    found = runs(client, experiment)
+    assert set(found) == {NAME, "gear #0", "gear #1", "gear #2"}
     assert [found[f"gear #{n}"].info.status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
+    for number in range(3):
+        assert curve(client, found[f"gear #{number}"]) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert found[NAME].info.status == "FINISHED"
+    assert curve(client, found[NAME], "best_validation_rmse") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+    assert curve(client, found[NAME], "test_rmse") == [(1, 0.5)]
+
+
+def test_a_campaign_becomes_parents_children_and_curves(uri, client):
+    record(uri, *story())
+    check_whole(client)
+    found = runs(client)
+    parent = found.pop(NAME)
+    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
     assert found["gear #1"].data.tags["gear.reason"] == "because pruned"
-    curve = client.get_metric_history(found["gear #0"].info.run_id, "validation_rmse")
-    assert [(point.step, point.value) for point in curve] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert found["gear #0"].data.params == {"a.b": "0.5", "c": "None"}
-    assert (parent.info.status, parent.data.metrics["test_rmse"]) == ("FINISHED", 0.5)
+    assert found["gear #0"].data.metrics["total_seconds"] == 0.25
+    assert (parent.data.params, parent.data.metrics["test_rmse"]) == ({"epochs": "5"}, 0.5)
 
 
 def test_every_run_can_be_filtered_by_what_it_is(uri, client):
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
+    record(uri, *story())
     for run in runs(client).values():
         tags = run.data.tags
         assert (tags["gear.campaign"], tags["gear.pair"], tags["gear.split"]) == ("quick-1", "hv_from_ds", "random")
-        assert (tags["gear.method"], tags["gear.study"]) == ("gear", STUDY.name)
+        assert (tags["gear.method"], tags["gear.study"]) == ("gear", NAME)
         assert tags["gear.status"] in ("complete", "pruned", "failed")
         assert tags["gear.split_hash"] == "abc"
+        assert tags["gear.kind"] == ("study" if run.info.run_name == NAME else "trial")
     assert runs(client)["gear #2"].data.tags["gear.seed"] == "7"
 
 
-def test_told_twice_is_recorded_once(uri, client):
-    for _ in range(2):
-        with Recorder(uri, "quick-1") as recorder:
-            story(recorder)
-    found = runs(client)
-    assert len(found) == 4
-    assert len(client.get_metric_history(found["gear #0"].info.run_id, "validation_rmse")) == 3
+def test_files_of_a_study_lie_with_its_run(uri, client, tmp_path):
+    record(uri, *story())
+    run = runs(client)[NAME].info.run_id
+    path = client.download_artifacts(run, "plan.toml", str(tmp_path))
+    assert open(path).read() == "trials = 8\n"
+    assert {file.path for file in client.list_artifacts(run)} == {"plan.toml", "importance.json"}
 
 
-@pytest.mark.parametrize("cut", [1, 2, 4, 6, 9, 13])
+def test_what_happened_before_and_what_happens_now_are_told_alike(uri, client):
+    told = list(story())
+    record(uri, *told[7:], history=told[:7])
+    check_whole(client)
+
+
+def test_told_twice_changes_nothing(uri, client):
+    record(uri, *story())
+    before, times = everything(client), stamps(client)
+    record(uri, history=story())
+    record(uri, *story(), history=story())
+    assert everything(client) == before
+    assert stamps(client) == times
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 7, 10, 15])
 def test_driver_that_died_at_any_point_is_completed_by_the_next(cut, uri, client):
+    told = list(story())
     died = Recorder(uri, "quick-1")
-    story(died, until=cut)
+    Driver(died, told[:cut])
     assert died.flush()
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
-    found = runs(client)
-    assert [found[f"gear #{n}"].info.status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
-    for number in range(3):
-        curve = client.get_metric_history(found[f"gear #{number}"].info.run_id, "validation_rmse")
-        assert [point.step for point in curve] == [1, 2, 3]
+    record(uri, *told[cut:], history=told[:cut])
+    check_whole(client)
 
 
-def test_closing_early_leaves_nothing_running_and_resuming_reopens(uri, client):
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder, until=4)
-    found = runs(client)
-    assert {run.info.status for run in found.values()} == {"KILLED"}
-    assert found["gear #0"].data.tags["gear.status"] == "interrupted"
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
+def test_closing_early_leaves_nothing_running_and_something_new_reopens(uri, client):
+    told = list(story())
+    record(uri, *told[:4])
+    assert {run.info.status for run in runs(client).values()} == {"KILLED"}
+    assert runs(client)["gear #0"].data.tags["gear.status"] == "interrupted"
+    record(uri, history=told[:4])
+    assert runs(client)["gear #0"].data.tags["gear.status"] == "interrupted"
+    record(uri, *told[4:], history=told[:4])
     assert runs(client)["gear #0"].data.tags["gear.status"] == "complete"
+    check_whole(client)
 
 
 def test_new_campaign_of_an_old_name_does_not_touch_the_old_one(uri, client):
-    with Recorder(uri, "quick-1", created="monday") as recorder:
-        story(recorder)
-    with Recorder(uri, "quick-1", created="tuesday") as recorder:
-        story(recorder, until=3)
+    record(uri, *story(), created="monday")
+    record(uri, *list(story())[:3], created="tuesday")
     assert len(runs(client)) == 4
     assert len(runs(client, "quick-1 tuesday")) == 2
 
 
 def test_numbers_that_are_none_are_recorded(uri, client):
-    with Recorder(uri, "quick-1") as recorder:
-        recorder.study_started(STUDY)
-        recorder.trial_started(STUDY.name, 0, {}, {})
-        recorder.trial_epoch(STUDY.name, 0, 1, {"validation_rmse": math.nan})
-        recorder.trial_ended(STUDY.name, 0, "failed", "diverged", {})
+    started = TrialStarted(NAME, 0)
+    record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialEnded(NAME, 0, "failed", "bad"))
     assert runs(client)["gear #0"].info.status == "FAILED"
 
 
-def test_extended_study_keeps_its_settings_and_tells_its_new_budget(uri, client):
-    for budget in (2, 4):
-        with Recorder(uri, "quick-1") as recorder:
-            recorder.study_started(dataclasses.replace(STUDY, budget=budget, params={"trials": budget}))
-            recorder.trial_started(STUDY.name, budget, {}, {})
-            assert recorder.flush(timeout=10)
+def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri, client, tmp_path):
+    record(uri, *story())
+    wider = dataclasses.replace(STUDY, budget=9, params={"epochs": 7}, files={"plan.toml": "trials = 9\n"})
+    before = [wider, *list(story())[1:]]
+    record(uri, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch"), history=before)
     found = runs(client)
-    assert set(found) == {STUDY.name, "gear #2", "gear #4"}
-    assert found[STUDY.name].data.params == {"trials": "2"}
-    assert found[STUDY.name].data.tags["gear.budget"] == "4"
+    assert (found[NAME].info.status, found[NAME].data.tags["gear.status"]) == ("KILLED", "interrupted")
+    assert found[NAME].data.params == {"epochs": "5"}
+    assert found[NAME].data.tags["gear.budget"] == "9"
+    assert open(client.download_artifacts(found[NAME].info.run_id, "plan.toml", str(tmp_path))).read() == "trials = 9\n"
+    again = [*before, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch")]
+    record(uri, StudyEnded(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
+    assert runs(client)[NAME].info.status == "FINISHED"
+    assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5), (2, 0.25)]
+
+
+def test_study_without_a_winner_has_failed(uri, client):
+    record(uri, STUDY, StudyEnded(NAME, 0, "failed", tags={"reason": "no trial completed"}))
+    assert runs(client)[NAME].info.status == "FAILED"
+    assert runs(client)[NAME].data.tags["gear.reason"] == "no trial completed"
 
 
 def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
-    with Recorder(uri, "quick-1") as recorder:
-        recorder.study_started(STUDY)
-        recorder.trial_started(STUDY.name, 0, {"not a name?": 1}, {})
-        recorder.trial_epoch(STUDY.name, 0, 1, {"not a name?": 1.0})
-        recorder.trial_epoch("no such study", 0, 1, {"validation_rmse": 1.0})
-        recorder.trial_started(STUDY.name, 1, {}, {})
-        recorder.trial_epoch(STUDY.name, 1, 1, {"validation_rmse": 0.5})
-        recorder.trial_ended(STUDY.name, 1, "complete", "last epoch")
+    record(
+        uri,
+        STUDY,
+        TrialStarted(NAME, 0, {"not a name?": 1}),
+        Step(NAME, 0, 1, {"not a name?": 1.0}),
+        Step("no such study", 0, 1, {"validation_rmse": 1.0}),
+        TrialStarted(NAME, 1),
+        Step(NAME, 1, 1, {"validation_rmse": 0.5}),
+        TrialEnded(NAME, 1, "complete", "last epoch"),
+    )
     assert runs(client)["gear #1"].info.status == "FINISHED"
     assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
     assert "refused 3 records of campaign quick-1" in caplog.text
 
 
+def test_place_for_files_that_cannot_be_written_does_not_hold_up_the_rest(uri, client, tmp_path, caplog):
+    (tmp_path / "mlartifacts").touch()
+    record(uri, *story())
+    check_whole(client)
+    assert "refused 2 records" in caplog.text
+
+
 def test_run_of_a_user_in_the_experiment_is_left_alone(uri, client):
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
+    record(uri, *story())
     client.create_run(client.get_experiment_by_name("quick-1").experiment_id, run_name="mine")
-    with Recorder(uri, "quick-1") as recorder:
-        story(recorder)
+    record(uri, history=story())
     assert runs(client)["mine"].info.status == "RUNNING"
 
 
+def test_run_that_a_user_deleted_meanwhile_does_not_hold_up_the_end(uri, client, caplog):
+    with Recorder(uri, "quick-1") as recorder:
+        Driver(recorder, list(story())[:4])
+        recorder.flush()
+        client.delete_run(runs(client)["gear #0"].info.run_id)
+    assert runs(client)[NAME].info.status == "KILLED"
+    assert "refused 1 records" in caplog.text
+
+
 def test_deleted_experiment_is_an_error_that_says_how_to_restore_it(uri, client):
-    Recorder(uri, "quick-1").close()
+    record(uri)
     client.delete_experiment(client.get_experiment_by_name("quick-1").experiment_id)
     with pytest.raises(StorageError, match="mlflow experiments restore -x"):
         Recorder(uri, "quick-1")
 
 
 class Flaky:
-    """A client whose server is away while `away` is set."""
+    """A client whose server is away while `away` is set; of the calls in `lost` the answer is lost once."""
 
     def __init__(self, client):
-        self.client, self.away, self.refused = client, threading.Event(), 0
+        self.client, self.away, self.refused, self.lost = client, threading.Event(), 0, []
 
     def __getattr__(self, name):
         method = getattr(self.client, name)
@@ -173,48 +255,97 @@ class Flaky:
         def call(*args, **kwargs):
             if self.away.is_set():
                 self.refused += 1
-                raise MlflowException("server away")
-            return method(*args, **kwargs)
+                raise MlflowException("server away") from requests.ConnectionError()
+            found = method(*args, **kwargs)
+            if name in self.lost:
+                self.lost.remove(name)
+                raise MlflowException("no answer") from requests.Timeout()
+            return found
 
         return call
 
 
-def test_server_that_is_away_costs_neither_time_nor_data(uri, client, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_SECONDS", (0.01, 0.05))
-    flaky = Flaky(client)
+@pytest.fixture
+def flaky(client):
+    return Flaky(client)
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not get there"
+        time.sleep(0.01)
+
+
+def test_server_that_is_away_costs_nothing(uri, client, flaky, impatient):
     with Recorder(uri, "quick-1", client=flaky) as recorder:
+        driver = Driver(recorder)
+        assert recorder.flush()
         flaky.away.set()
-        started = time.perf_counter()
-        story(recorder)
-        assert time.perf_counter() - started < 0.1
-        while flaky.refused < 3:
-            time.sleep(0.01)
+        driver.tell(*story())
+        wait_until(lambda: flaky.refused >= 3)
         flaky.away.clear()
-    found = runs(client)
-    assert [found[f"gear #{n}"].info.status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
-    assert len(client.get_metric_history(found["gear #2"].info.run_id, "validation_rmse")) == 3
+    check_whole(client)
 
 
-def test_server_that_never_comes_back_does_not_hold_the_driver(uri, client, caplog):
-    flaky = Flaky(client)
+@pytest.mark.parametrize("length", [0, 1, 5, 13])
+def test_what_waits_for_a_server_is_bounded_and_nothing_is_missing(length, uri, client, flaky, impatient, monkeypatch):
+    monkeypatch.setattr(module, "QUEUE_LENGTH", length)
+    with Recorder(uri, "quick-1", client=flaky) as recorder:
+        driver = Driver(recorder)
+        assert recorder.flush()
+        flaky.away.set()
+        for step in story():
+            driver.tell(step)
+            assert len(recorder._queue) <= length
+            time.sleep(0.005)
+        wait_until(lambda: flaky.refused >= 3)
+        flaky.away.clear()
+    check_whole(client)
+
+
+CALLS = ["create_run", "log_batch", "set_tag", "set_terminated", "update_run", "log_text"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_request_whose_answer_was_lost_is_not_done_twice(call, uri, client, flaky, impatient):
+    told = list(story())
+    record(uri, *told[:3])
+    flaky.lost = [call]
+    record(uri, *told[3:], history=told[:3], client=flaky)
+    assert not flaky.lost
+    check_whole(client)
+
+
+def test_experiment_whose_answer_was_lost_is_found(uri, client, flaky, impatient):
+    flaky.lost = ["create_experiment"]
+    record(uri, *story(), client=flaky)
+    assert not flaky.lost
+    check_whole(client)
+
+
+def test_campaign_whose_folder_cannot_be_read_for_a_moment_is_told_all_the_same(uri, client, impatient):
+    troubles = [OSError("stale handle")] * 3
+
+    def history():
+        for index, step in enumerate(story()):
+            if index == 5 and troubles:
+                raise troubles.pop()
+            yield step
+
+    with Recorder(uri, "quick-1").start(history):
+        pass
+    assert not troubles
+    check_whole(client)
+
+
+def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impatient, caplog):
     recorder = Recorder(uri, "quick-1", client=flaky)
+    driver = Driver(recorder)
+    recorder.flush()
     flaky.away.set()
-    story(recorder)
-    recorder.close(timeout=0.2)
-    assert "resume it once MLflow is back" in caplog.text
-
-
-def test_file_that_is_no_database_is_one_line(tmp_path):
-    (tmp_path / "mlflow.db").write_text("something else " * 100)
-    for path in (tmp_path / "mlflow.db", tmp_path):
-        with pytest.raises(StorageError, match="give another --tracking-uri"):
-            Recorder(f"sqlite:///{path}", "quick-1")
-
-
-@pytest.mark.parametrize(
-    "uri", ["sqlite:////no/such/folder/mlflow.db", "http://127.0.0.1:9", "nonsense://x", "sqlite:", ""]
-)
-def test_unusable_tracking_uri_is_one_line(uri):
-    with pytest.raises(StorageError, match="give another --tracking-uri") as caught:
-        Recorder(uri, "quick-1")
-    assert "\n" not in str(caught.value)
+    driver.tell(*story())
+    assert not recorder.flush()
+    recorder.close()
+    assert "python -m search.record quick-1 completes it" in caplog.text
+    assert "server away" in caplog.text

@@ -1,0 +1,68 @@
+"""MLflow's own server on loopback, in this process, and what can happen to it."""
+
+import base64
+import contextlib
+import logging
+import random
+import socket
+import threading
+import time
+
+from mlflow.server import app, constants
+from werkzeug.serving import make_server
+
+
+def free_port():
+    """One that the system gives to no client meanwhile, so that a server can come back to it."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
+class Server:
+    """Starts and stops on the same port.
+
+    Attributes:
+        password: `name:secret` that it demands; None for anybody.
+        lost: paths whose next request is done, and its answer lost.
+    """
+
+    def __init__(self, database, artifacts, patch):
+        patch.setenv(constants.BACKEND_STORE_URI_ENV_VAR, database)
+        patch.setenv(constants.ARTIFACT_ROOT_ENV_VAR, "mlflow-artifacts:/")
+        patch.setenv(constants.ARTIFACTS_DESTINATION_ENV_VAR, str(artifacts))
+        patch.setenv(constants.SERVE_ARTIFACTS_ENV_VAR, "true")
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.password, self.lost, self.running = None, [], None
+
+    def start(self):
+        for attempt in range(100):
+            try:
+                self.running = make_server("127.0.0.1", self.port, self.answer, threaded=True)
+                break
+            except SystemExit:  # connections of the last one are still being taken down
+                assert attempt < 99, f"port {self.port} stays taken"
+                time.sleep(0.05)
+        threading.Thread(target=self.running.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.running.shutdown()
+        self.running.server_close()
+        self.running = None
+
+    def answer(self, environ, respond):
+        wanted = None if self.password is None else f"Basic {base64.b64encode(self.password.encode()).decode()}"
+        if wanted is not None and environ.get("HTTP_AUTHORIZATION") != wanted:
+            respond("401 Unauthorized", [("Content-Type", "text/plain")])
+            return [b"You are not authenticated."]
+        if self.running is None:  # and the connection was kept open
+            respond("503 Service Unavailable", [])
+            return []
+        found = app(environ, respond)
+        if any(environ["PATH_INFO"].endswith(path) for path in self.lost):
+            self.lost.remove(next(path for path in self.lost if environ["PATH_INFO"].endswith(path)))
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return found

@@ -1,0 +1,158 @@
+"""What is known of a registered model, by which a colleague can judge it, and how that is shown. No MLflow here."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
+
+HASH_SHOWN = 12
+BASELINES = {"stl_": "single-task", "champion_before_": "champion before"}  # prefixes of a rival's numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The best trial of a study, with its evidence.
+
+    Attributes:
+        number: of the trial.
+        scores: every number of it, `validation_rmse` and `test_rmse` (both standardised by the target's training part)
+            among them; `X_low` and `X_high` are the 95 % interval of X.
+        test_evaluations: how often the study has looked at the test part.
+        created: of the campaign.
+        single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
+        config: of the trial, whole.
+        versions: of this program and the packages beneath it.
+    """
+
+    pair: str
+    split: str
+    method: str
+    study: str
+    campaign: str
+    number: int
+    split_hash: str
+    scores: Mapping[str, float]
+    data_hash: str = ""
+    test_evaluations: int = 1
+    unit: str = ""
+    created: str = ""
+    single_task: Mapping[str, float] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A version of a registered model and the aliases it holds."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    tags: dict[str, str]
+
+
+def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
+    """All that is known of a winner as tags, with the numbers of the champion it met on the same split and data."""
+    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task")}
+    known |= winner.scores
+    known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
+    if champion is not None:
+        known |= {"champion_before": champion.version, "champion_before_method": champion.tags["method"]}
+        known |= {f"champion_before_{name}": champion.tags[name] for name in winner.scores if name in champion.tags}
+    return {name: json.dumps(value) if isinstance(value, Mapping) else str(value) for name, value in known.items()}
+
+
+def description(tags: Mapping[str, str]) -> str:
+    """The evidence in a few lines of Markdown, for the version's page."""
+    lines = [
+        f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: trial {tags['number']} of study "
+        f"`{tags['study']}` in campaign `{tags['campaign']}`, chosen on validation. RMSEs are standardised by the "
+        f"target's training part; intervals are of 95 %.",
+        "",
+        "| | validation RMSE | test RMSE |",
+        "|--|--|--|",
+    ]
+    for prefix, who in {"": "this version", **BASELINES}.items():
+        if f"{prefix}test_rmse" in tags:
+            numbers = (shown(tags, f"{prefix}{name}") for name in ("validation_rmse", "test_rmse"))
+            lines.append(f"| {who} | {' | '.join(numbers)} |")
+    lines += ["", f"Tested {tags['test_evaluations']} x. Split `{tags['split_hash']}`, data `{tags['data_hash']}`."]
+    return "\n".join(lines)
+
+
+def shown(tags: Mapping[str, str], name: str) -> str:
+    """A number and, where it is known, its interval: `0.2000 (0.1900 to 0.2100)`."""
+    if name not in tags:
+        return ""
+    interval = [tags[end] for end in (f"{name}_low", f"{name}_high") if end in tags]
+    low_high = " to ".join(f"{float(end):.4g}" for end in interval)
+    return f"{float(tags[name]):.4f}" + (f" ({low_high})" if interval else "")
+
+
+def champion_lines(champions: Sequence[RegisteredVersion]) -> list[str]:
+    """A line a champion."""
+    rows = [["model", "version", "method", "validation RMSE", "test RMSE", "split", "data"]]
+    for found in champions:
+        tags = found.tags
+        numbers = [shown(tags, name) for name in ("validation_rmse", "test_rmse")]
+        rows.append([found.name, found.version, tags["method"], *numbers, *_hashes(tags)])
+    return _table(rows)
+
+
+def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
+    """Versions of one model side by side, the champion first."""
+    first = versions[0]
+    rows = [["", *(", ".join(sorted(v.aliases, key=_rank)) for v in versions)]]
+    rows.append(["version", *(v.version for v in versions)])
+    for label, text in _facts(versions):
+        rows.append([label, *text])
+    lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
+    lines += ["", *_table(rows)]
+    others = [v.version for v in versions if _hashes(v.tags) != _hashes(first.tags)]
+    if others:
+        which = ", ".join(others)
+        lines += [
+            "",
+            f"version {which}: judged on another split or other data than version {first.version}, so their "
+            "numbers cannot be compared with its",
+        ]
+    return lines
+
+
+def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]:
+    """Label and a text a version, of what at least one of them has."""
+    tags = [v.tags for v in versions]
+    plain = {"method": "method", "campaign": "campaign", "trial": "number", "seed": "seed"}
+    rows = [(label, [t.get(name, "") for t in tags]) for label, name in plain.items()]
+    for part in ("validation", "test"):
+        for prefix, who in {"": "", **{prefix: f", {who}" for prefix, who in BASELINES.items()}}.items():
+            for measure in ("rmse", "mae"):
+                name = f"{prefix}{part}_{measure}"
+                rows.append((f"{part} {measure.upper()}{who}", [shown(t, name) for t in tags]))
+    units = [(shown(t, "test_rmse_units"), t.get("unit", "")) for t in tags]
+    rows.append(("test RMSE in units", [f"{number} {unit}".strip() if number else "" for number, unit in units]))
+    rows.append(("times tested", [t.get("test_evaluations", "") for t in tags]))
+    rows.append(("champion before", [t.get("champion_before", "") for t in tags]))
+    split, data = zip(*(_hashes(t) for t in tags), strict=True)
+    versions_of = [json.loads(t.get("versions", "{}")) for t in tags]
+    code = [" ".join(filter(None, (v.get("gear-search"), v.get("commit", "")[:HASH_SHOWN]))) for v in versions_of]
+    rows += [("split", list(split)), ("data", list(data)), ("code", code)]
+    return [(label, texts) for label, texts in rows if any(texts)]
+
+
+def _hashes(tags: Mapping[str, str]) -> list[str]:
+    return [tags.get(name, "")[:HASH_SHOWN] for name in ("split_hash", "data_hash")]
+
+
+def _rank(alias: str) -> tuple[bool, bool, str]:
+    return alias != "champion", alias != "challenger", alias
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as what is in them."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    cells = (zip(row, widths, strict=True) for row in rows)
+    return ["  ".join(f"{text:{width}}" for text, width in row).rstrip() for row in cells]
