@@ -254,7 +254,8 @@ class TrialConfig:
 class TrialSpec:
     """A training run, reproducible from this alone: which data, which split, which configuration, how many threads.
 
-    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.folds`).
+    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.folds`), those of
+    fold `fold` and the next ones.
     `gpu_share`: of a GPU's memory that they may fill together, 0 for all of it.
     """
 
@@ -265,6 +266,7 @@ class TrialSpec:
     config: TrialConfig = field(default_factory=TrialConfig)
     folds: int = 1
     gpu_share: float = 0.0
+    fold: int = 0
 
 
 T = TypeVar("T")

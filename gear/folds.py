@@ -16,7 +16,7 @@ from gear.data.pairs import PairData, load_pair
 from gear.results import EpochResult
 from gear.training import TrainingRun
 
-__all__ = ["FoldedRun", "fold_checkpoints", "fold_config", "make_run"]
+__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "single_folds"]
 
 
 def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "TrainingRun | FoldedRun":
@@ -26,18 +26,26 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
         spec: of the trial.
         load: gives the pair under a split, a seed and a fold; as `load_pair`.
     """
-    pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in range(spec.folds)]
+    folds = range(spec.fold, spec.fold + spec.folds)
+    pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in folds]
     return TrainingRun(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
 
 
-def fold_config(config: TrialConfig, fold: int) -> TrialConfig:
-    """The configuration of one fold: a seed of its own."""
-    return dataclasses.replace(config, seed=config.seed + fold)
+def single_folds(spec: TrialSpec) -> list[TrialSpec]:
+    """The specifications of the models that a specification trains: a fold and a seed of its own each."""
+    return [
+        dataclasses.replace(spec, fold=spec.fold + k, folds=1, config=_seeded(spec.config, k))
+        for k in range(spec.folds)
+    ]
 
 
 def fold_checkpoints(checkpoint: Path, folds: int) -> list[Path]:
     """Where a checkpoint of a run holds each fold's state."""
     return [checkpoint] if folds == 1 else [checkpoint / f"fold-{fold}" for fold in range(folds)]
+
+
+def _seeded(config: TrialConfig, fold: int) -> TrialConfig:
+    return dataclasses.replace(config, seed=config.seed + fold)
 
 
 class FoldedRun:
@@ -52,7 +60,7 @@ class FoldedRun:
     def __init__(self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto") -> None:
         self.config = config
         alone = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
-        self.runs = [TrainingRun(fold_config(alone, fold), pair, device) for fold, pair in enumerate(pairs)]
+        self.runs = [TrainingRun(_seeded(alone, fold), pair, device) for fold, pair in enumerate(pairs)]
         self.model = self.runs[0].model
 
     def epochs(self) -> Iterator[EpochResult]:

@@ -7,11 +7,12 @@ from statistics import fmean
 import pytest
 
 from gear.config import PairSpec, TaskSpec, TrialSpec
-from gear.folds import FoldedRun, fold_checkpoints, fold_config, make_run
+from gear.folds import FoldedRun, fold_checkpoints, make_run, single_folds
 from gear.training import TrainingRun
 from tests.conftest import synthetic_pair
 
 FOLDS = 3
+PAIR = PairSpec(TaskSpec("hv"), (TaskSpec("ds"),))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def numbers(rows):
 
 def test_a_row_is_the_mean_of_what_each_fold_alone_would_give(config, pairs):
     together = list(FoldedRun(config, pairs).epochs())
-    alone = [list(TrainingRun(fold_config(config, k), pair).epochs()) for k, pair in enumerate(pairs)]
+    specs = single_folds(TrialSpec(PAIR, "random", config=config, folds=FOLDS))
+    alone = [list(TrainingRun(spec.config, pairs[spec.fold]).epochs()) for spec in specs]
     for name in ("validation_rmse", "best_validation_rmse"):
         means = [fmean(getattr(row, name) for row in rows) for rows in zip(*alone, strict=True)]
         assert [getattr(row, name) for row in together] == pytest.approx(means)
@@ -76,7 +78,7 @@ def test_a_specification_says_how_many_folds_are_trained(config, pairs):
         asked.append((split, seed, fold))
         return pairs[fold]
 
-    spec = TrialSpec(PairSpec(TaskSpec("hv"), (TaskSpec("ds"),)), "random", 7, config=config)
+    spec = TrialSpec(PAIR, "random", 7, config=config)
     assert isinstance(make_run(spec, load), TrainingRun)
     assert asked == [("random", 7, 0)]
     run = make_run(dataclasses.replace(spec, folds=2), load)
