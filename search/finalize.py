@@ -1,21 +1,24 @@
 """After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
 
-import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gear.data import PairData, load_pair
 from gear.errors import GearError
 from search.campaign import Campaign
-from search.events import StudyFinished
+from search.crown import members, score, winner
+from search.events import STATES, StudyFinished
 from search.folder import Folder
 from search.plan import StudyPlan
+from search.result import judge, models
 from search.standings import Standing, standings
 from search.store import EXPORTS, CampaignStore
 from search.study import Study, Trial
 from tracking.registry import Winner, register_winner
+
+if TYPE_CHECKING:
+    from gear.export import Member
 
 __all__ = ["finalize", "register_winners", "winner_of"]
 
@@ -32,13 +35,14 @@ def finalize(
         GearError: a checkpoint cannot be read or an export not written.
     """
     for study in campaign.studies.values():
-        if study.best is None:
+        best = winner(study, campaign.plan.search)
+        if best is None:
             say(_without_winner(study))
             continue
-        pair = load_pair(study.plan.pair, study.plan.split, campaign.plan.search.split_seed)
-        finished = _evaluated(campaign, store, study, study.best, pair)
-        with store.export(study.name) as folder:
-            _export(campaign, store, study, study.best, pair, finished, folder)
+        with models(campaign, store, study, best) as ensemble:
+            finished = _evaluated(campaign, store, study, best, ensemble)
+            with store.export(study.name) as folder:
+                _export(campaign, study, finished, ensemble, folder)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
 
@@ -74,55 +78,54 @@ def _without_winner(study: Study) -> str:
     return f"{study.name}: given up, since all {study.ended} trials failed, {count} of them with: {reason}"
 
 
-def _evaluated(campaign: Campaign, store: CampaignStore, study: Study, best: Trial, pair: PairData) -> StudyFinished:
+def _evaluated(
+    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, ensemble: "Sequence[Member]"
+) -> StudyFinished:
     """The test scores of the winner: recorded, or computed now and recorded."""
-    if study.finished and study.finished[-1].winner == best.number:
-        return study.finished[-1]
-    from gear.evaluate import test_scores  # torch, not before it is needed
-
-    assert best.checkpoint is not None
-    assert best.value is not None
-    with store.checkpoint(best.checkpoint) as checkpoint:
-        scores = test_scores(checkpoint, campaign.spec(study.name, best.number), pair)
+    trials = [trial.number for trial in members(study, best, campaign.plan.search) if trial is not best]
+    if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
+        return last[0]
+    predictions, scores = judge(ensemble)
+    store.keep_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
         winner=best.number,
-        validation_rmse=best.value,
+        validation_rmse=score(study, best),
         test_evaluations=len(study.finished) + 1,
-        scores=dataclasses.asdict(scores),
-        split_hash=pair.split_hash,
-        data_hash=pair.data_hash,
+        scores=scores,
+        split_hash=ensemble[0].pair.split_hash,
+        data_hash=ensemble[0].pair.data_hash,
+        trials=trials,
     )
     campaign.finish_study(finished)
     return finished
 
 
-def _export(
-    campaign: Campaign,
-    store: CampaignStore,
-    study: Study,
-    best: Trial,
-    pair: PairData,
-    finished: StudyFinished,
-    to: Path,
-) -> None:
-    from gear.export import Member, export_model
+def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble: "Sequence[Member]", to: Path) -> None:
+    from gear.export import export_model
 
-    assert best.checkpoint is not None
+    pair = ensemble[0].pair
+    counts = ", ".join(str(study.count(state)) for state in STATES)
     evidence: dict[str, Any] = {
         "campaign": campaign.plan.name,
         "study": study.name,
-        "trial": best.number,
-        "trials (complete, pruned, failed)": f"{study.count('complete')}, {study.count('pruned')}, "
-        f"{study.count('failed')}",
+        "trial": finished.winner,
+        f"trials ({', '.join(STATES)})": counts,
         "validation RMSE": finished.validation_rmse,
-        "test RMSE": finished.scores["rmse"],
-        f"test RMSE ({pair.target.unit})": finished.scores["rmse_units"],
+        "test RMSE": _with_interval(finished.scores, "rmse"),
+        f"test RMSE ({pair.target.unit})": _with_interval(finished.scores, "rmse_units"),
+        f"test MAE ({pair.target.unit})": _with_interval(finished.scores, "mae_units"),
+        "test R2": finished.scores["r2"],
         "test evaluations": finished.test_evaluations,
     }
-    spec = campaign.spec(study.name, best.number)
-    with store.checkpoint(best.checkpoint) as checkpoint:
-        export_model([Member(checkpoint, spec, pair)], pair, to, evidence)
+    if "rmse_alone" in finished.scores:
+        alone = "test RMSE of one model, mean and standard deviation"
+        evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
+    export_model(ensemble, pair, to, evidence)
+
+
+def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
+    return {"value": scores[name], "low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
 
 
 def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winner:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from gear.data import load_pair
 from search.campaign import Campaign
 from search.crown import members
@@ -13,7 +15,6 @@ from search.store import CampaignStore
 from search.study import Study, Trial
 
 if TYPE_CHECKING:
-    from gear.evaluate import HeldOutPredictions
     from gear.export import Member
 
 __all__ = ["judge", "models"]
@@ -40,13 +41,13 @@ def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) 
         yield found
 
 
-def judge(ensemble: "Sequence[Member]") -> "tuple[HeldOutPredictions, dict[str, float]]":
-    """What models say of the held-out molecules, and how good that is on the test part.
+def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
+    """What models say of the held-out molecules, a row each, and how good that is on the test part.
 
     The scores are those of `gear.evaluate.Scores`; of several models also their number, and mean and standard
     deviation of the test RMSE that each has alone, standardised.
     """
-    from gear.evaluate import combined, scores, test_predictions
+    from gear.evaluate import combined, predictions_table, scores, test_predictions
 
     alone = [test_predictions(member.checkpoint, member.spec, member.pair) for member in ensemble]
     together = combined(alone)
@@ -54,4 +55,4 @@ def judge(ensemble: "Sequence[Member]") -> "tuple[HeldOutPredictions, dict[str, 
     if len(alone) > 1:
         errors = [scores(one).rmse for one in alone]
         found |= {"models": len(alone), "rmse_alone": fmean(errors), "rmse_alone_sd": stdev(errors)}
-    return together, found
+    return predictions_table(together), found

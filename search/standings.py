@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.campaign import Campaign
+from search.crown import score, winner
+from search.plan import SearchSettings
 from search.study import Study
 
 __all__ = ["Standing", "standings", "units"]
@@ -34,7 +36,7 @@ class Standing:
 
 def standings(campaign: Campaign) -> list[Standing]:
     """The leaderboard, in the order of the plan."""
-    return [_standing(study) for study in campaign.studies.values()]
+    return [_standing(study, campaign.plan.search) for study in campaign.studies.values()]
 
 
 def units(head: Mapping[str, Any]) -> dict[str, str]:
@@ -42,8 +44,8 @@ def units(head: Mapping[str, Any]) -> dict[str, str]:
     return {name.partition(".")[0]: facts["unit"] for name, facts in head["data"].items()}
 
 
-def _standing(study: Study) -> Standing:
-    best, last = study.best, study.finished[-1] if study.finished else None
+def _standing(study: Study, settings: SearchSettings) -> Standing:
+    best, last = winner(study, settings), study.finished[-1] if study.finished else None
     tested = last if last is not None and best is not None and last.winner == best.number else None
     return Standing(
         study=study.name,
@@ -53,7 +55,7 @@ def _standing(study: Study) -> Standing:
         complete=study.count("complete"),
         pruned=study.count("pruned"),
         failed=study.count("failed"),
-        validation_rmse=None if best is None else best.value,
+        validation_rmse=None if best is None else score(study, best),
         test_rmse=None if tested is None else tested.scores["rmse"],
         test_rmse_units=None if tested is None else tested.scores["rmse_units"],
         test_evaluations=len(study.finished),

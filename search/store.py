@@ -3,6 +3,7 @@
 campaign.json            format, plan, versions of packages, data and split hashes of every pair and split
 plan.toml                the plan again, for people and for --plan
 splits/PAIR.SPLIT.parquet    who is in which part
+predictions/STUDY.parquet    what its winner says of the held-out molecules
 events/NNNNNN.jsonl      one line a step of the campaign: a JSON list of events that hold together or not at all
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials
 exports/STUDY/           the winners
@@ -16,6 +17,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from gear.config import TrialSpec, to_dict
 from gear.data import PairData
 from gear.data.saved_split import save_split
@@ -26,7 +30,15 @@ from search.lease import Lease
 from search.log import Log
 from search.patience import patiently
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events"]
+__all__ = [
+    "FORMAT",
+    "CampaignStore",
+    "newest_campaign",
+    "next_name",
+    "predictions_file",
+    "read_campaign",
+    "read_events",
+]
 
 FORMAT = 2
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
@@ -100,6 +112,17 @@ class CampaignStore:
             draft = Path(scratch) / place.name
             save_split(draft, pair)
             place.write_bytes(draft.read_bytes())
+
+    def keep_predictions(self, study: str, table: pa.Table) -> None:
+        """Keep what the winner of a study says of the held-out molecules.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        place, sink = self.folder / predictions_file(study), pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        with _told(f"cannot write {place}"):
+            place.write_bytes(sink.getvalue().to_pybytes())
 
     def events(self) -> Iterator[Event]:
         """All events, oldest first.
@@ -206,6 +229,11 @@ def read_events(folder: Folder) -> Iterator[Event]:
         lines = segment.read_bytes().split(b"\n")
         for number, line in enumerate(lines[:-1], 1):  # after the last newline: nothing, or a torn line
             yield from _decode_line(line, segment, number)
+
+
+def predictions_file(study: str) -> str:
+    """Where the predictions of a study's winner lie, relative to the campaign folder."""
+    return f"predictions/{study}.parquet"
 
 
 def newest_campaign(storage: Folder) -> str:

@@ -4,10 +4,12 @@ import re
 import socket
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from gear.data import load_pair
 from gear.errors import InputDataError
+from gear.export import load_export
 from search import cluster, run
 from search.campaign import Campaign
 from search.folder import LocalFolder
@@ -218,3 +220,22 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     assert [line for line in again.splitlines() if "│" in line] == [line for line in out.splitlines() if "│" in line]
     with CampaignStore.resume(LocalFolder(folder)) as store:
         assert Campaign(run._resumed_plan(parse("--resume")), events=store.events()).done
+
+
+@pytest.mark.ray
+def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_ensemble(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
+    small = ["--pairs", "st_from_ri", "--methods", "stl", "--splits", "random", "--trials", "2", "--epochs", "1"]
+    code, out, _ = call(*small, "--validation-folds", "2", "--finalists", "2", "--name", "mine")
+    assert code == 0
+    assert "2 validation folds a trial, the best 2 again on 2 fresh seeds" in out
+    export = tmp_path / "campaigns/mine/exports/st_from_ri.random.stl"
+    assert len(load_export(export).members) == 2
+    code, out, _ = call("--resume", "--name", "mine", "--final", "refit")
+    assert code == 0
+    assert re.search(r"st_from_ri\.random\.stl .*│ +2 │", out)  # tested once more, as an ensemble
+    assert len(load_export(export).members) == 4 * 2
+    assert "mean and standard deviation" in (export / "README.md").read_text()
+    table = pq.read_table(tmp_path / "campaigns/mine/predictions/st_from_ri.random.stl.parquet")
+    assert table["smiles"].to_pylist() == list(load_pair("st_from_ri", "random").target.test.smiles)
+    assert min(table["spread"].to_pylist()) > 0
