@@ -229,7 +229,7 @@ def main() -> int:
     args = parser.parse_args()
     predictor = load_predictor(args.model, args.device, args.batch_size)
     counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, strict=args.strict)
-    told = f"; {counts.bad:,} bad rows, see the column reason" if counts.bad else ""
+    told = f"; {counts.bad:,} not, see the column reason" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
     print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
     return 0
