@@ -64,7 +64,8 @@ def command_table(folder: Path, count: int) -> None:
     for rows in (count // 10, count):
         path.write_text("smiles\n" + "".join(f"{smiles}\n" for smiles in spelled(rows)))
         before = cpu_seconds()
-        cost = measured(["-m", "gear.predict", str(folder / "export"), str(path), "--out", str(out)], cache_folder().parent)
+        command = ["-m", "gear.predict", str(folder / "export"), str(path), "--out", str(out)]
+        cost = measured(command, cache_folder().parent)
         print(f"{rows:9,} molecules {cost.shown()} {cpu_seconds() - before:8.1f} s of CPU", flush=True)
 
 
