@@ -53,32 +53,38 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--embedding", choices=EMBEDDINGS, help="what molecules are read by (default: dmpnn)")
     what.add_argument("--source-embedding", choices=EMBEDDINGS, help="of the sources (default: the target's)")
-    what.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
-    what.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
-    what.add_argument(
+    what.add_argument("--plan", type=Path, metavar="FILE.toml", help="this and how it is searched, in full")
+    add_own_data(parser)
+    _add_search(parser)
+    _add_launch(parser)
+    return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    """Flags of how a study is searched and its winner found."""
+    how = parser.add_argument_group("how it is searched")
+    how.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
+    how.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
+    how.add_argument(
         "--validation-folds", type=_at_least_one, metavar="K", help="a trial is judged by its mean over K (default: 1)"
     )
-    what.add_argument(
+    how.add_argument(
         "--finalists", type=int, metavar="N", help="train the best N again on fresh seeds before one wins (default: 0)"
     )
-    what.add_argument(
+    how.add_argument(
         "--final", choices=FINALS, help="take the best trial's model, or refit its configuration as an ensemble"
     )
-    what.add_argument("--seed", type=int, metavar="N", help="of the campaign")
-    what.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
-    what.add_argument(
+    how.add_argument("--seed", type=int, metavar="N", help="of the campaign")
+    how.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
+    how.add_argument(
         "--share",
         action=argparse.BooleanOptionalAction,
         help="begin a study with what beat the defaults in related ones (default: yes)",
     )
-    what.add_argument(
+    how.add_argument(
         "--warm-start", nargs="+", metavar="CAMPAIGN", help="begin studies also with what was best in earlier campaigns"
     )
-    what.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
-    what.add_argument("--plan", type=Path, metavar="FILE.toml", help="all of the above in full")
-    add_own_data(parser)
-    _add_launch(parser)
-    return parser
+    how.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
 
 
 def _add_launch(parser: argparse.ArgumentParser) -> None:
