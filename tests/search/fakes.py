@@ -134,13 +134,15 @@ class Simulation(simulator.Simulation):
         plan: of the campaign.
         steps: recorded by an earlier launch, the events of each step together; this one adds to them.
         factory: of the runs.
+        slots: trials at once.
+        more: for the campaign.
     """
 
-    def __init__(self, plan, steps=(), factory=FakeRun, slots=3):
+    def __init__(self, plan, steps=(), factory=FakeRun, slots=3, **more):
         self.steps = list(steps)
         self.jobs = []
         self.factory = factory
-        campaign = Campaign(plan, lambda *events: self.steps.append(events), self.events)
+        campaign = Campaign(plan, lambda *events: self.steps.append(events), self.events, **more)
         super().__init__(campaign, self.begin, slots)
 
     @property
