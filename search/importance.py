@@ -1,5 +1,6 @@
 """Which dimensions of a search space mattered: how far the good trials' values differ from what was tried at all."""
 
+import warnings
 from collections.abc import Sequence
 
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -24,4 +25,6 @@ def importances(trials: Sequence[Trial]) -> dict[str, float]:
         return {}
     record = Record()
     record.follow(trials)
-    return get_param_importances(record.study, evaluator=PedAnovaImportanceEvaluator())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # values that are all equal: so are the importances
+        return get_param_importances(record.study, evaluator=PedAnovaImportanceEvaluator())

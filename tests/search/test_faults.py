@@ -10,7 +10,7 @@ from ray.cluster_utils import Cluster
 
 from gear.errors import StorageError
 from search.events import AttemptLost, EpochReported, TrialAsked, TrialEnded
-from search.feed import Feed
+from search.feed import Feed, history
 from search.folder import LocalFolder
 from search.store import CampaignStore
 from tests.search import fakes
@@ -170,8 +170,10 @@ def test_a_tracking_server_that_is_away_for_the_whole_run_costs_the_search_nothi
     client = Away(open_client(uri, create=True))
     recorder = Recorder(uri, "test", client=client)
     client.away = True
-    feed = Feed(recorder, plan, {"hv_from_ds.random": {}})
+    hashes = {"hv_from_ds.random": {}}
+    recorder.start(lambda: history(plan, hashes, folder))
+    feed = Feed(recorder, plan, hashes)
     drive(folder, fakes.FakeRun, plan, address=nodes.address, listeners=[feed])
     recorder.close(timeout=0.5)
     check_survived(folder, plan)
-    assert "resume it once MLflow is back" in caplog.text
+    assert "python -m search.record test completes it" in caplog.text

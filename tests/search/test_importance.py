@@ -1,0 +1,36 @@
+"""What mattered in a search."""
+
+import math
+
+from search.importance import importances
+from search.sampler import Proposer
+from search.study import Trial
+from tests.search.fakes import small_plan
+
+
+def searched(count, value, state="complete"):
+    """Trials that chance chose, with values of a formula."""
+    plan = small_plan(methods=["gear"], sampler="random")
+    proposer, trials = Proposer("s", "gear", plan.config, plan.search), []
+    for number in range(count):
+        found = proposer.propose(trials)
+        best = value(found.params)
+        own = (found.params, found.distributions, {})
+        trials.append(Trial("s", number, *own, curve={1: best}, epoch=1, state=state, value=best))
+    return trials
+
+
+def test_what_decides_the_value_comes_first_and_shares_add_up():
+    found = importances(searched(60, lambda params: abs(math.log(params["training.learning_rate"] / 2e-3))))
+    assert next(iter(found)) == "training.learning_rate"
+    assert math.isclose(sum(found.values()), 1.0)
+
+
+def test_few_complete_trials_say_nothing():
+    assert importances(searched(9, lambda _: 1.0)) == {}
+    assert importances(searched(30, lambda _: 1.0, "pruned")) == {}
+    assert importances([]) == {}
+
+
+def test_equal_values_are_no_error():
+    assert importances(searched(12, lambda _: 1.0)) is not None
