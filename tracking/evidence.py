@@ -87,9 +87,11 @@ def shown(tags: Mapping[str, str], name: str) -> str:
     """A number and, where it is known, its interval: `0.2000 (0.1900 to 0.2100)`."""
     if name not in tags:
         return ""
-    interval = [tags[end] for end in (f"{name}_low", f"{name}_high") if end in tags]
-    low_high = " to ".join(f"{float(end):.4g}" for end in interval)
-    return f"{float(tags[name]):.4f}" + (f" ({low_high})" if interval else "")
+    ends = f"{name}_low", f"{name}_high"
+    interval = (
+        f" ({' to '.join(f'{float(tags[end]):.4g}' for end in ends)})" if all(end in tags for end in ends) else ""
+    )
+    return f"{float(tags[name]):.4f}{interval}"
 
 
 def champion_lines(champions: Sequence[RegisteredVersion]) -> list[str]:

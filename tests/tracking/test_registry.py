@@ -1,6 +1,8 @@
 """The registry's rules, on real exports of a tiny model."""
 
 import dataclasses
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -8,49 +10,48 @@ import mlflow
 import numpy as np
 import pytest
 
-from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.errors import StorageError, UnknownNameError
-from gear.export import Member, export_model
 from gear.predict import load_predictor
-from gear.training import TrainingRun
-from tests.conftest import synthetic_pair
+from tests.tracking.exports import make_export
 from tracking import export as export_command
 from tracking import registry
-from tracking.recorder import Recorder, StudyInfo
-from tracking.registry import Winner, champion_export, champions, register_winner
+from tracking.recorder import Recorder
+from tracking.records import StudyStarted, TrialEnded, TrialStarted
+from tracking.registry import Winner, champion_export, champions, register_winner, rivals
 
 NAME = "gear.hv_from_ds.random"
 
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
-    pair, folder = synthetic_pair(), tmp_path_factory.mktemp("model")
-    config = TrialConfig(method="stl", training=TrainingConfig(epochs=2, batch_size=50))
-    run = TrainingRun(config, pair, "cpu")
-    list(run.epochs())
-    run.save(folder / "checkpoint")
-    spec = TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config)
-    export_model([Member(folder / "checkpoint", spec, pair)], pair, folder / "export", {"test RMSE": 0.5})
+    folder = tmp_path_factory.mktemp("model")
+    make_export(folder, folder / "export")
     return folder / "export"
+
+
+def tell(uri, campaign, created, methods, trials):
+    """Record a campaign of complete trials."""
+    story = []
+    for method in methods:
+        study = f"hv_from_ds.random.{method}"
+        story.append(StudyStarted(study, trials, {"method": method}))
+        for number in range(trials):
+            story += [TrialStarted(study, number), TrialEnded(study, number, "complete", "last epoch")]
+    with Recorder(uri, campaign, created).start(lambda: story) as recorder:
+        assert recorder.flush()
 
 
 @pytest.fixture
 def recorded(uri):
     """Two studies with two trials each are in MLflow."""
-    with Recorder(uri, "quick-1") as recorder:
-        for method in ("gear", "stl"):
-            study = f"hv_from_ds.random.{method}"
-            recorder.study_started(StudyInfo(study, "hv_from_ds", "random", method, 2))
-            for number in (0, 1):
-                recorder.trial_started(study, number, {}, {})
-                recorder.trial_ended(study, number, "complete", "last epoch", {})
+    tell(uri, "quick-1", "", ("gear", "stl"), 2)
     return uri
 
 
-def winner(method="gear", rmse=0.5, number=0):
-    return Winner(
-        "hv_from_ds", "random", method, f"hv_from_ds.random.{method}", "quick-1", number, rmse, 0.6, 12.0, 1, "s1", "d1"
-    )
+def winner(method="gear", rmse=0.5, number=0, **more):
+    scores = {"validation_rmse": rmse, "test_rmse": 0.6, "test_rmse_units": 12.0}
+    study = f"hv_from_ds.random.{method}"
+    return Winner("hv_from_ds", "random", method, study, "quick-1", number, "s1", scores, "d1", **more)
 
 
 def holders(client):
@@ -102,12 +103,8 @@ def test_failed_registration_leaves_the_trials_run_as_it_was_too(recorded, expor
 
 def test_model_belongs_to_the_run_of_its_own_campaign(uri, export, client):
     """Campaigns whose names begin alike, and a later one of the same name, have a trial of the same study."""
-    study = "hv_from_ds.random.gear"
     for campaign, created in (("quick-1", "monday"), ("quick-1", "tuesday"), ("quick-10", "monday")):
-        with Recorder(uri, campaign, created) as recorder:
-            recorder.study_started(StudyInfo(study, "hv_from_ds", "random", "gear", 1))
-            recorder.trial_started(study, 0, {}, {})
-            recorder.trial_ended(study, 0, "complete", "last epoch")
+        tell(uri, campaign, created, ["gear"], 1)
     register_winner(uri, export, dataclasses.replace(winner(), created="monday"))
     run = client.get_run(client.get_model_version(NAME, "1").run_id)
     assert client.get_experiment(run.info.experiment_id).name == "quick-1"
@@ -127,6 +124,59 @@ def test_other_split_or_data_never_dethrones(other, recorded, export, client):
     register_winner(recorded, export, dataclasses.replace(winner(rmse=0.1, number=1), **other))
     assert holders(client)["champion"] == 1
     assert holders(client)["challenger"] == 2
+
+
+def test_of_equals_the_older_stays_champion(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    assert register_winner(recorded, export, winner("stl", 0.5)).aliases == ("best_stl", "challenger")
+    assert holders(client)["champion"] == 1
+
+
+def test_test_part_never_decides(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    better_on_test = {"validation_rmse": 0.51, "test_rmse": 0.1}
+    register_winner(recorded, export, dataclasses.replace(winner("stl"), scores=better_on_test))
+    assert holders(client)["champion"] == 1
+
+
+def test_champion_that_was_challenger_is_no_longer_one(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    register_winner(recorded, export, winner("stl", 0.6))
+    assert holders(client)["challenger"] == 2
+    register_winner(recorded, export, winner("stl", 0.4, number=1))
+    assert holders(client) == {"best_gear": 1, "best_stl": 3, "champion": 3, "challenger": 2}
+
+
+def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client):
+    register_winner(recorded, export, winner("stl", 0.5))
+    found = register_winner(
+        recorded,
+        export,
+        winner(
+            "gear",
+            0.4,
+            single_task={"test_rmse": 0.7, "test_rmse_low": 0.65},
+            config={"training": {"epochs": 2}},
+            seed=7,
+            versions={"gear-search": "0.1.0", "commit": "1a2b3c"},
+        ),
+    )
+    tags = found.tags
+    assert (tags["split_hash"], tags["data_hash"], tags["seed"], tags["campaign"]) == ("s1", "d1", "7", "quick-1")
+    assert (tags["stl_test_rmse"], tags["stl_test_rmse_low"]) == ("0.7", "0.65")
+    assert (tags["champion_before"], tags["champion_before_method"]) == ("1", "stl")
+    assert (tags["champion_before_validation_rmse"], tags["champion_before_test_rmse"]) == ("0.5", "0.6")
+    assert json.loads(tags["config"]) == {"training": {"epochs": 2}}
+    assert json.loads(tags["versions"])["commit"] == "1a2b3c"
+    text = client.get_model_version(NAME, found.version).description
+    assert "| this version | 0.4000 | 0.6000 |" in text
+    assert "| champion before | 0.5000 | 0.6000 |" in text
+
+
+def test_champion_on_other_molecules_is_no_evidence(recorded, export):
+    register_winner(recorded, export, winner("stl", 0.5))
+    found = register_winner(recorded, export, dataclasses.replace(winner("gear", 0.4), split_hash="s2"))
+    assert "champion_before" not in found.tags
 
 
 def test_same_trial_is_registered_once(recorded, export, client):
@@ -207,11 +257,44 @@ def test_best_of_a_method_that_has_none_is_named(recorded, export, tmp_path):
 
 
 def test_listing_shows_the_champions(recorded, export, monkeypatch, capsys):
-    register_winner(recorded, export, dataclasses.replace(winner(), validation_rmse=0.25))
+    register_winner(recorded, export, winner(rmse=0.25))
     code, printed = run_command(registry, monkeypatch, capsys, "--tracking-uri", recorded)
     assert code == 0
     assert NAME in printed.out
     assert "0.2500" in printed.out
+
+
+def test_comparison_shows_champion_challenger_and_the_best_of_every_method(recorded, export, monkeypatch, capsys):
+    exact = {"test_rmse_low": 0.55, "test_rmse_high": 0.65}
+    register_winner(recorded, export, winner("stl", 0.5))
+    register_winner(recorded, export, winner("gear", 0.4))
+    better = winner("gear", 0.3, number=1)
+    register_winner(recorded, export, dataclasses.replace(better, scores={**better.scores, **exact}, split_hash="s2"))
+    for model in ("hv_from_ds.random", NAME):
+        code, printed = run_command(registry, monkeypatch, capsys, "compare", model, "--tracking-uri", recorded)
+        assert code == 0
+        lines = {line.partition("  ")[0]: re.split(r" {2,}", line)[1:] for line in printed.out.splitlines()}
+        assert lines["version"] == ["2", "3", "1"]
+        assert lines["method"] == ["gear", "gear", "stl"]
+        assert lines["validation RMSE"] == ["0.4000", "0.3000", "0.5000"]
+        assert lines["test RMSE"] == ["0.6000", "0.6000 (0.55 to 0.65)", "0.6000"]
+        assert lines["split"] == ["s1", "s2", "s1"]
+        assert "version 3: judged on another split or other data than version 2" in printed.out
+    assert [found.aliases for found in rivals(recorded, NAME)] == [
+        ("champion",),
+        ("best_gear", "challenger"),
+        ("best_stl",),
+    ]
+
+
+def test_model_that_does_not_exist_is_one_line_with_what_there_is(recorded, export, monkeypatch, capsys):
+    register_winner(recorded, export, winner())
+    code, printed = run_command(
+        registry, monkeypatch, capsys, "compare", "st_from_ri.random", "--tracking-uri", recorded
+    )
+    assert code == 2
+    assert NAME in printed.err
+    assert printed.err.count("\n") == 1
 
 
 def test_without_a_record_nothing_is_made(tmp_path, monkeypatch, capsys):

@@ -10,10 +10,12 @@ import time
 import pytest
 import requests
 
+from tests.tracking.exports import make_export
 from tests.tracking.server import free_port
-from tests.tracking.test_recorder import Driver, check_whole, story, wait_until
+from tests.tracking.story import NAME, Driver, check_whole, story, wait_until
 from tracking.client import open_client
 from tracking.recorder import Recorder
+from tracking.registry import Winner, champion_export, register_winner
 
 names = map("campaign-{}".format, itertools.count())
 
@@ -31,6 +33,18 @@ def test_server_takes_runs_and_files(server, name):
     check_whole(client, name)
     (study,) = client.search_runs([client.get_experiment_by_name(name).experiment_id], "tags.`gear.kind` = 'study'")
     assert {file.path for file in client.list_artifacts(study.info.run_id)} == {"plan.toml", "importance.json"}
+
+
+def test_winner_is_registered_through_the_server_and_taken_away_from_there(server, name, tmp_path):
+    make_export(tmp_path, tmp_path / "export")
+    with Recorder(server.uri, name).start(story) as recorder:
+        assert recorder.flush()
+    scores = {"validation_rmse": 0.5, "test_rmse": 0.6, "test_rmse_units": 12.0}
+    winner = Winner("hv_from_ds", "random", "gear", NAME, name, 0, "s1", scores)
+    assert register_winner(server.uri, tmp_path / "export", winner).aliases == ("best_gear", "champion")
+    champion_export(server.uri, "hv_from_ds", "random", None, tmp_path / "taken")
+    assert {path.name for path in (tmp_path / "taken").iterdir()} == {p.name for p in (tmp_path / "export").iterdir()}
+    check_whole(open_client(server.uri), name)
 
 
 def test_server_that_is_away_at_the_start_is_written_to_when_it_is_back(server, name, impatient):
