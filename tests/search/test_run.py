@@ -1,6 +1,7 @@
 """The command line: what cannot be done ends with one line and exit code 2 before anything is written."""
 
 import re
+import shlex
 import socket
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from gear.data import load_pair
 from gear.errors import InputDataError
 from gear.export import load_export
-from search import cluster, run
+from search import cluster, record, run
 from search.campaign import Campaign
 from search.folder import LocalFolder
 from search.options import extended, make_parser, new_plan
 from search.space import METHODS
 from search.store import CampaignStore
 from tests.search.fakes import small_plan
+from tracking.registry import champions
 
 
 @pytest.fixture
@@ -56,6 +58,9 @@ def closed_port():
         (["--resume"], "no campaign in campaigns: start one"),
         (["--resume", "--name", "x"], "no campaign in campaigns/x"),
         (["--storage", "/dev/null/campaigns"], "cannot write campaigns to /dev/null/campaigns"),
+        (["--tracking-uri", "nonsense://x"], "give another --tracking-uri"),
+        (["--tracking-uri", "sqlite:////no/such/folder/mlflow.db"], "there is no folder /no/such/folder"),
+        (["--tracking-uri", "http://me:secret@127.0.0.1:1"], "set MLFLOW_TRACKING_USERNAME"),
         (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),
         (["--address", "head"], "--address head: give HOST:PORT"),
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
@@ -239,3 +244,19 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
     table = pq.read_table(tmp_path / "campaigns/mine/predictions/st_from_ri.random.stl.parquet")
     assert table["smiles"].to_pylist() == list(load_pair("st_from_ri", "random").target.test.smiles)
     assert min(table["spread"].to_pylist()) > 0
+
+
+@pytest.mark.ray
+def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
+    away = f"http://127.0.0.1:{closed_port()}"
+    flags = ["--splits", "random", "--methods", "stl", "--trials", "1", "--epochs", "1", "--name", "mine"]
+    code, out, _ = call(*flags, "--tracking-uri", away)
+    assert code == 0
+    later = f"python -m search.record mine --storage campaigns --tracking-uri {away}"
+    assert f"MLflow at {away} does not answer: the search goes on" in out
+    assert later in out
+    assert f"hv_from_ds.random.stl: exported, but not registered: MLflow at {away} does not answer" in out
+    monkeypatch.setattr("sys.argv", shlex.split(later)[2:6])
+    assert record.main() == 0
+    assert [found.aliases for found in champions("sqlite:///mlflow.db")] == [("best_stl", "champion")]
