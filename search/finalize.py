@@ -1,5 +1,6 @@
 """After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from search.folder import Folder
 from search.plan import StudyPlan
 from search.result import judge, models
 from search.standings import Standing, standings
-from search.store import EXPORTS, CampaignStore
+from search.store import EXPORTS, CampaignStore, predictions_file
 from search.study import Study, Trial
 from tracking.registry import Winner, register_winner
+from tracking.runs import PREDICTIONS, attach
 
 if TYPE_CHECKING:
     from gear.export import Member
@@ -65,8 +67,19 @@ def register_winners(
             if study.finished and place.exists():
                 with place.local() as export:
                     register_winner(tracking_uri, export, winner_of(campaign, head, study))
+                _attach_predictions(folder, study, tracking_uri, campaign.plan.name, head["created"])
         except (GearError, OSError) as error:
             say(f"{study.name}: exported, but not registered: {error}")
+
+
+def _attach_predictions(folder: Folder, study: Study, tracking_uri: str, campaign: str, created: str) -> None:
+    """Put the winner's predictions beside the study's run, for the report."""
+    predictions = folder / predictions_file(study.name)
+    if predictions.exists():
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+            copy = Path(scratch) / PREDICTIONS
+            copy.write_bytes(predictions.read_bytes())
+            attach(tracking_uri, campaign, created, study.name, copy)
 
 
 def _without_winner(study: Study) -> str:
@@ -141,6 +154,7 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winn
         campaign=campaign.plan.name,
         created=head["created"],
         number=finished.winner,
+        trials=" ".join(map(str, finished.trials)),
         test_evaluations=finished.test_evaluations,
         split_hash=finished.split_hash,
         data_hash=finished.data_hash,

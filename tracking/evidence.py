@@ -17,6 +17,7 @@ class Winner:
 
     Attributes:
         number: of the trial.
+        trials: numbers of those that trained its configuration anew, whose models predict together; none for its own.
         scores: every number of it, `validation_rmse` and `test_rmse` (both standardised by the target's training part)
             among them; `X_low` and `X_high` are the 95 % interval of X.
         test_evaluations: how often the study has looked at the test part.
@@ -35,6 +36,7 @@ class Winner:
     split_hash: str
     scores: Mapping[str, float]
     data_hash: str = ""
+    trials: str = ""
     test_evaluations: int = 1
     unit: str = ""
     created: str = ""

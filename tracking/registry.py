@@ -19,7 +19,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -29,6 +28,7 @@ import gear
 from gear.errors import GearError, StorageError, UnknownNameError, user_command
 from tracking.client import DEFAULT_TRACKING_URI, open_client
 from tracking.evidence import RegisteredVersion, Winner, champion_lines, description, evidence, rival_lines
+from tracking.runs import find_run
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
 
@@ -116,12 +116,11 @@ def champions(tracking_uri: str) -> list[RegisteredVersion]:
 
 
 def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
-    """The version that an earlier launch registered for this trial."""
-    for version in _versions(client, name):
-        known = (version.tags.get("campaign"), version.tags.get("created"), version.tags.get("study"))
-        if known == (winner.campaign, winner.created, winner.study) and version.tags["number"] == str(winner.number):
-            return str(version.version)
-    return None
+    """The version that an earlier launch registered for this result."""
+    names = ("campaign", "created", "study", "number", "trials")
+    own = [str(getattr(winner, name)) for name in names]
+    same = (v for v in _versions(client, name) if [v.tags.get(name, "") for name in names] == own)
+    return next((str(version.version) for version in same), None)
 
 
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
@@ -130,7 +129,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the trial's run, register it, and see that it predicts what the export predicts."""
-    run = _run_of(client, winner).info
+    run = find_run(client, winner.campaign, winner.created, winner.study, winner.number).info
     try:
         with mlflow.start_run(run_id=run.run_id):
             info = mlflow.pyfunc.log_model(
@@ -175,17 +174,6 @@ def _version(package: str) -> str:
     return importlib.metadata.version(package).partition("+")[0]
 
 
-def _run_of(client: MlflowClient, winner: Winner) -> Run:
-    """The MLflow run of the winning trial."""
-    named = map(client.get_experiment_by_name, (winner.campaign, f"{winner.campaign} {winner.created}"))
-    experiments = [e.experiment_id for e in named if e and e.tags.get("gear.created", "") == winner.created]
-    where = f"tags.`gear.study` = '{winner.study}' and tags.`gear.trial` = '{winner.number}'"
-    found = client.search_runs(experiments, where, max_results=1) if experiments else []
-    if not found:
-        raise StorageError(f"trial {winner.study} #{winner.number} is not recorded in MLflow")
-    return found[0]
-
-
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
     comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
@@ -203,8 +191,12 @@ def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str)
 
 
 def _best(versions: list[ModelVersion]) -> str:
-    """Lowest validation RMSE; of equals the older."""
-    return str(min(versions, key=lambda v: (float(v.tags["validation_rmse"]), int(v.version))).version)
+    """Lowest validation RMSE; of equals, which a trial and its refit are, the refit, then the older."""
+    return str(
+        min(
+            versions, key=lambda v: (float(v.tags["validation_rmse"]), not v.tags.get("trials"), int(v.version))
+        ).version
+    )
 
 
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:

@@ -18,6 +18,7 @@ from tracking import registry
 from tracking.recorder import Recorder
 from tracking.records import StudyStarted, TrialEnded, TrialStarted
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
+from tracking.runs import attach, find_run
 
 NAME = "gear.hv_from_ds.random"
 
@@ -305,3 +306,25 @@ def test_without_a_record_nothing_is_made(tmp_path, monkeypatch, capsys):
     assert code == 2
     assert "run a search first" in printed.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refit_takes_the_place_of_the_trial_it_refits(recorded, export, client):
+    register_winner(recorded, export, winner())
+    refit = register_winner(recorded, export, winner(trials="2 3"))
+    assert (refit.version, refit.aliases) == ("2", ("best_gear", "champion"))
+    assert register_winner(recorded, export, winner(trials="2 3")).version == "2"
+    assert register_winner(recorded, export, winner("stl", 0.4)).aliases == ("best_stl", "champion")
+    assert holders(client)["best_gear"] == 2
+
+
+def test_a_file_is_put_beside_a_study_once(recorded, client, tmp_path):
+    file = tmp_path / "predictions.parquet"
+    for content in (b"first", b"first", b"second"):
+        file.write_bytes(content)
+        attach(recorded, "quick-1", "", "hv_from_ds.random.gear", file)
+    run = find_run(client, "quick-1", "", "hv_from_ds.random.gear", None)
+    stored = client.download_artifacts(run.info.run_id, "predictions.parquet", str(tmp_path / "."))
+    assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["predictions.parquet"]
+    assert Path(stored).read_bytes() == b"second"
+    with pytest.raises(StorageError, match="is not recorded in MLflow"):
+        attach(recorded, "quick-1", "", "hv_from_ds.scaffold.gear", file)

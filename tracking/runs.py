@@ -1,0 +1,57 @@
+"""Runs of a recorded campaign: found by what they are of, and files put beside them."""
+
+import hashlib
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from gear.errors import StorageError
+from tracking.client import open_client
+
+__all__ = ["PREDICTIONS", "attach", "find_run"]
+
+PREDICTIONS = "predictions.parquet"  # beside a study's run: what its winner says of the held-out molecules
+
+
+def find_run(client: MlflowClient, campaign: str, created: str, study: str, trial: int | None) -> Run:
+    """The run of a trial, or with `trial` None of a study.
+
+    Args:
+        client: of MLflow.
+        campaign: its name.
+        created: tells it from another campaign of the same name.
+        study: its name.
+        trial: its number.
+
+    Raises:
+        StorageError: it is not recorded.
+    """
+    named = map(client.get_experiment_by_name, (campaign, f"{campaign} {created}"))
+    experiments = [e.experiment_id for e in named if e and e.tags.get("gear.created", "") == created]
+    own = "tags.`gear.kind` = 'study'" if trial is None else f"tags.`gear.trial` = '{trial}'"
+    where = f"tags.`gear.study` = '{study}' and {own}"
+    found = client.search_runs(experiments, where, max_results=1) if experiments else []
+    if not found:
+        name = study if trial is None else f"trial {study} #{trial}"
+        raise StorageError(f"{name} is not recorded in MLflow")
+    return found[0]
+
+
+def attach(tracking_uri: str, campaign: str, created: str, study: str, file: Path) -> None:
+    """Put a file beside the run of a study, unless it is there.
+
+    Raises:
+        StorageError: the study is not recorded, or MLflow cannot be written.
+    """
+    client = open_client(tracking_uri)
+    run = find_run(client, campaign, created, study, None)
+    digest, tag = hashlib.sha256(file.read_bytes()).hexdigest()[:12], f"gear.file.{file.name}"
+    if run.data.tags.get(tag) == digest:
+        return
+    try:
+        client.log_artifact(run.info.run_id, str(file))
+        client.set_tag(run.info.run_id, tag, digest)
+    except (MlflowException, OSError) as error:
+        raise StorageError(f"cannot put {file.name} into {tracking_uri}: {error}") from error
