@@ -1,0 +1,1 @@
+"""One page that tells what a campaign found, from MLflow's record alone: `python -m tracking.report`."""

@@ -1,0 +1,107 @@
+"""Charts of one study: the learning curves of its trials, and its winner's predictions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gear.uncertainty import rmse
+from tracking.report.axes import LABEL, Panel, Scale, shown, span
+from tracking.report.campaigns import Part, StudyRecord, TrialRecord
+from tracking.report.charts import WIDTH, method_colour
+from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
+
+__all__ = ["curves_chart", "parity_chart"]
+
+HIGHEST = 2.0  # times the median RMSE of the first epoch; what lies above is drawn at the upper edge
+SIDE, PITCH = 360.0, 460.0  # pixels of a parity plot, and from one to the next
+
+
+def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
+    """Validation RMSE by epoch of every trial; those stopped early end in a ring, failed ones in a cross.
+
+    Args:
+        name: of the drawing.
+        study: to be shown.
+        density: most points of a curve that did not win.
+    """
+    trials = [trial for trial in study.trials if trial.curve]
+    if not trials:
+        return None
+    values = [value for trial in trials for _, value in trial.curve]
+    top = min(max(values), HIGHEST * float(np.median([trial.curve[0][1] for trial in trials])))
+    epochs = max(trial.curve[-1][0] for trial in trials)
+    panel = Panel(Scale(1, max(epochs, 2), 60, WIDTH - 130), span([min(values), max(top, min(values))], 270, 12))
+    marks = panel.frame("epoch", "validation RMSE")
+    winner = None if study.winner is None else study.winner.number
+    for trial in trials:
+        if trial.number != winner:
+            marks += _curve(trial, panel, density)
+    if study.winner is not None and study.winner.curve:
+        marks += _winning_curve(study.winner, panel, method_colour(study.method))
+    told = ", ".join(f"{study.count(state)} {state}" for state in ("complete", "pruned", "failed")) + " trials."
+    if study.validation_rmse is not None:
+        told += f" The winner, trial {winner}, reaches a validation RMSE of {study.validation_rmse:.4f}."
+    return Drawing(name, f"Learning curves of {study.name}", told, WIDTH, 310, marks)
+
+
+def _curve(trial: TrialRecord, panel: Panel, density: int) -> list[Mark]:
+    step = max(1, len(trial.curve) // density)
+    path = panel.place([*trial.curve[:-1:step], trial.curve[-1]])
+    (x, y), tip = path[-1], _tip(trial)
+    if trial.state == "failed":
+        cross: list[Mark] = [Line(((x - 4, y - s), (x + 4, y + s)), "orange", 2, label=tip) for s in (4, -4)]
+        return [Line(path, "orange", 1, 0.7, label=tip), *cross]
+    if trial.state == "complete":
+        return [Line(path, "muted", 1.2, 0.8, label=tip)]
+    return [Line(path, "faint", 1, dash=True, label=tip), Dots(((x, y),), "muted", 3, hollow=True, label=tip)]
+
+
+def _winning_curve(trial: TrialRecord, panel: Panel, colour: str) -> list[Mark]:
+    path, tip = panel.place(trial.curve), _tip(trial)
+    x, y = path[-1]
+    words = Text(x + 9, y + 4, f"winner, #{trial.number}: {trial.value:.4f}", colour, LABEL, bold=True)
+    return [Line(path, colour, 2.5, label=tip), Dots(((x, y),), colour, 4, label=tip), words]
+
+
+def _tip(trial: TrialRecord) -> str:
+    value = "" if trial.value is None else f", best {trial.value:.4f}"
+    return f"trial {trial.number}: {trial.state}{value}" + (f" ({trial.reason})" if trial.reason else "")
+
+
+def parity_chart(name: str, study: StudyRecord, density: int, *, log: bool) -> Drawing | None:
+    """The winner's predictions against the labels, validation and test, in the property's unit.
+
+    Args:
+        name: of the drawing.
+        study: to be shown.
+        density: most molecules of a part that are drawn.
+        log: on logarithmic axes.
+    """
+    if not study.predictions:
+        return None
+    everything = np.concatenate([np.r_[part.true, part.predicted] for part in study.predictions.values()])
+    standardised = {"validation": study.validation_rmse, "test": study.test_rmse}
+    marks: list[Mark] = []
+    told = []
+    for index, (which, part) in enumerate(study.predictions.items()):
+        left = 62 + index * PITCH
+        x, y = (span(everything, *ends, log=log) for ends in ((left, left + SIDE), (SIDE + 34, 34.0)))
+        marks += _parity(which, part, study, Panel(x, y), density)
+        error = f"RMSE {shown(float(rmse(part.error)))} {study.shown_unit}".rstrip()
+        marks.append(Text(left + 10, 56, error, "ink", 13, bold=True))
+        if standardised[which] is not None:
+            marks.append(Text(left + 10, 74, f"standardised {standardised[which]:.4f}", "muted", LABEL))
+        told.append(f"{which} {error} over {len(part.true)} molecules")
+    width = 62 + len(study.predictions) * PITCH - PITCH + SIDE + 20
+    return Drawing(name, f"Predictions of the winner of {study.name}", "; ".join(told), width, SIDE + 72, marks)
+
+
+def _parity(which: str, part: Part, study: StudyRecord, panel: Panel, density: int) -> list[Mark]:
+    count = len(part.true)
+    what = f"{study.target}, {study.shown_unit}".rstrip(", ")
+    marks = panel.frame(f"measured {what}", f"predicted {what}", f"{which}, {count} molecules")
+    low, high = max(panel.x.low, panel.y.low), min(panel.x.high, panel.y.high)
+    marks.append(Line(panel.place([(low, low), (high, high)]), "muted", 1, dash=True))
+    rows = np.linspace(0, count - 1, min(count, density)).astype(int)
+    points: Sequence[tuple[float, float]] = [(float(part.true[row]), float(part.predicted[row])) for row in rows]
+    return [*marks, Dots(panel.place(points), method_colour(study.method), 2.4, 0.55)]
