@@ -14,6 +14,7 @@ __all__ = ["importance_chart", "parallel_chart", "weights_chart"]
 
 MOST = 9  # settings of a chart
 COLUMNS, SIDE, PITCH, ROW = 3, 240.0, 310.0, 218.0  # of the panels of `weights_chart`, pixels
+MANY = 300  # points of a panel
 TYPICAL = 0.9  # share of the values that the charts show in full; higher ones are drawn at the upper edge
 AXIS = (190.0, 30.0)  # lower and upper end of a parallel axis, pixels
 
@@ -68,23 +69,22 @@ def _depths(setting: str, points: Sequence[Point], room: Scale, y: Scale, ylabel
         column = [point for point in points if point[0] == depth]
         low, middle, high = (y(v) for v in np.quantile([value for _, value, _ in column], (0.25, 0.5, 0.75)))
         x = panel.x(depth)
+        beside = [(depth + 0.04 * ((7 * index) % 11 - 5), v, trial) for index, (_, v, trial) in enumerate(column)]
         marks += [
-            Bar(x - half, high, 2 * half, low - high, "faint", 0.35),
+            *_cloud(panel, beside, colour),
+            Bar(x - half, high, 2 * half, low - high, "muted", 0.3),
             Line(((x - half, middle), (x + half, middle)), "ink", 2),
         ]
-        beside = [(depth + 0.04 * ((7 * index) % 11 - 5), v, trial) for index, (_, v, trial) in enumerate(column)]
-        marks += _cloud(panel, beside, colour)
     return marks
 
 
 def _cloud(panel: Panel, points: Sequence[Point], colour: str) -> list[Mark]:
-    """Complete trials as discs, stopped ones as rings."""
+    """Complete trials as discs, stopped ones as rings; small and light where there are many."""
+    radius, opacity = (1.6, 0.4) if len(points) > MANY else (2.8, 0.7)
     complete = [(x, value) for x, value, trial in points if trial.state == "complete"]
     pruned = [(x, value) for x, value, trial in points if trial.state == "pruned"]
-    rings, discs = (
-        Dots(panel.place(pruned), "muted", 2.8, 0.8, hollow=True),
-        Dots(panel.place(complete), colour, 2.8, 0.7),
-    )
+    rings = Dots(panel.place(pruned), "muted", radius, opacity, hollow=True)
+    discs = Dots(panel.place(complete), colour, radius, opacity)
     return [dots for dots in (rings, discs) if dots.points]
 
 
