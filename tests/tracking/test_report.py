@@ -21,9 +21,10 @@ from tracking.report import __main__ as command
 from tracking.report.axes import span
 from tracking.report.campaigns import Part, read_campaigns
 from tracking.report.compare import averages, best_transfer, changes, learns_logarithm, verdict
-from tracking.report.drawing import Bar, Dots, Drawing, Line, Text, to_png, to_svg
+from tracking.report.drawing import Bar, Dots, Drawing, Line, Text, to_svg
 from tracking.report.page import make_page
 from tracking.report.publish import plots_folder
+from tracking.report.raster import to_png
 from tracking.report.settings import relative_values, running_median, varied
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC)

@@ -1,15 +1,14 @@
-"""Drawings: a few marks in pixels, written as SVG or PNG. Nothing here knows what they show.
+"""Drawings: a few marks in pixels, written as SVG. Nothing here knows what they show.
 
 Colours go by name. On a page they are CSS variables, so that a drawing follows the page into the dark; in a file of its
 own they are those of light paper.
 """
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-__all__ = ["COLOURS", "Bar", "Dots", "Drawing", "Line", "Mark", "Points", "Text", "to_png", "to_svg"]
+__all__ = ["COLOURS", "Bar", "Dots", "Drawing", "Line", "Mark", "Points", "Text", "to_svg"]
 
 Points = Sequence[tuple[float, float]]
 
@@ -28,8 +27,6 @@ COLOURS = {  # name: on light paper, in the dark; the hues can be told apart wit
     "brown": ("#8a5a2b", "#d8a874"),
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-PNG_DPI = 160
-POINTS_PER_PIXEL = 0.72  # of type, at 100 pixels an inch
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +112,6 @@ def to_svg(drawing: Drawing, *, inline: bool = False) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font} {told}>\n{title}{paper}\n{body}\n</svg>\n'
 
 
-def to_png(drawing: Drawing) -> bytes:
-    """The PNG of a drawing on light paper."""
-    from matplotlib.figure import Figure  # a second
-
-    figure = Figure(figsize=(drawing.width / 100, drawing.height / 100), facecolor=COLOURS["paper"][0])
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, drawing.width), ylim=(drawing.height, 0))
-    axes.axis("off")
-    for mark in drawing.marks:
-        _paint(axes, mark)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PNG_DPI)
-    return buffer.getvalue()
-
-
 def _element(mark: Mark, colour: Callable[[str], str]) -> str:
     match mark:
         case Line():
@@ -172,32 +154,3 @@ def _opacity(mark: Line | Dots | Bar) -> str:
 
 def _pairs(points: Points) -> Iterable[str]:
     return (f"{x:.1f} {y:.1f}" for x, y in points)
-
-
-def _paint(axes, mark: Mark) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - matplotlib's, imported late
-    match mark:
-        case Line():
-            x, y = zip(*mark.points, strict=True)
-            style = {"linestyle": (0, (4, 3)) if mark.dash else "-", "alpha": mark.opacity}
-            axes.plot(x, y, color=COLOURS[mark.colour][0], linewidth=mark.width * POINTS_PER_PIXEL, **style)
-        case Dots():
-            x, y = zip(*mark.points, strict=True)
-            ink = COLOURS[mark.colour][0]
-            style = {"facecolors": "none", "edgecolors": ink} if mark.hollow else {"color": ink, "edgecolors": "none"}
-            area = (2 * mark.radius * POINTS_PER_PIXEL) ** 2
-            axes.scatter(x, y, s=area, alpha=mark.opacity, linewidths=POINTS_PER_PIXEL, **style)
-        case Bar():
-            box = ([mark.x + mark.width / 2], [mark.height], mark.width, mark.y)
-            axes.bar(*box, color=COLOURS[mark.colour][0], alpha=mark.opacity)
-        case Text():
-            align = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-            place = {
-                "ha": "center" if mark.turned else align,
-                "va": "baseline",
-                "fontsize": mark.size * POINTS_PER_PIXEL,
-            }
-            weight = "bold" if mark.bold else "normal"
-            if mark.turned:
-                place |= {"rotation": 90, "va": {"start": "bottom", "middle": "center", "end": "top"}[mark.anchor]}
-                place["ha"] = "right"
-            axes.text(mark.x, mark.y, mark.text, color=COLOURS[mark.colour][0], weight=weight, **place)

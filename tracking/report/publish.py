@@ -10,8 +10,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from gear.errors import StorageError
 from tracking.client import artifact_location
 from tracking.report.campaigns import CampaignRecord
-from tracking.report.drawing import to_png, to_svg
+from tracking.report.drawing import to_svg
 from tracking.report.page import Page
+from tracking.report.raster import to_png
 
 __all__ = ["log_report", "plots_folder", "write_report"]
 

@@ -15,6 +15,7 @@ __all__ = ["importance_chart", "parallel_chart", "weights_chart"]
 MOST = 9  # settings of a chart
 COLUMNS, SIDE, PITCH, ROW = 3, 240.0, 310.0, 218.0  # of the panels of `weights_chart`, pixels
 MANY = 300  # points of a panel
+FEW = 4  # different values of a setting, each of which is marked on its axis
 TYPICAL = 0.9  # share of the values that the charts show in full; higher ones are drawn at the upper edge
 AXIS = (190.0, 30.0)  # lower and upper end of a parallel axis, pixels
 
@@ -110,6 +111,9 @@ def importance_chart(name: str, study: StudyRecord) -> Drawing | None:
             Line(((x(level), 0), (x(level), bottom)), "ink", 1, dash=True),
             Text(x(level) + 4, bottom + 14, "right of this line hardly by chance", "muted", LABEL),
         ]
+    elif level:
+        words = f"all may be chance: with this few trials only a correlation above {level:.2f} is more"
+        marks.append(Text(190, bottom + 14, words, "muted", LABEL))
     told = ", ".join(f"{setting.name} {setting.weight:.2f}" for setting in settings)
     return Drawing(name, f"Settings that matter in {study.name}", told, WIDTH, bottom + 22, marks)
 
@@ -156,7 +160,8 @@ def _numbers(setting: Setting) -> list[float]:
 
 def _axis_marks(x: float, scale: Scale, setting: Setting | None, below: float) -> list[Mark]:
     """An axis, its ticks, and its name at the height `below`; no setting means the value."""
-    ticks = [(value, shown(value)) for value in scale.ticks(5)]
+    few = [] if setting is None else sorted({v for v in setting.values if not isinstance(v, str)})
+    ticks = [(value, shown(value)) for value in (few if 0 < len(few) <= FEW else scale.ticks(5))]
     if setting is not None and not setting.numeric:
         ticks = [(float(index), word) for index, word in enumerate(setting.words)]
     marks: list[Mark] = [Line(((x, AXIS[0]), (x, AXIS[1])), "muted")]

@@ -30,7 +30,7 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
     values = [value for trial in trials for _, value in trial.curve]
     top = min(max(values), HIGHEST * float(np.median([trial.curve[0][1] for trial in trials])))
     epochs = max(trial.curve[-1][0] for trial in trials)
-    panel = Panel(Scale(1, max(epochs, 2), 60, WIDTH - 130), span([min(values), max(top, min(values))], 270, 12))
+    panel = Panel(Scale(1, max(epochs, 2), 60, WIDTH - 165), span([min(values), max(top, min(values))], 270, 12))
     marks = panel.frame("epoch", "validation RMSE")
     winner = None if study.winner is None else study.winner.number
     for trial in trials:
