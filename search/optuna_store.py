@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from gear.errors import StorageError, user_command
+from search.folder import open_folder
 from search.sampler import Record
 from search.status import take_snapshot
 from search.store import newest_campaign
@@ -26,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m search.optuna_store", description=main.__doc__)
     parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file")
-    parser.add_argument("--storage", type=Path, default=Path("campaigns"), metavar="DIR", help="of all campaigns")
+    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
     args = parser.parse_args()
     studies = take_snapshot(args.storage / (args.name or newest_campaign(args.storage))).campaign.studies
     write_studies(studies.values(), args.to)
@@ -61,11 +62,12 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
 
 
 def _trials(study: Study) -> list[FrozenTrial]:
-    """As the sampler sees them, with where they came from and how they ended."""
+    """As the sampler sees them, with their number in the campaign, where they came from and how they ended."""
     record = Record()
-    record.follow(study.trials)
+    record.follow(study.searched)
     found = record.study.get_trials()
-    for trial, frozen in zip(study.trials, found, strict=True):
+    for trial, frozen in zip(study.searched, found, strict=True):
+        frozen.set_user_attr("trial", trial.number)
         frozen.set_user_attr("origin", trial.origin)
         frozen.set_user_attr("reason", trial.reason)
     return found

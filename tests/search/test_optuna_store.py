@@ -7,6 +7,7 @@ import pytest
 
 from gear.errors import StorageError
 from search import optuna_store
+from search.folder import LocalFolder
 from search.optuna_store import write_studies
 from search.plan import plan_to_dict, plan_to_toml
 from search.store import CampaignStore
@@ -15,8 +16,8 @@ from tests.search.fakes import BrokenRun, Simulation, small_plan
 GEAR = "hv_from_ds.random.gear"
 
 
-def simulated(turns=10_000, **options):
-    simulation = Simulation(small_plan(), **options)
+def simulated(turns=10_000, plan=None, **options):
+    simulation = Simulation(plan or small_plan(), **options)
     simulation.run(turns)
     return simulation
 
@@ -48,6 +49,15 @@ def test_a_campaign_under_way_and_failed_trials_are_told_as_they_are(tmp_path):
     assert broken[0].user_attrs["reason"].startswith("CUDA out of memory")
 
 
+def test_a_configuration_trained_again_is_no_trial_of_optunas(tmp_path):
+    """The search's own trials keep their numbers in the campaign, which repeats of an earlier launch may shift."""
+    study = simulated(plan=small_plan(finalists=2, finalist_seeds=2)).campaign.studies[GEAR]
+    assert len(study.trials) > len(study.searched)
+    write_studies([study], tmp_path / "study.db")
+    written = opened(tmp_path / "study.db").get_trials()
+    assert [trial.user_attrs["trial"] for trial in written] == [trial.number for trial in study.searched]
+
+
 def test_a_file_that_exists_is_left_alone(tmp_path):
     (tmp_path / "mlflow.db").write_text("precious")
     with pytest.raises(StorageError, match="exists: give --to a new file"):
@@ -60,7 +70,9 @@ def test_a_file_that_exists_is_left_alone(tmp_path):
 def test_the_command_writes_a_campaign_folder_and_says_how_to_look_at_it(tmp_path, monkeypatch, capsys):
     simulation = simulated()
     head = {"plan": plan_to_dict(simulation.campaign.plan)}
-    with CampaignStore.create(tmp_path / "campaigns" / "test", head, plan_to_toml(simulation.campaign.plan)) as store:
+    with CampaignStore.create(
+        LocalFolder(tmp_path / "campaigns" / "test"), head, plan_to_toml(simulation.campaign.plan)
+    ) as store:
         for step in simulation.steps:
             store.append(*step)
     to = tmp_path / "study.db"
