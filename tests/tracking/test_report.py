@@ -174,6 +174,11 @@ def test_a_configuration_trained_again_is_no_trial_of_the_search(recorded):
     assert "Trained again with other seeds: 1 trials" in words(page_of([campaign]))
 
 
+def test_models_that_were_tested_together_are_told_beside_each_alone(recorded):
+    (campaign,) = recorded(Study(metrics={"test_models": 4, "test_rmse_alone": 0.41, "test_rmse_alone_sd": 0.02}))
+    assert "Tested as 4 models together; alone their test RMSE is 0.4100 ± 0.0200." in words(page_of([campaign]))
+
+
 def test_recorded_intervals_are_shown(recorded):
     (campaign,) = recorded(Study(metrics={"test_rmse_low": 0.3511, "test_rmse_high": 0.4522}))
     assert "0.3511 to 0.4522" in words(page_of([campaign]))

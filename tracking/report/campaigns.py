@@ -295,10 +295,11 @@ def _predictions(client: MlflowClient, run_id: str) -> dict[str, Part]:
         return {}
     with tempfile.TemporaryDirectory() as scratch:
         table = pq.read_table(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)))
-    columns = {name: table[name].to_numpy() for name in ("part", "smiles", "true", "prediction")}
+    measured = "true" if "true" in table.column_names else "value"  # as `gear.evaluate` calls it
+    part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", measured, "prediction"))
     parts = {}
     for name in ("validation", "test"):
-        rows = (columns["part"] == name) & np.isfinite(columns["true"]) & np.isfinite(columns["prediction"])
+        rows = (part == name) & np.isfinite(true) & np.isfinite(predicted)
         if rows.any():
-            parts[name] = Part(*(columns[column][rows] for column in ("smiles", "true", "prediction")))
+            parts[name] = Part(smiles[rows], true[rows], predicted[rows])
     return parts
