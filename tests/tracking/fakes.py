@@ -93,7 +93,7 @@ def _log_predictions(client, run, study):
     table = {
         "part": ["test"] * n,
         "smiles": [f"C{index}" for index in range(n)],
-        "true": true,
+        "value": true,
         "prediction": true + np.array(study.errors),
     }
     with tempfile.TemporaryDirectory() as scratch:

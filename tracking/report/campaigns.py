@@ -295,8 +295,7 @@ def _predictions(client: MlflowClient, run_id: str) -> dict[str, Part]:
         return {}
     with tempfile.TemporaryDirectory() as scratch:
         table = pq.read_table(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)))
-    measured = "true" if "true" in table.column_names else "value"  # as `gear.evaluate` calls it
-    part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", measured, "prediction"))
+    part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", "value", "prediction"))
     parts = {}
     for name in ("validation", "test"):
         rows = (part == name) & np.isfinite(true) & np.isfinite(predicted)
