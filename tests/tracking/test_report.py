@@ -385,6 +385,10 @@ def test_causes_that_differ_in_their_numbers_are_counted_together(full):
     assert "failed at epoch … 5 hv_from_ds.random.gear, hv_from_ds.random.stl, hv_from_ds.scaffold.gear" in text
 
 
+def test_the_head_says_what_was_searched(full):
+    assert "3 studies: 1 pair × 2 splits × 2 methods (gear, stl); 25 trials." in words(full.html)
+
+
 def test_sources_of_a_target_are_ranked_and_none_may_help(recorded):
     (campaign,) = recorded(
         Study(pair="hv_from_ds", test=0.6),

@@ -12,7 +12,7 @@ from tracking.report.campaigns import StudyRecord, TrialRecord
 __all__ = ["FEWEST", "Setting", "chance_level", "relative_values", "running_median", "varied"]
 
 FEWEST = 6  # trials, or nothing is said of what matters
-FEWEST_FOR_LINE = 10  # points of a running median
+FEWEST_FOR_LINE = 20  # points of a running median
 NOT_SETTINGS = ("seed", "method")
 LOG_SPAN = 8.0  # largest over smallest value of a setting that is drawn on a logarithmic axis
 
