@@ -141,6 +141,11 @@ class S3Folder(Folder):
     def credentials(self) -> dict[str, str]:
         return {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
 
+    def located(self) -> "S3Folder":
+        """The same with the region that Amazon says the bucket is in."""
+        with self._translated():
+            return replace(self, region=fs.resolve_s3_region(self.root.partition("/")[0]))
+
     def reach(self) -> None:
         """Raise ObjectStoreError where there is no bucket or it does not let us in."""
         with contextlib.suppress(FileNotFoundError):  # of the prefix: nothing was written yet
@@ -167,6 +172,8 @@ class S3Folder(Folder):
         except OSError as error:
             found = re.search(r"AWS Error (.+?) during (\w+) operation", str(error))
             code, operation = found.groups() if found else ("", "")
+            if re.match("Bucket .* not found", str(error)):  # pyarrow's own word, of a bucket's region
+                code = "NO_SUCH_BUCKET"
             if code == "NETWORK_CONNECTION":
                 reason = f"nothing answers at {self.endpoint or 'Amazon S3'}"
             else:
@@ -196,7 +203,7 @@ def open_s3(place: str) -> S3Folder:
     folder = S3Folder("/".join([bucket, *filter(None, prefix.split("/"))]), endpoint, region)
     try:
         if folder.region is None and endpoint is None:
-            folder = replace(folder, region=fs.resolve_s3_region(bucket))
+            folder = folder.located()
         folder.reach()
     except OSError as error:
         raise StorageError(_refusal(folder, bucket, error)) from None
@@ -206,10 +213,10 @@ def open_s3(place: str) -> S3Folder:
 def _refusal(folder: S3Folder, bucket: str, error: OSError) -> str:
     """What to do where a bucket cannot be had."""
     code = getattr(error, "code", "")
-    if code == "NO_SUCH_BUCKET" or "not found" in str(error):
+    if code == "NO_SUCH_BUCKET":
         return f"there is no bucket {bucket} at {folder.endpoint or 'Amazon S3'}: create it, or give another --storage"
     if "NETWORK" in code:
-        return f"{error}: set AWS_ENDPOINT_URL to the store's address, or give another --storage"
+        return f"{error}: set AWS_ENDPOINT_URL to the address of the store, or give another --storage"
     if "ACCESS" in code or "SIGNATURE" in code or "403" in code:
         return f"{folder} refuses us ({code}): {HOW_TO_ALLOW}"
     return str(error)

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -54,6 +55,24 @@ def test_a_bucket_that_cannot_be_had_is_one_line_that_says_what_to_do(s3, monkey
         open_folder(f"s3://{place}")
     assert KEY not in str(refusal.value)
     assert SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "says"),
+    [
+        ("Bucket 'lab' not found", "there is no bucket lab at Amazon S3"),
+        (
+            "AWS Error NETWORK_CONNECTION during HeadBucket operation: x",
+            "s3://lab/x: nothing answers at Amazon S3: set",
+        ),
+    ],
+)
+def test_a_bucket_whose_region_cannot_be_found_out_is_one_line_too(s3, monkeypatch, refusal, says):
+    for name in ("AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(object_store.fs, "resolve_s3_region", mock.Mock(side_effect=OSError(refusal)))
+    with pytest.raises(StorageError, match=says):
+        open_folder("s3://lab/x")
 
 
 @pytest.mark.parametrize(
