@@ -199,7 +199,7 @@ def test_a_whole_search_lives_on_s3_and_shows_no_secret(s3, server, tmp_path, mo
     home = (s3 / "mine").root.partition("/")[2]
     contents = {key: data for key, data in server.contents().items() if key.startswith(home)}
     names = {key.removeprefix(f"{home}/") for key in contents}
-    export = {f"exports/hv_from_ds.random.stl/{name}" for name in ("model.safetensors", "config.json", "README.md")}
+    export = {f"exports/hv_from_ds.random.stl/{name}" for name in ("config.json", "README.md", "checksums.json")}
     assert export | {"campaign.json", "plan.toml", "splits/hv_from_ds.random.parquet"} <= names
     shown = "".join(capsys.readouterr())
     assert f"campaign folder: {s3}/mine" in shown
