@@ -28,6 +28,8 @@ class Housekeeper:
         before, self._kept[study] = self._kept[study], self._wanted(study)
         for number in (before | {ended}) - self._kept[study]:
             self.store.drop_checkpoints(study, number)
+        if ended in self._kept[study]:
+            self.store.drop_checkpoints(study, ended, self.campaign.studies[study].trials[ended].checkpoint)
 
     def _wanted(self, study: str) -> set[int]:
         return kept(self.campaign.studies[study], self.campaign.plan.search)

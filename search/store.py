@@ -165,11 +165,13 @@ class CampaignStore:
         except OSError:
             return ""
 
-    def drop_checkpoints(self, study: str, number: int) -> None:
-        """Remove the checkpoints of a trial that nobody will go on from; its trial.json stays."""
-        for attempt in (self.folder / trial_folder(study, number)).glob("attempt-*"):
+    def drop_checkpoints(self, study: str, number: int, but: str | None = None) -> None:
+        """Remove the checkpoints of a trial that nobody will go on from, all but one if that is named."""
+        home = trial_folder(study, number)
+        for attempt in (self.folder / home).glob("attempt-*"):
             for checkpoint in attempt.glob("epoch-*"):
-                checkpoint.remove()
+                if f"{home}/{attempt.name}/{checkpoint.name}" != but:
+                    checkpoint.remove()
             if not attempt.glob("*"):  # otherwise it holds what went wrong
                 attempt.remove()
 

@@ -80,13 +80,12 @@ class CampaignTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process."""
-        self._drop_older(lag=0.0)
         self.setup(new_config)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch. A row is an object, since Tune takes nested dicts apart."""
-        self._drop_older(self.folder.lag)
+        self._drop_older()
         try:
             with self._watched():
                 row = self._next_row()
@@ -96,10 +95,6 @@ class CampaignTrainable(tune.Trainable):
             self._last_words().write_text(traceback.format_exc())
             row = Row("failed", f"{type(error).__name__}: {_first_line(error)}")
         return {"row": row}
-
-    def cleanup(self) -> None:
-        """Tune is done with the worker."""
-        self._drop_older(lag=0.0)
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
@@ -158,12 +153,14 @@ class CampaignTrainable(tune.Trainable):
         patiently(save, (OSError, StorageError))
         self.checkpoint = checkpoint
 
-    def _drop_older(self, lag: float) -> None:
+    def _drop_older(self) -> None:
         """Tune asks for the next epoch once the driver has the last: the checkpoints before it are of no more use.
 
         Unless the driver dies before it stored that epoch: its successor goes on from one before. So where storing may
-        take `lag` seconds, the newest checkpoint that is so old is the one that counts as recorded.
+        take `lag` seconds, the newest checkpoint that is so old is the one that counts as recorded. What is left of a
+        trial that ended is the driver's to drop.
         """
+        lag = self.folder.lag
         if time.monotonic() - self.tidied < lag:
             return
         recorded = self.recorded if lag else self.checkpoint

@@ -44,8 +44,8 @@ def test_the_checkpoint_before_stays_until_the_driver_has_recorded_the_next(begi
     trial = begin()
     rows(trial, 3)
     assert checkpoints(storage) == ["attempt-0/epoch-2", "attempt-0/epoch-3"]
-    trial.cleanup()
-    assert checkpoints(storage) == ["attempt-0/epoch-3"]
+    trial.cleanup()  # the driver may have been stopped before it recorded the third
+    assert checkpoints(storage) == ["attempt-0/epoch-2", "attempt-0/epoch-3"]
 
 
 def test_where_recording_may_lag_checkpoints_stay_until_it_is_sure(begin, storage, monkeypatch):
@@ -58,8 +58,6 @@ def test_where_recording_may_lag_checkpoints_stay_until_it_is_sure(begin, storag
         now[0] += 20.0
     # at 40 s the second was the newest, and by 80 s it was recorded for sure
     assert checkpoints(storage) == [f"attempt-0/epoch-{epoch}" for epoch in (2, 3, 4, 5)]
-    trial.cleanup()
-    assert checkpoints(storage) == ["attempt-0/epoch-5"]
 
 
 def test_checkpoints_may_be_rarer_but_the_last_epoch_has_one(begin):
