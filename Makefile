@@ -2,6 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+EXTRA ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,7 @@ env: .venv/.built  ## build .venv from constraints.txt
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'error: Python 3.11 or newer with venv is needed: make env PYTHON=/path/to/python3.11'; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA)]'
 	@touch $@
 
 run: env  ## a small real search on real data; ARGS='--trials 20' passes flags

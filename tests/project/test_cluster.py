@@ -1,57 +1,216 @@
-"""cluster.yaml, held against Ray's own schema and checks. Nothing is started and no cloud is asked."""
+"""cluster.yaml and what belongs to it, held against Ray's own checks and a simulated AWS. Nothing is started."""
 
+import copy
 import json
+import re
+import subprocess
 from pathlib import Path
 
+import boto3
 import jsonschema
 import pytest
 import ray
 import yaml
+from moto import mock_aws
 
 ROOT = Path(__file__).parents[2]
+WORKERS = ("gpu_on_demand", "gpu_spot")
+AWS = {
+    "AWS_ACCESS_KEY_ID": "fake",
+    "AWS_SECRET_ACCESS_KEY": "fake",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@pytest.fixture
+def config():
     return yaml.safe_load((ROOT / "cluster.yaml").read_text())
 
 
-def test_passes_rays_schema(cluster):
+def start_commands(config):
+    commands = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
+    return [command for command in commands if "ray start" in command]
+
+
+def test_passes_rays_schema(config):
     schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
-    jsonschema.validate(cluster, schema)
+    jsonschema.validate(config, schema)
 
 
-def test_passes_rays_own_preparation_and_validation(cluster):
+def test_passes_rays_own_preparation_and_validation(config):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    prepared = prepare_config(cluster)
-    validate_config(prepared)
-    assert prepared["available_node_types"]["gpu"]["max_workers"] == 8
+    validate_config(prepare_config(config))
 
 
-def test_head_runs_no_trials(cluster):
-    assert cluster["available_node_types"][cluster["head_node_type"]]["resources"]["CPU"] == 0
+def test_head_is_there_always_and_runs_no_trials(config):
+    head = config["available_node_types"][config["head_node_type"]]
+    assert head["resources"]["CPU"] == 0
+    assert "InstanceMarketOptions" not in head["node_config"]
 
 
-def test_workers_are_gpu_instances_that_scale_to_zero(cluster):
-    gpu = cluster["available_node_types"]["gpu"]
-    assert gpu["min_workers"] == 0
-    assert gpu["node_config"]["InstanceType"].startswith("g")
+def test_workers_are_gpu_instances_of_which_there_are_none_without_work_and_a_limited_number_at_most(config):
+    for name in WORKERS:
+        kind = config["available_node_types"][name]
+        assert (kind["min_workers"], kind["resources"]["GPU"]) == (0, 1)
+        assert kind["node_config"]["InstanceType"].startswith("g")
+        assert 0 < kind["max_workers"] <= config["max_workers"]
+    assert config["idle_timeout_minutes"] <= 10
+    assert config["provider"]["cache_stopped_nodes"] is False
 
 
-@pytest.mark.parametrize("commands", ["head_start_ray_commands", "worker_start_ray_commands"])
-def test_cluster_is_closed_and_sends_nothing(cluster, commands):
-    start = next(c for c in cluster[commands] if "ray start" in c)
-    assert "RAY_AUTH_MODE=token" in start
-    assert "RAY_USAGE_STATS_ENABLED=0" in start
-    assert "0.0.0.0" not in start
+@pytest.mark.parametrize(("spot_can_be_had", "chosen"), [(True, "gpu_spot"), (False, "gpu_on_demand")])
+def test_ray_starts_spot_workers_first_and_others_where_there_are_none(config, spot_can_be_had, chosen):
+    from ray.autoscaler._private.util import prepare_config
+    from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig
+    from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
+    from ray.autoscaler.v2.utils import ResourceRequestUtil
+
+    told = AutoscalingConfig(prepare_config(config), skip_content_hash=True)
+    trials = [ResourceRequestUtil.make({"CPU": 1, "GPU": 0.25})] * 4
+    request = SchedulingRequest(
+        disable_launch_config_check=True,
+        node_type_configs=told.get_node_type_configs(),
+        max_num_nodes=told.get_max_num_nodes(),
+        resource_requests=ResourceRequestUtil.group_by_count(trials),
+        recoverable_resource_availabilities={"gpu_spot": float(spot_can_be_had)},
+    )
+    launched = ResourceDemandScheduler().schedule(request).to_launch
+    assert [(launch.instance_type, launch.count) for launch in launched] == [(chosen, 1)]
 
 
-def test_nodes_install_from_the_lock(cluster):
-    assert any("make env" in command for command in cluster["setup_commands"])
-    assert "--constraint constraints.txt" in (ROOT / "Makefile").read_text()
+def test_only_holders_of_the_token_can_use_the_cluster_and_it_sends_nothing(config):
+    assert len(start_commands(config)) == 2
+    for command in start_commands(config):
+        assert command.startswith("RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 ray start ")
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
 
 
-def test_no_secret_is_in_the_file():
-    text = (ROOT / "cluster.yaml").read_text()
-    assert not any(word in text for word in ("AKIA", "SECRET", "PRIVATE KEY", "password"))
+def test_what_people_look_at_listens_on_the_heads_loopback_alone(config):
+    head = next(command for command in start_commands(config) if "--head" in command)
+    assert "--dashboard-host=127.0.0.1" in head
+    assert "mlflow server --host 127.0.0.1 " in (ROOT / "cluster" / "mlflow.sh").read_text()
+    assert "0.0.0.0" not in (ROOT / "cluster.yaml").read_text()
+
+
+def test_nodes_install_from_the_lock_which_has_the_ray_of_this_test(config):
+    assert any("cluster/setup.sh" in command for command in config["setup_commands"])
+    assert 'make -C "$project" env EXTRA=cluster' in (ROOT / "cluster" / "setup.sh").read_text()
+    assert "--constraint constraints.txt --editable '.[$(EXTRA)]'" in (ROOT / "Makefile").read_text()
+    assert f"ray=={ray.__version__}" in (ROOT / "constraints.txt").read_text().splitlines()
+
+
+def test_what_is_the_laptops_own_stays_there(config):
+    assert {"**/.git", "**/.venv", "**/.env*", "/campaigns", "/mlartifacts", "/mlflow.db*"} <= set(
+        config["rsync_exclude"]
+    )
+
+
+@pytest.mark.parametrize("name", ["cluster.yaml", "cluster/setup.sh", "cluster/mlflow.sh", "cluster/aws.yaml"])
+def test_no_secret_is_in_the_files(name):
+    text = (ROOT / name).read_text()
+    assert not re.search(r"AKIA|secret|private.key|password|[0-9a-f]{32}", text, re.IGNORECASE)
+
+
+@pytest.fixture
+def amazon(tmp_path, monkeypatch):
+    """Amazon after `aws cloudformation deploy`: bucket, roles and security group are there."""
+    for name, value in {**AWS, "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws(config={"iam": {"load_aws_managed_policies": False}}):
+        given = {"Bucket": "our-campaigns", "SshFrom": "203.0.113.7/32"}
+        boto3.client("cloudformation").create_stack(
+            StackName="gear-search",
+            TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        yield
+
+
+def started(config):
+    """One EC2 instance of every node type, started by Ray."""
+    from ray.autoscaler._private.commands import _bootstrap_config
+    from ray.autoscaler._private.providers import _get_node_provider
+
+    told = _bootstrap_config(config, no_config_cache=True)
+    provider = _get_node_provider(told["provider"], told["cluster_name"])
+    for name, kind in told["available_node_types"].items():
+        tags = {"ray-node-type": "head" if name == told["head_node_type"] else "worker", "ray-user-node-type": name}
+        provider.create_node(copy.deepcopy(kind["node_config"]), tags, 1)
+    found = boto3.client("ec2").describe_instances()["Reservations"]
+    instances = [instance for reservation in found for instance in reservation["Instances"]]
+    tags = [{tag["Key"]: tag["Value"] for tag in instance["Tags"]} for instance in instances]
+    return {tag["ray-user-node-type"]: instance for tag, instance in zip(tags, instances, strict=True)}
+
+
+def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(config, amazon):
+    nodes = started(config)
+    assert set(nodes) == {"head", *WORKERS}
+    assert nodes["gpu_spot"]["InstanceLifecycle"] == "spot"
+    assert not any("InstanceLifecycle" in nodes[name] for name in ("head", "gpu_on_demand"))
+    for name, node in nodes.items():
+        role = "gear-search-head" if name == "head" else "gear-search-worker"
+        assert node["IamInstanceProfile"]["Arn"].endswith(f"instance-profile/{role}")
+        assert [group["GroupName"] for group in node["SecurityGroups"]] == ["gear-search"]
+        assert node["MetadataOptions"]["HttpTokens"] == "required"
+    (group,) = boto3.client("ec2").describe_security_groups(GroupNames=["gear-search"])["SecurityGroups"]
+    from_outside = [rule for rule in group["IpPermissions"] if rule["IpRanges"]]
+    assert [(rule["FromPort"], rule["IpRanges"]) for rule in from_outside] == [(22, [{"CidrIp": "203.0.113.7/32"}])]
+
+
+def test_a_worker_may_use_the_bucket_and_no_more_and_the_head_may_start_workers(amazon):
+    iam = boto3.client("iam")
+    for role, inline in (("gear-search-worker", []), ("gear-search-head", ["workers"])):
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        assert [policy["PolicyName"] for policy in attached] == ["gear-search-bucket"]
+        assert iam.list_role_policies(RoleName=role)["PolicyNames"] == inline
+    policy = yaml.safe_load(iam.get_role_policy(RoleName="gear-search-head", PolicyName="workers")["PolicyDocument"])
+    (passed,) = (statement for statement in policy["Statement"] if statement["Action"] == "iam:PassRole")
+    assert passed["Resource"].endswith(":role/gear-search-worker")
+
+
+def test_the_template_of_roles_passes_amazons_linter():
+    from cfnlint.api import lint_file
+
+    assert lint_file(ROOT / "cluster" / "aws.yaml") == []
+
+
+@pytest.fixture
+def setup(tmp_path):
+    """Run cluster/setup.sh in a home of its own, with a `make` that only notes how it was called."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("make", "python3.11"):
+        (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/called\n')
+        (tools / name).chmod(0o755)
+
+    def run(*variables):
+        command = ["bash", str(ROOT / "cluster" / "setup.sh"), *variables]
+        environment = {"HOME": str(tmp_path), "PATH": f"{tools}:/usr/bin:/bin"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def test_setup_gives_every_shell_the_variables_however_often_it_runs(setup, tmp_path):
+    for place in ("s3://old/campaigns", "s3://new/campaigns"):
+        assert setup(f"GEAR_STORAGE={place}", "GEAR_CACHE=/some where").returncode == 0
+    assert (tmp_path / ".bashrc").read_text() == "source ~/.gear-search.env\n"
+    shell = [
+        "bash",
+        "-c",
+        'source ~/.bashrc; echo "$GEAR_STORAGE|$GEAR_CACHE|$MLFLOW_TRACKING_URI|$RAY_AUTH_MODE|$PATH"',
+    ]
+    told = subprocess.run(shell, env={"HOME": str(tmp_path), "PATH": "/bin"}, capture_output=True, text=True).stdout
+    assert told == f"s3://new/campaigns|/some where|http://127.0.0.1:5000|token|{ROOT}/.venv/bin:/bin\n"
+    assert f"make -C {ROOT} env EXTRA=cluster" in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize("variable", ["GEAR_STORAGE=s3://FILL-IN/campaigns", "s3://our-bucket"])
+def test_setup_refuses_what_was_not_filled_in(setup, tmp_path, variable):
+    done = setup(variable)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {variable}: ")
+    assert not (tmp_path / ".bashrc").exists()
