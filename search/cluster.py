@@ -15,7 +15,18 @@ import yaml
 from gear.errors import GearError, InputDataError
 from search.plan import SearchSettings
 
-__all__ = ["Slots", "connected", "has_gpu", "machine_cpus", "nodes", "startable", "too_small", "trials_on"]
+__all__ = [
+    "Slots",
+    "connected",
+    "has_gpu",
+    "largest",
+    "machine_cpus",
+    "nodes",
+    "startable",
+    "too_small",
+    "trials_on",
+    "where",
+]
 
 CONNECT_SECONDS = 5.0
 COUNT_SECONDS = 2.0  # between two looks at which nodes are up
@@ -29,6 +40,13 @@ _QUIET = {
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is never read
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
+
+
+def where(address: str | None) -> str | None:
+    """The address of the Ray to join, None to start one here; without `--address`, what this machine is decides."""
+    if address is None:
+        return "auto" if BOOTSTRAP.exists() else None
+    return None if address == "local" else address
 
 
 @contextmanager
@@ -52,7 +70,8 @@ def connected(address: str | None) -> Iterator[None]:
             start(address)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise GearError(f"cannot connect to Ray at {address or 'this machine'}: {reason}") from error
+        hint = "; is the cluster up?" if address == "auto" else ""
+        raise GearError(f"cannot connect to Ray at {address or 'this machine'}: {reason}{hint}") from error
     try:
         yield
     finally:
@@ -100,13 +119,19 @@ class Slots:
 
 def startable(settings: SearchSettings, config: Path = BOOTSTRAP) -> int:
     """Trials that fit on all the nodes that the autoscaler of this machine, a cluster's head, may have at once."""
+    return sum(trials_on(node, settings) for node in startable_nodes(config))
+
+
+def startable_nodes(config: Path = BOOTSTRAP) -> list[dict[str, float]]:
+    """Resources of those nodes, the best equipped ones where it may not have all."""
     try:
         told = yaml.safe_load(config.read_text())
-        types = [kind for name, kind in told["available_node_types"].items() if name != told["head_node_type"]]
-        rooms = [trials_on(kind["resources"], settings) for kind in types for _ in range(kind.get("max_workers", 0))]
+        kinds = [kind for name, kind in told["available_node_types"].items() if name != told["head_node_type"]]
+        found = [dict(kind["resources"]) for kind in kinds for _ in range(kind.get("max_workers", 0))]
     except (OSError, yaml.YAMLError, LookupError, TypeError, AttributeError):
-        return 0  # no head of `ray up`, or one whose nodes are all there
-    return sum(sorted(rooms, reverse=True)[: told.get("max_workers", len(rooms))])
+        return []  # no head of `ray up`, or one whose nodes are all there
+    found.sort(key=lambda node: (node.get("GPU", 0), node.get("CPU", 0)), reverse=True)
+    return found[: told.get("max_workers", len(found))]
 
 
 def too_small(settings: SearchSettings) -> str:
@@ -122,11 +147,14 @@ def nodes() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
-def has_gpu() -> bool:
-    """Whether the connected Ray has a GPU."""
-    import ray
+def largest() -> list[dict[str, float]]:
+    """The nodes of the connected Ray when it has all it may start."""
+    return startable_nodes() or nodes()
 
-    return bool(ray.cluster_resources().get("GPU"))  # type: ignore[no-untyped-call]
+
+def has_gpu() -> bool:
+    """Whether the connected Ray has a GPU, or would start a node with one."""
+    return any(node.get("GPU") for node in largest())
 
 
 def trials_on(node: Mapping[str, float], settings: SearchSettings) -> int:

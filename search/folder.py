@@ -6,6 +6,7 @@ no secret.
 
 import abc
 import contextlib
+import os
 import shutil
 import tempfile
 import uuid
@@ -18,7 +19,9 @@ from typing import ClassVar
 from gear.errors import InputDataError
 from search.log import AppendedLog, Log
 
-__all__ = ["Folder", "LocalFolder", "open_folder", "trial_folder"]
+__all__ = ["DEFAULT_STORAGE", "Folder", "LocalFolder", "open_folder", "trial_folder"]
+
+DEFAULT_STORAGE = os.environ.get("GEAR_STORAGE") or "campaigns"  # of all campaigns
 
 
 class Folder(abc.ABC):

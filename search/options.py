@@ -11,7 +11,7 @@ from gear.data import SPLITS, expand_splits
 from gear.data.protocol import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
-from search.folder import open_folder
+from search.folder import DEFAULT_STORAGE, open_folder
 from search.own_data import FIXED, add_own_data, own_pair
 from search.plan import FINALS, SAMPLERS, CampaignPlan, SearchSettings, expand_pairs, read_plan
 from search.presets import PRESETS
@@ -94,12 +94,17 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--storage",
         type=open_folder,
-        default="campaigns",
+        default=DEFAULT_STORAGE,
         metavar="PLACE",
         help="of all campaigns: a folder or s3://...",
     )
     where.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
-    where.add_argument("--address", metavar="HOST:PORT", help="of a running Ray cluster; default: this machine")
+    where.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of a running Ray cluster, or local; default: the cluster that this machine is the head of, or local",
+    )
+    where.add_argument("--cluster", metavar="FILE.yaml", help="that ray up was given: run on its head, follow it here")
     where.add_argument("--cpus-per-trial", type=int, metavar="N")
     where.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
     where.add_argument("--concurrency", type=_at_least_one, metavar="N", help="most trials at once")

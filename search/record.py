@@ -12,7 +12,7 @@ import sys
 from gear.errors import GearError, StorageError, user_command
 from search.feed import story
 from search.finalize import register_winners
-from search.folder import Folder, open_folder
+from search.folder import DEFAULT_STORAGE, Folder, open_folder
 from search.status import Snapshot, take_snapshot
 from search.store import newest_campaign, read_events
 from search.table import make_console
@@ -60,7 +60,9 @@ def record_command(name: str, storage: Folder, tracking_uri: str) -> str:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m search.record", description=main.__doc__)
     parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
+    parser.add_argument(
+        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
+    )
     parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
     return parser.parse_args()
 

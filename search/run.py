@@ -23,11 +23,13 @@ from search.feed import Feed, history
 from search.finalize import finalize
 from search.folder import Folder
 from search.housekeeping import Housekeeper
+from search.nodes import different
 from search.options import extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.preflight import probe, report, this_machine
 from search.reach import unreachable
 from search.record import record_command
+from search.remote import run_on_cluster, split_flags
 from search.space import base_of
 from search.standings import units
 from search.store import CampaignStore, newest_campaign, next_name, read_campaign
@@ -47,7 +49,11 @@ DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, 
 @user_command
 def main() -> int:
     """Plan, check, search, finalize."""
+    cluster_file, flags = split_flags(sys.argv[1:])
+    if cluster_file is not None:
+        return run_on_cluster(cluster_file, flags)
     args, console = make_parser().parse_args(), make_console()
+    args.address = cluster.where(args.address)
     try:
         return _run(args, console)
     except KeyboardInterrupt:
@@ -62,12 +68,14 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         plan = _resumed_plan(args) if args.resume else _new_plan(args, console)
         console.print(plan_text(plan), soft_wrap=True)
         if args.dry_run:
-            nodes = [this_machine()] if args.address is None else cluster.nodes()
-            for line in report(plan, nodes, args.concurrency, probe(plan), _unreachable(args)):
+            nodes = [this_machine()] if args.address is None else cluster.largest()
+            misfits = [*_odd_nodes(args, plan), *_unreachable(args)]
+            for line in report(plan, nodes, args.concurrency, probe(plan), misfits):
                 console.print(line, soft_wrap=True)
             return 0
         if not _confirmed(plan, args):
             return 0
+        _check_nodes(args, plan)
         _check_storage(args)
         _check_models(plan, console)
         _check_tracking(args.tracking_uri)
@@ -125,6 +133,17 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     hours = epochs * SECONDS_PER_EPOCH / 3600
     cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
+
+
+def _check_nodes(args: argparse.Namespace, plan: CampaignPlan) -> None:
+    """Is every node like this one? Those that start later are made by the same commands."""
+    if odd := _odd_nodes(args, plan):
+        raise GearError("; ".join(odd))
+
+
+def _odd_nodes(args: argparse.Namespace, plan: CampaignPlan) -> list[str]:
+    files = {task.file for pair in plan.pairs for task in (pair.target, *pair.sources) if task.file is not None}
+    return [] if args.address is None else different(sorted(files))
 
 
 def _check_storage(args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from gear.errors import user_command
 from search.campaign import Campaign
-from search.folder import Folder, open_folder
+from search.folder import DEFAULT_STORAGE, Folder, open_folder
 from search.lease import Holder, read_lease
 from search.plan import plan_from_dict
 from search.standings import standings, units
@@ -76,7 +76,9 @@ def main() -> int:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m search.status", description="Show how a campaign stands.")
     parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
+    parser.add_argument(
+        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
+    )
     parser.add_argument("--watch", action="store_true", help="refresh until it is finished")
     return parser.parse_args()
 

@@ -1,5 +1,7 @@
 """Small synthetic pairs: real molecules, labels that their structure decides."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,9 @@ from gear.data import canonical_smiles, featurize
 from gear.data.pairs import PairData, Part, TaskData
 from gear.export import Member, export_model
 from gear.training import TrainingRun
+
+for variable in ("GEAR_STORAGE", "MLFLOW_TRACKING_URI"):  # of whoever runs the tests
+    os.environ.pop(variable, None)
 
 torch.set_num_threads(1)  # as a trial has; the models here are too small to share
 

@@ -4,6 +4,7 @@ A user's name, password or token for a server come from MLflow's own environment
 """
 
 import logging
+import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ __all__ = [
     "open_client",
 ]
 
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder shows
+# without the variable, what a bare `mlflow ui` in the same folder shows
+DEFAULT_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases on a server, where the URI names none
 CREDENTIALS = {
     "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",

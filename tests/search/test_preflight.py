@@ -110,3 +110,12 @@ def test_a_gpu_whose_memory_is_not_known_is_said_to_be_so():
 
 def test_what_is_known_not_to_fit_is_told_with_the_rest():
     assert "does not fit: the roof is low" in report(small_plan(), [NODE], None, PROBES, ["the roof is low"])
+
+
+def test_a_head_that_may_start_gpus_counts_as_a_cluster_with_gpus_before_the_first_one_is_up(monkeypatch):
+    monkeypatch.setattr(cluster, "nodes", lambda: [{"CPU": 0.0}])
+    monkeypatch.setattr(cluster, "startable_nodes", lambda: [])
+    assert not cluster.has_gpu()
+    monkeypatch.setattr(cluster, "startable_nodes", lambda: [{"CPU": 4, "GPU": 1}] * 2)
+    assert cluster.has_gpu()
+    assert len(cluster.largest()) == 2

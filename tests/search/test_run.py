@@ -1,8 +1,11 @@
 """The command line: what cannot be done ends with one line and exit code 2 before anything is written."""
 
+import os
 import re
 import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -63,6 +66,7 @@ def closed_port():
         (["--tracking-uri", "http://me:secret@127.0.0.1:1"], "set MLFLOW_TRACKING_USERNAME"),
         (["--address", "ray://head:10001"], "--address ray://head:10001: give HOST:PORT"),
         (["--address", "head"], "--address head: give HOST:PORT"),
+        (["--cluster", "missing.yaml"], "--cluster missing.yaml: there is no such file"),
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
         (["--pairs", "hv_from_ds+hv"], "pair 'hv_from_ds+hv' names a task twice"),
         (["--methods", "mtl", "--source-embedding", "text"], "embedding.source_kind must be 'same'"),
@@ -205,6 +209,23 @@ def test_slots_are_counted_node_by_node():
     assert cluster.trials_on({"CPU": 16.0, "GPU": 1.0}, settings) == 4
     assert cluster.trials_on({"CPU": 3.0, "GPU": 8.0}, settings) == 1
     assert cluster.trials_on({"CPU": 16.0}, settings) == 0
+
+
+def test_on_the_head_of_a_cluster_the_search_joins_it_unless_told_otherwise(call, tmp_path, monkeypatch):
+    assert cluster.where(None) is None
+    assert cluster.where("10.0.0.1:6379") == "10.0.0.1:6379"
+    bootstrap = tmp_path / "ray_bootstrap_config.yaml"
+    bootstrap.touch()
+    monkeypatch.setattr(cluster, "BOOTSTRAP", bootstrap)
+    assert cluster.where(None) == "auto"
+    assert cluster.where("local") is None
+
+
+def test_places_come_from_the_environment(tmp_path):
+    code = "from search.options import make_parser as p; a = p().parse_args([]); print(a.storage, a.tracking_uri)"
+    given = {**os.environ, "GEAR_STORAGE": str(tmp_path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True)
+    assert done.stdout == f"{tmp_path} http://127.0.0.1:5000\n"
 
 
 @pytest.mark.ray
