@@ -13,6 +13,8 @@ import ray
 import yaml
 from moto import mock_aws
 
+from search import cluster_yaml
+
 ROOT = Path(__file__).parents[2]
 WORKERS = ("gpu_on_demand", "gpu_spot")
 AWS = {
@@ -214,3 +216,27 @@ def test_setup_refuses_what_was_not_filled_in(setup, tmp_path, variable):
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {variable}: ")
     assert not (tmp_path / ".bashrc").exists()
+
+
+def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config, tmp_path, monkeypatch):
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    made = tmp_path / "ours.yaml"
+    words = ["search.cluster_yaml", "10.0.0.1", "10.0.0.2", "10.0.0.3", "--user", "me", "--to", str(made)]
+    monkeypatch.setattr("sys.argv", words)
+    assert cluster_yaml.main() == 0
+    told = yaml.safe_load(made.read_text())
+    validate_config(prepare_config(told))
+    assert told["provider"] == {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.3"]}
+    assert told["auth"] == {"ssh_user": "me", "ssh_private_key": "~/.ssh/id_ed25519"}
+    for name in ("setup_commands", "file_mounts", "rsync_exclude", "worker_start_ray_commands"):
+        assert told[name] == config[name]
+    assert all("RAY_AUTH_MODE=token" in command for command in start_commands(told))
+    assert not re.search("aws|sudo|Instance", yaml.safe_dump(told))
+
+
+def test_a_file_that_cannot_be_written_is_one_line(monkeypatch, capsys):
+    words = ["search.cluster_yaml", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", "/dev/null/ours.yaml"]
+    monkeypatch.setattr("sys.argv", words)
+    assert cluster_yaml.main() == 2
+    assert capsys.readouterr().err.startswith("error: cannot write /dev/null/ours.yaml")
