@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 QUEUE_LENGTH = 10_000  # records, some 20 MB; more, and the history is told instead
 RETRY_SECONDS = (0.5, 30.0)  # first and longest wait for a server that is away
 CLOSE_SECONDS = 60.0  # for a server that writes
-AWAY_SECONDS = 5.0  # for one that does not answer
+AWAY_SECONDS = 15.0  # for one that does not answer: time for one more request
 
 Told = tuple[Record, int]  # and when, milliseconds
 
