@@ -9,6 +9,7 @@ from typing import Any
 from gear.config import to_dict
 from gear.diagnostics import diagnose
 from gear.results import EpochResult
+from search.crown import repeats_to_start
 from search.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.folder import Folder
 from search.importance import importances
@@ -113,9 +114,16 @@ class _Narrator:
         told: list[Record] = [records.TrialEnded(event.study, event.number, event.state, event.reason, metrics, tags)]
         if trial.purpose == "search":
             told.append(records.Step(event.study, None, study.ended, _standing(study)))
-            if study.to_start <= 0 and not study.running and study.best is None:
-                told.append(records.StudyEnded(event.study, 0, "failed", tags={"reason": "no trial completed"}))
+        if study.to_start <= 0 and not study.running and not repeats_to_start(study, self._plan.search):
+            told += _end_of(study)
         return told
+
+
+def _end_of(study: Study) -> list[Record]:
+    """What there is to tell where no trial is left: a winner that is not evaluated yet is still to come."""
+    if study.best is None:
+        return [records.StudyEnded(study.name, 0, "failed", tags={"reason": "no trial completed"})]
+    return [records.StudyEnded(study.name, len(study.finished))] if study.finished else []
 
 
 def _tags(study: StudyPlan) -> dict[str, str]:
@@ -138,13 +146,14 @@ def _standing(study: Study) -> dict[str, float]:
 
 def _conclusion(study: Study, event: StudyFinished) -> Record:
     metrics = {f"test_{name}": float(value) for name, value in event.scores.items() if isinstance(value, int | float)}
+    metrics["winner_validation_rmse"] = event.validation_rmse
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
     return records.StudyEnded(
         study=event.study,
         tests=event.test_evaluations,
         metrics=metrics,
-        tags={"winner": str(event.winner)},
+        tags={"winner": str(event.winner), "models": " ".join(map(str, event.trials or [event.winner]))},
         files={"importance.json": json.dumps(shares, indent=1)} if shares else {},
     )
 

@@ -39,6 +39,7 @@ class _Run:
         params: their names; a value stays as it was first written.
         tags: those of a study that change.
         metrics: told, and not yet written.
+        verdict: of a study, how it ended, unless its trials were told of since.
     """
 
     id: str
@@ -49,6 +50,7 @@ class _Run:
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
+    verdict: StudyEnded | None = None
 
 
 class Book:
@@ -83,15 +85,19 @@ class Book:
         """
         self._unless_refused(lambda: self._write(record, now))
 
-    def flush(self) -> None:
-        """Write all metrics that were kept to go together."""
+    def flush(self, now: int) -> None:
+        """Write all metrics that were kept to go together, and close the studies that have ended by now."""
         for run in list(self._unwritten.values()):
             self._write_metrics(run)
             del self._unwritten[run.id]
+        for name in self._studies:
+            study = self._runs.get((name, None))
+            if study is not None and study.verdict is not None:
+                self._unless_refused(partial(self._close_study, study, study.verdict, now))
 
     def close(self, now: int) -> None:
         """Mark what is not finished as interrupted: a campaign that is resumed opens it again."""
-        self.flush()
+        self.flush(now)
         for run in self._runs.values():
             if run.status == "RUNNING" and run.state not in STATUS:
                 self._unless_refused(partial(self._interrupt, run, now))
@@ -124,10 +130,11 @@ class Book:
         self._log_files(run, study.files)
 
     def _start_trial(self, trial: TrialStarted, now: int) -> None:
-        key = (trial.study, trial.number)
+        key, parent = (trial.study, trial.number), self._runs[trial.study, None]
+        parent.verdict = None
         run = self._runs.get(key)
         if run is None:
-            study, parent = self._studies[trial.study], self._runs[trial.study, None]
+            study = self._studies[trial.study]
             self._open(parent)
             tags = self._tags(study) | {f"gear.{name}": value for name, value in trial.tags.items()}
             tags |= {"gear.kind": "trial", "gear.trial": str(trial.number), "mlflow.parentRunId": parent.id}
@@ -137,11 +144,12 @@ class Book:
 
     def _add_step(self, step: Step, now: int) -> None:
         run, is_trial = self._runs[step.study, step.number], step.number is not None
+        parent = self._runs[step.study, None]
+        parent.verdict = None
         if step.step <= run.step or (is_trial and run.state in STATUS):
             return
         self._open(run)
-        if is_trial:
-            self._open(self._runs[step.study, None])
+        self._open(parent)
         if len(run.metrics) >= MAX_METRICS:
             self._write_metrics(run)
         values = {**step.metrics, STEP_OF_TRIAL if is_trial else STEP_OF_STUDY: step.step}
@@ -158,15 +166,21 @@ class Book:
         self._terminate(run, now)
 
     def _end_study(self, end: StudyEnded, now: int) -> None:
+        """Its numbers at once; that it has ended when nothing more is told of it, since it may have been extended."""
         run = self._runs[end.study, None]
-        if end.tests > run.tests or end.state == "failed" != run.state:
+        if end.tests > run.tests:
             self._log_files(run, end.files)
-            labels = {"status": end.state, "test_evaluations": str(end.tests), **end.tags}
-            self._conclude(run, _metrics(end.metrics, now, end.tests), labels)
-            run.state, run.tests = end.state, end.tests
+            self._conclude(run, _metrics(end.metrics, now, end.tests), {"test_evaluations": str(end.tests), **end.tags})
+            run.tests = end.tests
+        run.verdict = end
+
+    def _close_study(self, run: _Run, end: StudyEnded, now: int) -> None:
+        if run.state != end.state:
+            self._conclude(run, (), {"status": end.state, **end.tags})
+            run.state = end.state
         self._terminate(run, now)
 
-    def _conclude(self, run: _Run, metrics: list[Metric], labels: Mapping[str, str]) -> None:
+    def _conclude(self, run: _Run, metrics: Iterable[Metric], labels: Mapping[str, str]) -> None:
         """The last metrics, and then the tags that say that there are no more."""
         self._write_metrics(run, metrics)
         self._client.log_batch(run.id, tags=[RunTag(f"gear.{name}", value) for name, value in labels.items()])

@@ -167,7 +167,7 @@ class Recorder:
             if self._abandoned:
                 return
             self._persist(partial(self._known_book.write, record, now))
-        self._persist(self._known_book.flush)
+        self._persist(partial(self._known_book.flush, _now()))
 
     def _open(self) -> None:
         """Connect.

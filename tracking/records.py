@@ -59,7 +59,10 @@ class TrialEnded:
 
 @dataclass(frozen=True, slots=True)
 class StudyEnded:
-    """A study's winner was evaluated on the test part for the `tests`-th time; or, failed, there is none."""
+    """A study has come to its end: its winner was evaluated on the test part, `tests` times by now; or it has none.
+
+    It may go on after that, and end again with as many tests as before.
+    """
 
     study: str
     tests: int

@@ -120,7 +120,8 @@ def test_findings_become_tags_of_the_trial():
 def test_a_winner_is_told_with_its_numbers_on_test():
     finished = StudyFinished(STUDY, 0, 0.5, 2, {"rmse": 0.6, "rmse_low": 0.5, "n": 40})
     end = told(*life(), finished)[-1]
-    assert end.metrics == {"test_rmse": 0.6, "test_rmse_low": 0.5, "test_n": 40}
+    numbers = {"test_rmse": 0.6, "test_rmse_low": 0.5, "test_n": 40}
+    assert end.metrics == {**numbers, "winner_validation_rmse": 0.5}
     assert (end.tests, end.state, end.tags["winner"]) == (2, "complete", "0")
     assert end.files == {}
 
@@ -130,6 +131,20 @@ def test_what_mattered_is_told_with_the_winner_of_ten_trials():
     end = told(*lives, StudyFinished(STUDY, 4, 0.0, 1))[-1]
     assert end.metrics["importance/weights.curv"] == 1.0
     assert json.loads(end.files["importance.json"]) == {"weights.curv": 1.0}
+
+
+def test_an_extended_study_whose_winner_stays_ends_again():
+    plan = small_plan(methods=["gear"], trials=2)
+    records = told(*life(0), StudyFinished(STUDY, 0, 0.5, 1), *life(1, "pruned"), plan=plan)
+    ends = [record for record in records if isinstance(record, StudyEnded)]
+    assert [(end.tests, end.state) for end in ends] == [(1, "complete"), (1, "complete")]
+    assert ends[1].metrics == {}
+    assert records[-1] == ends[1]
+
+
+def test_a_study_with_trials_left_does_not_end_again():
+    records = told(*life(0), StudyFinished(STUDY, 0, 0.5, 1), *life(1, "pruned"))
+    assert len([record for record in records if isinstance(record, StudyEnded)]) == 1
 
 
 def test_a_study_whose_trials_all_failed_has_failed():

@@ -127,6 +127,27 @@ def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri
     assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5), (2, 0.25)]
 
 
+def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri, client):
+    record(uri, *story())
+    more = [TrialStarted(NAME, 3), TrialEnded(NAME, 3, "pruned", "worse"), StudyEnded(NAME, 1)]
+    record(uri, *more, history=story())
+    before = everything(client)
+    assert runs(client)[NAME].info.status == "FINISHED"
+    assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5)]
+    times = stamps(client)
+    record(uri, history=[*story(), *more])
+    assert (everything(client), stamps(client)) == (before, times)
+
+
+def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_it(uri, client):
+    gone_on = [*story(), TrialStarted(NAME, 3), Step(NAME, 3, 1, {"validation_rmse": 0.9})]
+    record(uri, *gone_on)
+    before, times = everything(client), stamps(client)
+    assert runs(client)[NAME].data.tags["gear.status"] == "interrupted"
+    record(uri, history=gone_on)
+    assert (everything(client), stamps(client)) == (before, times)
+
+
 def test_study_without_a_winner_has_failed(uri, client):
     record(uri, STUDY, StudyEnded(NAME, 0, "failed", tags={"reason": "no trial completed"}))
     assert runs(client)[NAME].info.status == "FAILED"

@@ -111,7 +111,8 @@ class StudyRecord:
     @property
     def validation_rmse(self) -> float | None:
         """Of the winner, standardised; as it was when it was tested, if it was."""
-        return self.metrics.get(OBJECTIVE, None if self.winner is None else self.winner.value)
+        best = self.metrics.get(OBJECTIVE, None if self.winner is None else self.winner.value)
+        return self.metrics.get("winner_validation_rmse", best)
 
     @property
     def test_rmse(self) -> float | None:
