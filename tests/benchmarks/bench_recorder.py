@@ -3,9 +3,10 @@
     python tests/benchmarks/bench_recorder.py [--runs 1000] [--epochs 100] [--ray-runs 20]
 
 Trials of GEAR's real configurations, every epoch with the numbers that a real one reports, 8 trials at once, each
-told as fast as possible into an empty SQLite database. Ray's MLflowLoggerCallback gets the same trials, fewer of them,
-one after the other, and its time is scaled. CPU time is the process's, the fairer one where others use the machine. What the driving thread spends is measured on trials with epochs of a
-second, of which as many run as give 50 epochs a second, while the recorder writes.
+told as fast as possible into an empty SQLite database. Ray's MLflowLoggerCallback gets the same trials, fewer of
+them, one after the other, and its time is scaled. CPU time is the process's, the fairer one where others use the
+machine. What the driving thread spends is measured on trials with epochs of a second, of which as many run as give 50
+epochs a second, while the recorder writes.
 """
 
 import argparse
