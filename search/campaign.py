@@ -64,7 +64,7 @@ class Campaign:
             study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
         }
         self._proposers = {
-            study.name: Proposer(study.name, study.method, plan.config, search) for study in plan.studies
+            study.name: Proposer(study.method, plan.config, search) for study in plan.studies
         }
         self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from its own thread
@@ -193,7 +193,7 @@ class Campaign:
         study = max(open_studies, key=self._urgency)
         own = self.studies.values() if self.plan.search.share else ()
         borrowed = borrow(study, [*own, *self._earlier.get(study.name, ())], self.plan.search)
-        found = self._proposers[study.name].propose(study.searched, borrowed)
+        found = self._proposers[study.name].propose(study, borrowed)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),

@@ -1,16 +1,21 @@
 """Recorded learning curves, of a campaign folder or a file made from one, and what they say of other configurations.
 
-The file is JSON lines: the plan of the campaign, then one trial a line.
+The file is JSON lines: the plan of the campaign, then one trial a line; compressed where its name ends in `.gz`.
 """
 
 import dataclasses
+import gzip
 import json
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gear.errors import InputDataError
 from gear.variants import get_value
@@ -23,8 +28,9 @@ from search.space import Dimension, space
 from search.store import read_campaign, read_events
 from search.study import OBJECTIVE
 
-__all__ = ["Curve", "Curves", "Surrogate", "read_curves", "write_curves"]
+__all__ = ["SHIPPED", "Curve", "Curves", "Surrogate", "read_curves", "write_curves"]
 
+SHIPPED = Path(__file__).with_name("recorded.jsonl.gz")  # of `python -m search.run --preset curves`
 DIGITS = 6
 
 
@@ -56,16 +62,18 @@ def read_curves(source: str) -> Curves:
     if "://" in source or Path(source).is_dir():
         return _of_campaign(open_folder(source))
     try:
-        plan, *trials = map(json.loads, Path(source).read_text().splitlines())
+        data = Path(source).read_bytes()
+        plan, *trials = map(json.loads, (gzip.decompress(data) if source.endswith(".gz") else data).splitlines())
         return Curves(plan_from_dict(plan), [Curve(**trial) for trial in trials])
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
         raise InputDataError(f"no recorded curves in {source}: {error}") from error
 
 
 def write_curves(curves: Curves, path: Path) -> None:
     """Write a file of curves."""
     lines = [plan_to_dict(curves.plan), *map(dataclasses.asdict, curves.trials)]
-    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def _of_campaign(folder: Folder) -> Curves:
@@ -96,13 +104,22 @@ class Surrogate:
         for study in self._spaces:
             if not self._recorded[study]:
                 raise InputDataError(f"no trial of {study} has ended: there is nothing to replay")
+        self._places = {
+            study: np.array([_place(dimensions, curve.params) for curve in self._recorded[study]])
+            for study, dimensions in self._spaces.items()
+        }
 
     def __call__(self, job: Job) -> Iterator[Row]:
         """The rows that the job's trial would report."""
         dimensions = self._spaces[job.study]
         asked = {dimension.path: get_value(job.spec.config, dimension.path) for dimension in dimensions}
-        nearest = min(self._recorded[job.study], key=lambda curve: _distance(dimensions, asked, curve.params))
-        yield from _replay(nearest, self._epochs)
+        gaps = np.nansum((self._places[job.study] - _place(dimensions, asked)) ** 2, axis=1)
+        yield from _replay(self._recorded[job.study][int(gaps.argmin())], self._epochs)
+
+
+def _place(dimensions: Sequence[Dimension], params: Mapping[str, Any]) -> list[float]:
+    """Coordinates of a configuration; a number that it does not have is NaN, and does not count."""
+    return list(chain.from_iterable(dimension.place(params.get(dimension.path, math.nan)) for dimension in dimensions))
 
 
 def _replay(curve: Curve, epochs: int) -> Iterator[Row]:
@@ -114,8 +131,3 @@ def _replay(curve: Curve, epochs: int) -> Iterator[Row]:
     for epoch, value in enumerate(values, 1):
         yield Row("complete" if epoch == last else "running", "", epoch, {OBJECTIVE: value})
     yield Row("failed", "failed when it was recorded")
-
-
-def _distance(dimensions: Sequence[Dimension], asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> float:
-    known = (dimension for dimension in dimensions if dimension.path in recorded)
-    return sum(dimension.gap(asked[dimension.path], recorded[dimension.path]) ** 2 for dimension in known)

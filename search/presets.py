@@ -6,8 +6,9 @@
     ablation        GEAR without each of its losses in turn
     noise           with a share of the target's training labels corrupted
     extrapolation   judged beyond the range of the training labels
+    curves          random trials, none stopped early: what ways to search are compared on, see `search.simulator`
 
-The last four are the first experiments of the method's paper, small by default; `--pairs` and `--trials`
+Sanity to extrapolation are the first experiments of the method's paper, small by default; `--pairs` and `--trials`
 make them large.
 """
 
@@ -77,6 +78,18 @@ _ALL = (
         ["gear", "mtl", "stl"],
         40,
         trials=4,
+    ),
+    _preset(
+        "curves",
+        ["vs_from_hv", "vs_from_bp", "ef_from_hv", "ef_from_bp"],  # small, and each shares its target and its source
+        ["random"],
+        ["gear", "stl"],
+        20,
+        trials=60,
+        sampler="random",
+        share=False,
+        grace_period=20,
+        checkpoint_every=20,
     ),
 )
 PRESETS: dict[str, CampaignPlan] = {plan.preset: plan for plan in _ALL}

@@ -14,13 +14,15 @@ from typing import Any, Literal
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gear.config import TrialConfig
+from search.events import State
 from search.plan import SamplerName, SearchSettings, stable_seed
 from search.related import Borrowed
 from search.space import defaults, suggest
-from search.study import Trial
+from search.study import Study, Trial
 
 __all__ = ["Proposal", "Proposer", "Record"]
 
@@ -30,7 +32,7 @@ _STATES = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-_LEARNS_FROM: dict[SamplerName, tuple[str, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
+_LEARNS_FROM: dict[SamplerName, tuple[State, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +49,36 @@ class Proposer:
     """Proposes the trials of a study.
 
     Args:
-        study: its name, part of every seed.
         method: decides the space.
         base: the configuration outside the space, and the first trial itself.
         settings: of the sampler.
     """
 
-    def __init__(self, study: str, method: str, base: TrialConfig, settings: SearchSettings) -> None:
-        self._study, self._method, self._base, self._settings = study, method, base, settings
+    def __init__(self, method: str, base: TrialConfig, settings: SearchSettings) -> None:
+        self._method, self._base, self._settings = method, base, settings
         self._record = Record()
 
-    def propose(self, trials: Sequence[Trial], borrowed: Borrowed | None = None) -> Proposal:
+    def propose(self, study: Study, borrowed: Borrowed | None = None) -> Proposal:
         """The next trial of a study; the first is the defaults.
 
         Args:
-            trials: of the search so far, in the order they were asked for.
+            study: its search so far.
             borrowed: to be tried next, instead of what the sampler would choose.
         """
-        vary, seed = self._settings.vary, stable_seed(self._settings.seed, self._study, len(trials))
+        trials, vary = study.searched, self._settings.vary
+        seed = stable_seed(self._settings.seed, study.name, len(trials))
         given = borrowed if trials else Borrowed(defaults(self._method, self._base, vary), "default")
-        sampler = "random" if given is not None else _sampler_now(self._settings, trials)
+        sampler = "random" if given is not None else _sampler_now(self._settings, study)
         if sampler == "random":  # learns nothing, so it need not see the trials
-            study = _new_study()
-            study.sampler = RandomSampler(seed=seed)
+            apart = _new_study()
+            apart.sampler = RandomSampler(seed=seed)
             if given is not None:
-                study.enqueue_trial(dict(given.params))
-            trial = study.ask()
+                apart.enqueue_trial(dict(given.params))
+            trial = apart.ask()
         else:
             if self._record.size > len(trials):  # the last proposal was never recorded
                 self._record = Record()
-            trial = self._record.ask(trials, _make_sampler(sampler, seed))
+            trial = self._record.ask(trials, sampler, seed)
         config = suggest(trial, self._method, self._base, vary)
         distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
         origin = sampler if given is None else given.origin
@@ -92,6 +94,7 @@ class Record:
     def __init__(self) -> None:
         self._storage = optuna.storages.InMemoryStorage()  # its own, so the id of a trial is its number
         self.study = _new_study(self._storage)
+        self.space = IntersectionSearchSpace(include_pruned=True)
         self.size = 0
         self._running: set[int] = set()
 
@@ -106,10 +109,10 @@ class Record:
                 self._running.add(index)
         self.size = len(trials)
 
-    def ask(self, trials: Sequence[Trial], sampler: BaseSampler) -> optuna.Trial:
-        """The sampler's next trial; it is to be recorded."""
+    def ask(self, trials: Sequence[Trial], sampler: Literal["tpe", "gp"], seed: int) -> optuna.Trial:
+        """The next trial of a sampler made for it; it is to be recorded."""
         self.follow(trials)
-        self.study.sampler = sampler
+        self.study.sampler = _make_sampler(sampler, seed, self.space)
         trial = self.study.ask()
         self._running.add(trial.number)
         self.size += 1
@@ -128,20 +131,42 @@ def _new_study(storage: optuna.storages.BaseStorage | None = None) -> optuna.Stu
     return optuna.create_study(storage=storage, direction="minimize")
 
 
-def _sampler_now(settings: SearchSettings, observed: Sequence[Trial]) -> SamplerName:
+def _sampler_now(settings: SearchSettings, study: Study) -> SamplerName:
     """The sampler of the settings, and chance while there is too little that it could learn from."""
     if settings.sampler == "random":
         return "random"
-    known = sum(trial.state in _LEARNS_FROM[settings.sampler] for trial in observed)
+    known = sum(map(study.count, _LEARNS_FROM[settings.sampler]))
     return settings.sampler if known >= max(1, settings.startup_trials) else "random"
 
 
-def _make_sampler(name: Literal["tpe", "gp"], seed: int) -> BaseSampler:
+class _OfRecord(BaseSampler):
+    """Takes the search space from one who remembers it, where a new sampler would go through all trials for it."""
+
+    known: IntersectionSearchSpace
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """What all trials that ended chose from."""
+        return {name: found for name, found in self.known.calculate(study).items() if not found.single()}
+
+
+class _TPE(_OfRecord, TPESampler):
+    pass
+
+
+class _GP(_OfRecord, GPSampler):
+    pass
+
+
+def _make_sampler(name: Literal["tpe", "gp"], seed: int, known: IntersectionSearchSpace) -> BaseSampler:
+    sampler: _TPE | _GP
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
         if name == "gp":
-            return GPSampler(n_startup_trials=1, seed=seed)
-        return TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
+            sampler = _GP(n_startup_trials=1, seed=seed)
+        else:
+            sampler = _TPE(n_startup_trials=1, multivariate=True, seed=seed)
+    sampler.known = known
+    return sampler
 
 
 _distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # a study's trials have the same ones

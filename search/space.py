@@ -54,11 +54,11 @@ class Float:
         """Whether it is a value of this dimension."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
-    def gap(self, one: float, other: float) -> float:
-        """Distance of two values, as a share of the dimension."""
+    def place(self, value: float) -> tuple[float, ...]:
+        """Where a value lies, 0 to 1."""
         if self.log:
-            return abs(math.log(one / other)) / math.log(self.high / self.low)
-        return abs(one - other) / (self.high - self.low)
+            return (math.log(value / self.low) / math.log(self.high / self.low),)
+        return ((value - self.low) / (self.high - self.low),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ class Integer:
         """Whether it is a value of this dimension."""
         return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
-    def gap(self, one: int, other: int) -> float:
-        """Distance of two values, as a share of the dimension."""
-        return abs(one - other) / (self.high - self.low)
+    def place(self, value: float) -> tuple[float, ...]:
+        """Where a value lies, 0 to 1."""
+        return ((value - self.low) / (self.high - self.low),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Choice:
         """Whether it is one of the choices."""
         return value in self.choices
 
-    def gap(self, one: Value, other: Value) -> float:
-        """1 between different choices."""
-        return float(one != other)
+    def place(self, value: Value) -> tuple[float, ...]:
+        """A corner for each choice, all at distance 1 from each other."""
+        return tuple(math.sqrt(0.5) * (value == choice) for choice in self.choices)
 
 
 Dimension = Float | Integer | Choice
