@@ -63,9 +63,7 @@ class Campaign:
         self.studies = {
             study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
         }
-        self._proposers = {
-            study.name: Proposer(study.method, plan.config, search) for study in plan.studies
-        }
+        self._proposers = {study.name: Proposer(study.method, plan.config, search) for study in plan.studies}
         self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from its own thread
         self._record_event = record

@@ -1,12 +1,14 @@
 """Policies of search compared on recorded learning curves, without Ray and without training.
 
-python -m search.simulator campaigns/NAME [--sampler gp] [--trials 50] [--seeds 5]
-python -m search.simulator campaigns/NAME --export curves.jsonl
-python -m search.simulator curves.jsonl
+python -m search.simulator [--sampler gp] [--trials 50] [--seeds 5]
+python -m search.simulator campaigns/NAME
+python -m search.simulator campaigns/NAME --export curves.jsonl.gz
+python -m search.simulator curves.jsonl.gz
 """
 
 import argparse
 import dataclasses
+import itertools
 import math
 import statistics
 import sys
@@ -15,17 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import joblib
 from rich.table import Table
 
 from gear.errors import user_command
 from search.campaign import Campaign, Job
-from search.curves import Curves, Surrogate, read_curves, write_curves
+from search.curves import SHIPPED, Curves, Surrogate, read_curves, write_curves
 from search.events import EpochReported, Event, TrialEnded
 from search.plan import SAMPLERS, CampaignPlan, SamplerName
 from search.row import Row
 from search.table import make_console
 
-__all__ = ["Point", "Policy", "Simulation", "compare", "main", "policies"]
+__all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "main", "policies", "to_reach"]
 
 
 class Simulation:
@@ -115,20 +118,36 @@ Traces = Mapping[str, Sequence[Sequence[Point]]]  # by study, one trace a seed
 
 
 def compare(
-    curves: Curves, ways: Sequence[Policy], trials: int, seeds: int, grace_period: int, slots: int = 4
+    curves: Curves, ways: Sequence[Policy], trials: int, seeds: int, grace_period: int, slots: int = 4, jobs: int = 1
 ) -> dict[Policy, Traces]:
-    """How each policy's studies go on the recorded curves, once a seed."""
+    """How each policy's studies go on the recorded curves, once a seed.
+
+    Args:
+        curves: that trials follow.
+        ways: to search.
+        trials: a study.
+        seeds: how often, with seeds from 0.
+        grace_period: epochs, of the policies that stop early.
+        slots: trials at once.
+        jobs: processes; -1 for one a core.
+    """
     surrogate = Surrogate(curves)
-    found: dict[Policy, Traces] = {}
-    for policy in ways:
-        runs = []
-        for seed in range(seeds):
-            events: list[Event] = []
-            campaign = Campaign(policy.plan(curves.plan, trials, grace_period, seed), lambda *new: events.extend(new))  # noqa: B023
-            Simulation(campaign, surrogate, slots).run()
-            runs.append(_traces(events))
-        found[policy] = {study.name: [run[study.name] for run in runs] for study in curves.plan.studies}
-    return found
+    runs = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(_simulated)(policy.plan(curves.plan, trials, grace_period, seed), surrogate, slots)
+        for policy in ways
+        for seed in range(seeds)
+    )
+    return {
+        policy: {study.name: [run[study.name] for run in runs[first : first + seeds]] for study in curves.plan.studies}
+        for policy, first in zip(ways, itertools.count(0, seeds), strict=False)
+    }
+
+
+def _simulated(plan: CampaignPlan, surrogate: Surrogate, slots: int) -> dict[str, list[Point]]:
+    """A campaign run on recorded curves."""
+    events: list[Event] = []
+    Simulation(Campaign(plan, lambda *new: events.extend(new)), surrogate, slots).run()
+    return _traces(events)
 
 
 def _traces(events: Sequence[Event]) -> dict[str, list[Point]]:
@@ -147,14 +166,14 @@ def _traces(events: Sequence[Event]) -> dict[str, list[Point]]:
     return traces
 
 
-def _best_after(traces: Sequence[Sequence[Point]], unit: str, amount: float) -> float:
+def best_after(traces: Sequence[Sequence[Point]], unit: str, amount: float) -> float:
     """Median over seeds of the best value within a number of trials or epochs."""
     return statistics.median(
         min((point.best for point in trace if getattr(point, unit) <= amount), default=math.inf) for trace in traces
     )
 
 
-def _to_reach(traces: Sequence[Sequence[Point]], unit: str, value: float) -> float:
+def to_reach(traces: Sequence[Sequence[Point]], unit: str, value: float) -> float:
     """Median over seeds of the trials or epochs until a value is reached."""
     return statistics.median(
         next((getattr(point, unit) for point in trace if point.best <= value), math.inf) for trace in traces
@@ -168,15 +187,15 @@ def _table(study: str, found: Mapping[Policy, Traces], trials: int, epochs: int)
     for unit, size in (("trials", 1), ("epochs", epochs)):
         for part in parts:
             table.add_column(f"{part * size} {unit}", justify="right")
-    goal = _best_after(found[Policy("random")][study], "trials", trials)
+    goal = best_after(found[Policy("random")][study], "trials", trials)
     for unit in ("trials", "epochs"):
         table.add_column(f"{unit} to {goal:.4f}", justify="right")
     for policy, traces in found.items():
         own = traces[study]
         best = [
-            _best_after(own, unit, part * size) for unit, size in (("trials", 1), ("epochs", epochs)) for part in parts
+            best_after(own, unit, part * size) for unit, size in (("trials", 1), ("epochs", epochs)) for part in parts
         ]
-        needed = [_to_reach(own, unit, goal) for unit in ("trials", "epochs")]
+        needed = [to_reach(own, unit, goal) for unit in ("trials", "epochs")]
         table.add_row(policy.name, *(_shown(value, ".4f") for value in best), *(_shown(value, "g") for value in needed))
     return table
 
@@ -191,8 +210,8 @@ def _summary(found: Mapping[Policy, Traces], trials: int) -> list[str]:
     for policy, traces in found.items():
         needed = []
         for study, own in traces.items():
-            goal = _best_after(found[Policy("random")][study], "trials", trials)
-            needed.append([_to_reach(own, unit, goal) for unit in ("trials", "epochs")])
+            goal = best_after(found[Policy("random")][study], "trials", trials)
+            needed.append([to_reach(own, unit, goal) for unit in ("trials", "epochs")])
         of_trials, of_epochs = (_shown(statistics.median(column), "g") for column in zip(*needed, strict=True))
         lines.append(f"  {policy.name}: {of_trials} trials, {of_epochs} epochs")
     return lines
@@ -201,7 +220,12 @@ def _summary(found: Mapping[Policy, Traces], trials: int) -> list[str]:
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m search.simulator", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("curves", help="a campaign folder, or a file made by --export")
+    parser.add_argument(
+        "curves",
+        nargs="?",
+        default=str(SHIPPED),
+        help="a campaign folder, or a file made by --export (default: curves that came with this program)",
+    )
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="to compare with random search")
     parser.add_argument("--trials", type=int, metavar="N", help="a study (default: as recorded)")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="medians are over these")
@@ -211,7 +235,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-early-stopping", action="store_false", dest="early_stopping")
     parser.add_argument("--no-share", action="store_false", dest="share")
-    parser.add_argument("--export", type=Path, metavar="FILE.jsonl", help="write the recorded curves there and end")
+    parser.add_argument("--export", type=Path, metavar="FILE.jsonl.gz", help="write the curves there and end")
+    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: one a core)")
     return parser
 
 
@@ -228,7 +253,7 @@ def main() -> int:
     trials = args.trials or plan.search.trials
     grace = args.grace_period or max(1, min(plan.search.grace_period, plan.epochs // 5))
     ways = policies(args.sampler, early_stopping=args.early_stopping, share=args.share)
-    found = compare(curves, ways, trials, args.seeds, grace, args.slots)
+    found = compare(curves, ways, trials, args.seeds, grace, args.slots, args.jobs)
     for study in plan.studies:
         console.print(_table(study.name, found, trials, plan.epochs))
     console.print(

@@ -1,13 +1,17 @@
 """What is tried next: the defaults, then chance, then what the sampler has learnt."""
 
 import functools
+import warnings
 
+import optuna
 import pytest
 
 from search.campaign import Campaign
-from search.events import TrialAsked
-from search.plan import SAMPLERS
-from tests.search.fakes import Simulation, small_plan
+from search.events import STATES, TrialAsked
+from search.plan import SAMPLERS, stable_seed
+from search.sampler import Record
+from search.space import suggest
+from tests.search.fakes import BrokenRun, FakeRun, Simulation, small_plan
 
 
 @functools.cache
@@ -41,6 +45,38 @@ def test_what_is_proposed_follows_from_the_events_before(sampler, number):
     assert sampler in {events[index].origin for index in asked}
     for index in asked[:: 7 if sampler == "tpe" else 5]:
         assert Campaign(plan, events=events[:index])._ask_new() == events[index]
+
+
+class BrokenAtTimes(FakeRun):
+    def epochs(self):
+        yield from (BrokenRun if self.spec.config.seed % 4 == 0 else FakeRun)(self.spec).epochs()
+
+
+def optunas_own(name, seed):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # multivariate is experimental
+        if name == "gp":
+            return optuna.samplers.GPSampler(n_startup_trials=1, seed=seed)
+        return optuna.samplers.TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
+
+
+@pytest.mark.parametrize(("sampler", "method", "number"), [("tpe", "gear", 30), ("gp", "stl", 12)])
+def test_proposals_are_those_of_optunas_own_sampler_on_the_same_trials(sampler, method, number):
+    plan = small_plan(trials=number, methods=[method], sampler=sampler, startup_trials=1)
+    simulation = Simulation(plan, factory=BrokenAtTimes, slots=3).run()
+    (study,) = simulation.campaign.studies.values()
+    assert all(map(study.count, STATES))
+    learnt = [i for i, event in enumerate(simulation.events) if getattr(event, "origin", None) == sampler]
+    assert len(learnt) > 3
+    for index in learnt[::4]:
+        event = simulation.events[index]
+        (before,) = Campaign(plan, events=simulation.events[:index]).studies.values()
+        record = Record()
+        record.follow(before.trials)
+        record.study.sampler = optunas_own(sampler, stable_seed(plan.search.seed, study.name, event.number))
+        trial = record.study.ask()
+        suggest(trial, method, plan.config)
+        assert trial.params == event.params
 
 
 def test_a_proposal_that_could_not_be_recorded_is_made_again():

@@ -122,7 +122,7 @@ def test_a_thousand_trials_run_without_ray(curves):
 @pytest.fixture
 def command(monkeypatch, capsys):
     def call(*flags):
-        monkeypatch.setattr("sys.argv", ["search.simulator", *map(str, flags)])
+        monkeypatch.setattr("sys.argv", ["search.simulator", *map(str, flags), "--jobs", "1"])
         code = simulator.main()
         return code, capsys.readouterr().out
 
