@@ -26,7 +26,7 @@ from search.plan import CampaignPlan, plan_from_dict, plan_to_dict
 from search.row import Row
 from search.space import Dimension, space
 from search.store import read_campaign, read_events
-from search.study import OBJECTIVE
+from search.study import OBJECTIVE, Trial
 
 __all__ = ["SHIPPED", "Curve", "Curves", "Surrogate", "read_curves", "write_curves"]
 
@@ -36,12 +36,13 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A trial that ended: its parameters, and its best validation RMSE so far, epoch by epoch."""
+    """A trial that ended: its parameters, its best validation RMSE so far, epoch by epoch, and how long it took."""
 
     study: str
     params: Mapping[str, Any]
     state: State
     values: Sequence[float]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,16 @@ def write_curves(curves: Curves, path: Path) -> None:
 def _of_campaign(folder: Folder) -> Curves:
     plan = plan_from_dict(read_campaign(folder)["plan"])
     trials = [
-        Curve(
-            trial.study, trial.params, trial.state, [round(value, DIGITS) for _, value in sorted(trial.curve.items())]
-        )
+        Curve(trial.study, trial.params, trial.state, _values(trial), round(trial.seconds, 2))
         for study in Campaign(plan, events=read_events(folder)).studies.values()
         for trial in study.searched
         if trial.state != "running"
     ]
     return Curves(plan, trials)
+
+
+def _values(trial: Trial) -> list[float]:
+    return [round(value, DIGITS) for _, value in sorted(trial.curve.items())]
 
 
 class Surrogate:
@@ -128,6 +131,7 @@ def _replay(curve: Curve, epochs: int) -> Iterator[Row]:
     if curve.state == "pruned":
         values += values[-1:] * (epochs - len(values))
     last = len(values) if curve.state != "failed" else math.inf
+    seconds = curve.seconds / max(len(curve.values), 1)
     for epoch, value in enumerate(values, 1):
-        yield Row("complete" if epoch == last else "running", "", epoch, {OBJECTIVE: value})
+        yield Row("complete" if epoch == last else "running", "", epoch, {OBJECTIVE: value, "seconds": seconds})
     yield Row("failed", "failed when it was recorded")

@@ -173,11 +173,13 @@ def best_after(traces: Sequence[Sequence[Point]], unit: str, amount: float) -> f
     )
 
 
-def to_reach(traces: Sequence[Sequence[Point]], unit: str, value: float) -> float:
-    """Median over seeds of the trials or epochs until a value is reached."""
-    return statistics.median(
-        next((getattr(point, unit) for point in trace if point.best <= value), math.inf) for trace in traces
-    )
+def to_reach(trace: Sequence[Point], unit: str, value: float) -> float:
+    """Trials or epochs until a value is reached, infinite where it is not."""
+    return next((getattr(point, unit) for point in trace if point.best <= value), math.inf)
+
+
+def _median_to_reach(traces: Sequence[Sequence[Point]], unit: str, value: float) -> float:
+    return statistics.median(to_reach(trace, unit, value) for trace in traces)
 
 
 def _table(study: str, found: Mapping[Policy, Traces], trials: int, epochs: int) -> Table:
@@ -195,7 +197,7 @@ def _table(study: str, found: Mapping[Policy, Traces], trials: int, epochs: int)
         best = [
             best_after(own, unit, part * size) for unit, size in (("trials", 1), ("epochs", epochs)) for part in parts
         ]
-        needed = [to_reach(own, unit, goal) for unit in ("trials", "epochs")]
+        needed = [_median_to_reach(own, unit, goal) for unit in ("trials", "epochs")]
         table.add_row(policy.name, *(_shown(value, ".4f") for value in best), *(_shown(value, "g") for value in needed))
     return table
 
@@ -211,7 +213,7 @@ def _summary(found: Mapping[Policy, Traces], trials: int) -> list[str]:
         needed = []
         for study, own in traces.items():
             goal = best_after(found[Policy("random")][study], "trials", trials)
-            needed.append([to_reach(own, unit, goal) for unit in ("trials", "epochs")])
+            needed.append([_median_to_reach(own, unit, goal) for unit in ("trials", "epochs")])
         of_trials, of_epochs = (_shown(statistics.median(column), "g") for column in zip(*needed, strict=True))
         lines.append(f"  {policy.name}: {of_trials} trials, {of_epochs} epochs")
     return lines

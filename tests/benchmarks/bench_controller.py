@@ -1,25 +1,29 @@
 """What the driver spends on a trial besides its sampler, and what the sampler spends, as a campaign grows.
 
-    python tests/benchmarks/bench_controller.py [--sizes 100 1000 10000] [--samplers random tpe] [--window 60]
+    python tests/benchmarks/bench_controller.py [--sizes 100 1000 10000] [--samplers random tpe] [--window 40]
 
-One study of GEAR, 8 trials at once, of 9 epochs with early stopping, with curves in closed form: everything that is
-decided and kept, without Ray, files and training. A campaign of random trials is grown to each size, then the sampler
-proposes the next ones. Medians over these, a trial; the collector of garbage rests, since what it costs is the
-process's. GP is left out by default: it takes seconds a proposal.
+One study of GEAR, of 9 epochs with early stopping, with curves in closed form: everything that is decided and kept,
+without Ray, files and training. A campaign of random trials is grown to each size, then the sampler proposes the next
+ones. CPU milliseconds a trial: medians of these trials, the quartiles beside them. The peer is Optuna's own sampler,
+made afresh for each proposal in the place of ours on the same trials; both propose the same. The collector of garbage
+rests, since what it costs is the process's. GP is left out by default: it takes seconds a proposal.
 """
 
 import argparse
 import gc
-import math
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gear.config import TrainingConfig, TrialConfig
+import optuna
+from search_runs import plan_of, value_of
+
+import search.sampler
 from search.campaign import Campaign, Job
 from search.events import Event
-from search.plan import SAMPLERS, CampaignPlan, SamplerName, SearchSettings, expand_pairs
+from search.plan import SAMPLERS, CampaignPlan, SamplerName, SearchSettings
 from search.row import Row
 from search.simulator import Simulation
 
@@ -27,24 +31,21 @@ EPOCHS, SLOTS = 9, 8
 
 
 def rows(job: Job) -> Iterator[Row]:
-    """A curve that falls to a floor set by the learning rate and the seed."""
-    config = job.spec.config
-    floor = 0.3 + abs(math.log10(config.training.learning_rate / 2e-3)) + config.seed % 97 / 1000
     for epoch in range(1, EPOCHS + 1):
-        value = floor + math.exp(-epoch / 5)
+        value = value_of(job.spec.config, epoch)
         yield Row("complete" if epoch == EPOCHS else "running", "", epoch, {"best_validation_rmse": value})
 
 
 def plan(sampler: SamplerName, trials: int) -> CampaignPlan:
-    return CampaignPlan(
-        name="bench",
-        preset="quick",
-        pairs=expand_pairs(["hv_from_ds"]),
-        splits=("random",),
-        methods=("gear",),
-        search=SearchSettings(trials=trials, sampler=sampler, grace_period=2),
-        config=TrialConfig(training=TrainingConfig(epochs=EPOCHS)),
-    )
+    return plan_of("bench", EPOCHS, SearchSettings(trials=trials, sampler=sampler, grace_period=2))
+
+
+def optunas_own(name: SamplerName, seed: int, _: Any) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # multivariate is experimental
+        if name == "gp":
+            return optuna.samplers.GPSampler(n_startup_trials=1, seed=seed)
+        return optuna.samplers.TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
 
 
 class Stopwatch:
@@ -54,11 +55,11 @@ class Stopwatch:
         self.function, self.seconds = function, 0.0
 
     def __call__(self, *args: Any) -> Any:
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             return self.function(*args)
         finally:
-            self.seconds += time.perf_counter() - start
+            self.seconds += time.process_time() - start
 
 
 def grown(sizes: Sequence[int]) -> list[Event]:
@@ -73,44 +74,62 @@ def first(events: Sequence[Event], trials: int) -> list[Event]:
     return [event for event in events if event.number < trials]
 
 
-def measure(sampler: SamplerName, before: Sequence[Event], trials: int, window: int) -> tuple[float, float]:
-    """Median milliseconds of controller and of sampler, a trial."""
-    campaign = Campaign(plan(sampler, trials + window), events=before)
+def measure(
+    sampler: SamplerName, before: Sequence[Event], trials: int, window: int
+) -> tuple[list[float], list[float], list[Any]]:
+    """Milliseconds of controller and of sampler, and what was proposed, trial by trial."""
+    campaign = Campaign(plan(sampler, trials + window + 1), events=before)
     decide = [Stopwatch(campaign.next_job), Stopwatch(campaign.report)]
     campaign.next_job, campaign.report = decide  # type: ignore[method-assign, assignment]
     (proposer,) = campaign._proposers.values()
     propose = proposer.propose = Stopwatch(proposer.propose)  # type: ignore[method-assign, assignment]
     simulation, found, before_all, before_sampler = Simulation(campaign, rows, 1), [], 0.0, 0.0
-    for _ in range(window):
+    for _ in range(window + 1):
         simulation.fill()
         while simulation.running:
             simulation.turn(next(iter(simulation.running)))
         everything = sum(watch.seconds for watch in decide)
         sampling = propose.seconds - before_sampler
-        found.append((everything - before_all - sampling, sampling))
+        found.append((1000 * (everything - before_all - sampling), 1000 * sampling))
         before_all, before_sampler = everything, propose.seconds
-    controller, own = zip(*found, strict=True)
-    return 1000 * statistics.median(controller), 1000 * statistics.median(own)
+    controller, own = zip(*found[1:], strict=True)  # the first one catches up with all that was recorded
+    (study,) = campaign.studies.values()
+    return list(controller), list(own), [trial.params for trial in study.trials]
+
+
+def spread(values: Sequence[float]) -> str:
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f}..{high:.2f})"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=["random", "tpe"])
-    parser.add_argument("--window", type=int, default=60)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000], help="trials before")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=["random", "tpe"], help="to measure")
+    parser.add_argument("--window", type=int, default=40, help="trials measured at each size (default: 40)")
     args = parser.parse_args()
     start = time.perf_counter()
     events = grown(args.sizes)
     print(f"{max(args.sizes)} random trials simulated in {time.perf_counter() - start:.1f} s")
-    print("sampler    trials   controller ms/trial   to the first   sampler ms/trial")
+    print("sampler   trials   controller ms/trial       to the first   sampler ms/trial         Optuna's own    ratio")
     gc.disable()
+    ours = search.sampler._make_sampler
     for sampler in args.samplers:
         base = None
         for size in args.sizes:
-            window = args.window if sampler == "random" else max(15, args.window * 100 // size)
-            controller, own = measure(sampler, first(events, size), size, window)
-            base = base or controller
-            print(f"{sampler:8} {size:8} {controller:21.3f} {controller / base:14.2f} {own:18.1f}")
+            before = first(events, size)
+            controller, own, proposed = measure(sampler, before, size, args.window)
+            search.sampler._make_sampler = optunas_own  # type: ignore[assignment]
+            _, theirs, same = measure(sampler, before, size, args.window)
+            search.sampler._make_sampler = ours
+            assert proposed == same
+            base = base or statistics.median(controller)
+            growth = statistics.median(controller) / base
+            peer = f"{spread(theirs):>25} {statistics.median(theirs) / statistics.median(own):6.2f}"
+            print(
+                f"{sampler:8} {size:7}   {spread(controller):22} {growth:12.2f}   {spread(own):22}"
+                f"{peer if sampler != 'random' else ''}"
+            )
 
 
 if __name__ == "__main__":

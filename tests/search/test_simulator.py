@@ -73,9 +73,28 @@ def test_a_failure_is_replayed_where_it_happened(curves):
     assert [(row.status, row.epoch) for row in rows] == [("running", 1), ("running", 2), ("failed", None)]
 
 
-def test_curves_survive_their_file(curves, tmp_path):
-    write_curves(curves, tmp_path / "curves.jsonl")
-    assert read_curves(str(tmp_path / "curves.jsonl")) == curves
+def test_a_trial_takes_as_long_as_it_took(curves):
+    first, *others = curves.trials
+    slow = dataclasses.replace(first, study=STUDY, seconds=16.0, values=[0.5] * 8, state="complete")
+    rows = replayed(Curves(PLAN, [slow, *others]), first.params)
+    assert [row.metrics["seconds"] for row in rows[:8]] == [2.0] * 8
+
+
+def test_a_number_that_was_not_recorded_does_not_count(curves):
+    complete = next(curve for curve in curves.trials if curve.study == STUDY and curve.state == "complete")
+    asked = {**complete.params, "embedding.dropout": 0.3}
+    known = {name: value for name, value in complete.params.items() if name != "embedding.dropout"}
+    forgetful = [dataclasses.replace(curve, params=known) if curve is complete else curve for curve in curves.trials]
+    assert replayed(Curves(PLAN, forgetful), asked) == replayed(curves, complete.params)
+
+
+@pytest.mark.parametrize("name", ["curves.jsonl", "curves.jsonl.gz"])
+def test_curves_survive_their_file(name, curves, tmp_path):
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        folder.mkdir()
+        write_curves(curves, folder / name)
+    assert read_curves(str(tmp_path / "one" / name)) == curves
+    assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 
 
 @pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
@@ -83,6 +102,14 @@ def test_what_is_no_file_of_curves_is_named(text, tmp_path):
     (tmp_path / "x.jsonl").write_text(text)
     with pytest.raises(InputDataError, match=r"x\.jsonl|unknown key speed"):
         read_curves(str(tmp_path / "x.jsonl"))
+
+
+@pytest.mark.parametrize("size", [0, 10, 300])
+def test_a_compressed_file_that_is_cut_off_is_named(size, curves, tmp_path):
+    write_curves(curves, tmp_path / "whole.gz")
+    (tmp_path / "x.jsonl.gz").write_bytes((tmp_path / "whole.gz").read_bytes()[:size])
+    with pytest.raises(InputDataError, match=r"no recorded curves in .*x\.jsonl\.gz"):
+        read_curves(str(tmp_path / "x.jsonl.gz"))
 
 
 def test_a_study_without_a_trial_cannot_be_replayed(curves):

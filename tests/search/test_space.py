@@ -1,6 +1,8 @@
 """Every suggestion is a configuration that can be built, within the bounds of its dimension."""
 
 import dataclasses
+import itertools
+import math
 
 import optuna
 import pytest
@@ -81,6 +83,16 @@ def test_what_is_not_in_the_space_stays_the_bases():
 def test_single_task_learning_has_no_dimension_of_transfer():
     assert not [d.path for d in space("stl") if d.path.startswith(("weights.", "transfer.", "curvature."))]
     assert all({d.path for d in space("stl")} <= {d.path for d in space(method)} for method in METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_have_a_place_in_the_unit_cube(method):
+    for dimension in space(method, OPTIONAL):
+        if isinstance(dimension, Choice):
+            corners = [dimension.place(choice) for choice in dimension.choices]
+            assert all(math.dist(*two) == pytest.approx(1) for two in itertools.combinations(corners, 2))
+        else:
+            assert [*dimension.place(dimension.low), *dimension.place(dimension.high)] == [0, 1]
 
 
 def test_optional_settings_are_searched_on_request():
