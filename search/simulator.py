@@ -94,6 +94,8 @@ class Policy:
             share=self.share,
             trials=trials,
             grace_period=grace_period if self.early_stopping else recorded.epochs,
+            finalists=0,  # the search alone: nothing is trained again
+            final="best",
             seed=seed,
         )
         return dataclasses.replace(recorded, search=search)

@@ -87,4 +87,4 @@ def run_campaign(
     with CampaignStore.create(folder / plan.name, {"plan": plan_to_dict(plan)}, plan_to_toml(plan)) as store:
         campaign = Campaign(plan, store.append)
         campaign.listeners += [Housekeeper(campaign, store), *listeners]
-        run_search(campaign, store, Launch(slots), factory)
+        run_search(campaign, store, Launch(lambda: slots), factory)

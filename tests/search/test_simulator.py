@@ -134,6 +134,12 @@ def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves
     assert min(trace[-1].best for trace in whole) >= min(curve.values[-1] for curve in curves.trials)
 
 
+def test_what_follows_the_search_of_a_recorded_campaign_is_not_compared(curves):
+    again = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, finalists=3, final="refit"))
+    ways = [Policy("random")]
+    assert compare(Curves(again, curves.trials), ways, 8, 1, 2) == compare(curves, ways, 8, 1, 2)
+
+
 def test_simulated_twice_is_the_same(curves):
     first, second = (compare(curves, [Policy("tpe", True, True)], 8, 1, 2) for _ in range(2))
     assert first == second
