@@ -30,7 +30,7 @@ from search.study import OBJECTIVE, Trial
 
 __all__ = ["SHIPPED", "Curve", "Curves", "Surrogate", "read_curves", "write_curves"]
 
-SHIPPED = Path(__file__).with_name("recorded.jsonl.gz")  # of `python -m search.run --preset curves`
+SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `python -m search.run --preset curves`
 DIGITS = 6
 
 

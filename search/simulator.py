@@ -227,7 +227,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "curves",
         nargs="?",
-        default=str(SHIPPED),
+        default=SHIPPED,
         help="a campaign folder, or a file made by --export (default: curves that came with this program)",
     )
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="to compare with random search")

@@ -14,7 +14,6 @@ import math
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from search.curves import SHIPPED, read_curves
 from search.plan import SAMPLERS
@@ -51,7 +50,7 @@ def table(found: Mapping[Policy, Traces], goals: Mapping[str, float], studies: S
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("curves", type=Path, nargs="?", default=SHIPPED, help="default: those that came with it")
+    parser.add_argument("curves", nargs="?", default=SHIPPED, help="default: those that came with it")
     parser.add_argument("--trials", type=int, default=100, help="a study (default: 100)")
     parser.add_argument("--seeds", type=int, default=10, help="of each way to search (default: 10)")
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="default: tpe")

@@ -13,6 +13,7 @@ from gear.results import EpochResult
 from search import cluster
 from search.campaign import Campaign
 from search.driver import Launch, run_search
+from search.folder import LocalFolder
 from search.housekeeping import Housekeeper
 from search.plan import CampaignPlan, SearchSettings, expand_pairs, plan_to_dict, plan_to_toml
 from search.store import CampaignStore
@@ -84,7 +85,8 @@ def run_campaign(
     plan: CampaignPlan, factory: Callable[[TrialSpec], SleepingRun], folder: Path, slots: int, *listeners: Callable
 ) -> None:
     """The campaign from its first trial to its last, on the connected Ray."""
-    with CampaignStore.create(folder / plan.name, {"plan": plan_to_dict(plan)}, plan_to_toml(plan)) as store:
+    head, place = {"plan": plan_to_dict(plan)}, LocalFolder(folder / plan.name)
+    with CampaignStore.create(place, head, plan_to_toml(plan)) as store:
         campaign = Campaign(plan, store.append)
         campaign.listeners += [Housekeeper(campaign, store), *listeners]
         run_search(campaign, store, Launch(lambda: slots), factory)
