@@ -22,10 +22,11 @@ from rich.table import Table
 
 from gear.errors import user_command
 from search.campaign import Campaign, Job
-from search.curves import SHIPPED, Curves, Surrogate, read_curves, write_curves
+from search.curves import SHIPPED, read_curves, write_curves
 from search.events import EpochReported, Event, TrialEnded
 from search.plan import SAMPLERS, CampaignPlan, SamplerName
 from search.row import Row
+from search.surrogate import SURROGATES, Nearest, make_surrogate
 from search.table import make_console
 
 __all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "main", "policies", "to_reach"]
@@ -120,12 +121,18 @@ Traces = Mapping[str, Sequence[Sequence[Point]]]  # by study, one trace a seed
 
 
 def compare(
-    curves: Curves, ways: Sequence[Policy], trials: int, seeds: int, grace_period: int, slots: int = 4, jobs: int = 1
+    surrogate: Nearest,
+    ways: Sequence[Policy],
+    trials: int,
+    seeds: int,
+    grace_period: int,
+    slots: int = 4,
+    jobs: int = 1,
 ) -> dict[Policy, Traces]:
-    """How each policy's studies go on the recorded curves, once a seed.
+    """How each policy's studies go on recorded curves, once a seed.
 
     Args:
-        curves: that trials follow.
+        surrogate: of the recorded campaign.
         ways: to search.
         trials: a study.
         seeds: how often, with seeds from 0.
@@ -133,19 +140,19 @@ def compare(
         slots: trials at once.
         jobs: processes; -1 for one a core.
     """
-    surrogate = Surrogate(curves)
+    plan = surrogate.plan
     runs = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_simulated)(policy.plan(curves.plan, trials, grace_period, seed), surrogate, slots)
+        joblib.delayed(_simulated)(policy.plan(plan, trials, grace_period, seed), surrogate, slots)
         for policy in ways
         for seed in range(seeds)
     )
     return {
-        policy: {study.name: [run[study.name] for run in runs[first : first + seeds]] for study in curves.plan.studies}
+        policy: {study.name: [run[study.name] for run in runs[first : first + seeds]] for study in plan.studies}
         for policy, first in zip(ways, itertools.count(0, seeds), strict=False)
     }
 
 
-def _simulated(plan: CampaignPlan, surrogate: Surrogate, slots: int) -> dict[str, list[Point]]:
+def _simulated(plan: CampaignPlan, surrogate: Nearest, slots: int) -> dict[str, list[Point]]:
     """A campaign run on recorded curves."""
     events: list[Event] = []
     Simulation(Campaign(plan, lambda *new: events.extend(new)), surrogate, slots).run()
@@ -231,6 +238,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="a campaign folder, or a file made by --export (default: curves that came with this program)",
     )
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="to compare with random search")
+    parser.add_argument(
+        "--surrogate", choices=SURROGATES, default="smooth", help="what goes for a configuration that was not recorded"
+    )
     parser.add_argument("--trials", type=int, metavar="N", help="a study (default: as recorded)")
     parser.add_argument("--seeds", type=int, default=5, metavar="K", help="medians are over these")
     parser.add_argument("--slots", type=int, default=4, metavar="N", help="trials at once")
@@ -257,7 +267,7 @@ def main() -> int:
     trials = args.trials or plan.search.trials
     grace = args.grace_period or max(1, min(plan.search.grace_period, plan.epochs // 5))
     ways = policies(args.sampler, early_stopping=args.early_stopping, share=args.share)
-    found = compare(curves, ways, trials, args.seeds, grace, args.slots, args.jobs)
+    found = compare(make_surrogate(args.surrogate, curves), ways, trials, args.seeds, grace, args.slots, args.jobs)
     for study in plan.studies:
         console.print(_table(study.name, found, trials, plan.epochs))
     console.print(

@@ -9,11 +9,12 @@ import pytest
 from gear.errors import InputDataError
 from search import simulator
 from search.campaign import Campaign
-from search.curves import Curves, Surrogate, read_curves, write_curves
+from search.curves import Curves, read_curves, write_curves
 from search.folder import LocalFolder
 from search.plan import plan_to_dict, plan_to_toml
 from search.simulator import Policy, Simulation, compare, policies
 from search.store import CampaignStore
+from search.surrogate import Nearest, Smooth
 from tests.search import fakes
 
 STUDY = "hv_from_ds.random.stl"
@@ -34,7 +35,7 @@ def curves(folder):
     return read_curves(str(folder))
 
 
-def replayed(curves, params):
+def replayed(curves, params, surrogate=Nearest):
     """What the surrogate reports for a trial with these parameters."""
     job = Campaign(PLAN).next_job("x")
     config = job.spec.config
@@ -42,7 +43,7 @@ def replayed(curves, params):
         group, name = path.split(".")
         config = dataclasses.replace(config, **{group: dataclasses.replace(getattr(config, group), **{name: value})})
     job = dataclasses.replace(job, study=STUDY, spec=dataclasses.replace(job.spec, config=config))
-    return list(Surrogate(curves)(job))
+    return list(surrogate(curves)(job))
 
 
 def test_a_recorded_configuration_has_its_own_curve(curves):
@@ -112,9 +113,43 @@ def test_a_compressed_file_that_is_cut_off_is_named(size, curves, tmp_path):
         read_curves(str(tmp_path / "x.jsonl.gz"))
 
 
+def values(rows):
+    return [row.metrics["best_validation_rmse"] for row in rows if row.epoch is not None]
+
+
+def test_a_smooth_surface_tells_good_from_bad_beside_what_was_recorded(curves):
+    complete = sorted(
+        (curve for curve in curves.trials if curve.study == STUDY and curve.state == "complete"),
+        key=lambda curve: curve.values[-1],
+    )
+    for curve in (complete[0], complete[-1]):
+        beside = {**curve.params, "embedding.dropout": min(curve.params["embedding.dropout"] + 1e-3, 0.3)}
+        shown = values(replayed(curves, beside, Smooth))
+        assert shown != values(replayed(curves, curve.params, Smooth))
+        assert shown == pytest.approx(values(replayed(curves, curve.params, Smooth)), rel=0.01)
+        assert len(shown) == PLAN.epochs
+        assert all(later <= earlier for earlier, later in itertools.pairwise(shown))
+    best, worst = (values(replayed(curves, curve.params, Smooth))[-1] for curve in (complete[0], complete[-1]))
+    assert best < worst
+
+
+def test_a_smooth_surface_is_level_where_nothing_differed(curves):
+    same = [dataclasses.replace(curve, values=[0.5] * PLAN.epochs, state="complete") for curve in curves.trials]
+    assert values(replayed(Curves(PLAN, same), curves.trials[0].params, Smooth)) == pytest.approx([0.5] * PLAN.epochs)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_on_a_smooth_surface_a_trial_fails_where_the_nearest_failed(share, curves):
+    own = [curve for curve in curves.trials if curve.study == STUDY]
+    failed = [dataclasses.replace(curve, state="failed", values=[]) for curve in own[: round(share * len(own))]]
+    others = [curve for curve in curves.trials if curve.study != STUDY]
+    rows = replayed(Curves(PLAN, [*failed, *own[len(failed) :], *others]), failed[0].params, Smooth)
+    assert [(row.status, row.epoch) for row in rows] == [("failed", None)]
+
+
 def test_a_study_without_a_trial_cannot_be_replayed(curves):
     with pytest.raises(InputDataError, match=f"no trial of {STUDY} has ended"):
-        Surrogate(Curves(PLAN, [curve for curve in curves.trials if curve.study != STUDY]))
+        Nearest(Curves(PLAN, [curve for curve in curves.trials if curve.study != STUDY]))
 
 
 def test_policies_add_one_thing_at_a_time():
@@ -124,7 +159,7 @@ def test_policies_add_one_thing_at_a_time():
 
 
 def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves):
-    found = compare(curves, policies("random", share=False), trials=20, seeds=2, grace_period=2)
+    found = compare(Nearest(curves), policies("random", share=False), trials=20, seeds=2, grace_period=2)
     whole, stopped = (found[policy][STUDY] for policy in found)
     for trace in (*whole, *stopped):
         assert [point.trials for point in trace] == list(range(1, 21))
@@ -137,18 +172,18 @@ def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves
 def test_what_follows_the_search_of_a_recorded_campaign_is_not_compared(curves):
     again = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, finalists=3, final="refit"))
     ways = [Policy("random")]
-    assert compare(Curves(again, curves.trials), ways, 8, 1, 2) == compare(curves, ways, 8, 1, 2)
+    assert compare(Nearest(Curves(again, curves.trials)), ways, 8, 1, 2) == compare(Nearest(curves), ways, 8, 1, 2)
 
 
 def test_simulated_twice_is_the_same(curves):
-    first, second = (compare(curves, [Policy("tpe", True, True)], 8, 1, 2) for _ in range(2))
+    first, second = (compare(Nearest(curves), [Policy("tpe", True, True)], 8, 1, 2) for _ in range(2))
     assert first == second
     assert math.isfinite(first[Policy("tpe", True, True)][STUDY][0][-1].best)
 
 
 def test_a_thousand_trials_run_without_ray(curves):
     campaign = Campaign(Policy("random", True).plan(curves.plan, 500, 2, 0))
-    Simulation(campaign, Surrogate(curves), slots=8).run()
+    Simulation(campaign, Nearest(curves), slots=8).run()
     assert [study.ended for study in campaign.studies.values()] == [500, 500]
 
 
