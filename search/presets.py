@@ -85,7 +85,7 @@ _ALL = (
         ["random"],
         ["gear", "stl"],
         20,
-        trials=60,
+        trials=40,
         sampler="random",
         share=False,
         grace_period=20,

@@ -3,15 +3,17 @@
 import dataclasses
 import itertools
 import math
+from collections import Counter
 
 import pytest
 
 from gear.errors import InputDataError
 from search import simulator
 from search.campaign import Campaign
-from search.curves import Curves, read_curves, write_curves
+from search.curves import SHIPPED, Curves, read_curves, write_curves
 from search.folder import LocalFolder
 from search.plan import plan_to_dict, plan_to_toml
+from search.presets import PRESETS
 from search.simulator import Policy, Simulation, compare, policies
 from search.store import CampaignStore
 from search.surrogate import Nearest, Smooth
@@ -96,6 +98,15 @@ def test_curves_survive_their_file(name, curves, tmp_path):
         write_curves(curves, folder / name)
     assert read_curves(str(tmp_path / "one" / name)) == curves
     assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_the_curves_that_come_with_the_program_are_those_of_the_preset():
+    shipped = read_curves(SHIPPED)
+    assert shipped.plan == dataclasses.replace(PRESETS["curves"], name=shipped.plan.name)
+    assert Counter(curve.study for curve in shipped.trials) == {
+        study.name: shipped.plan.search.trials for study in shipped.plan.studies
+    }
+    assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
 
 
 @pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
