@@ -136,12 +136,12 @@ def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
     return HeldOutPredictions(first.smiles, first.part, first.value, mean, spread(predictions), first.scaler)
 
 
-def scores(held_out: HeldOutPredictions) -> Scores:
-    """Errors on the test part."""
-    test = held_out.of_part("test")
-    truth = test.scaler.standardise(test.value)
-    error = test.scaler.standardise(test.prediction) - truth
-    in_units = test.prediction - test.value
+def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
+    """Errors on one part, which has molecules."""
+    there = held_out.of_part(part)
+    truth = there.scaler.standardise(there.value)
+    error = there.scaler.standardise(there.prediction) - truth
+    in_units = there.prediction - there.value
     found = {"rmse": interval(error, rmse), "mae": interval(error, mae)}
     found |= {"rmse_units": interval(in_units, rmse), "mae_units": interval(in_units, mae)}
     variation = float(np.square(truth - truth.mean()).sum())

@@ -5,6 +5,7 @@ another `TrialAsked` with the next attempt come between. A driver that dies writ
 ended was interrupted.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -101,6 +102,19 @@ class StudyFinished:
     split_hash: str = ""
     data_hash: str = ""
     trials: list[int] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every number, by its part: `validation_rmse`, which chose the winner, `test_rmse`, `test_mae_low`, ...
+
+        A model's own errors on validation are left out where the winner was chosen by a mean over seeds or folds.
+        """
+        found = {name: float(value) for name, value in self.scores.items() if isinstance(value, int | float)}
+        named = {name if name.startswith("validation_") else f"test_{name}": value for name, value in found.items()}
+        own = named.pop("validation_rmse", math.nan)
+        if not math.isclose(own, self.validation_rmse, rel_tol=1e-3):
+            named = {name: value for name, value in named.items() if not name.startswith("validation_")}
+        return {"validation_rmse": self.validation_rmse, **named}
 
 
 Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished

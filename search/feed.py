@@ -145,8 +145,8 @@ def _standing(study: Study) -> dict[str, float]:
 
 
 def _conclusion(study: Study, event: StudyFinished) -> Record:
-    metrics = {f"test_{name}": float(value) for name, value in event.scores.items() if isinstance(value, int | float)}
-    metrics["winner_validation_rmse"] = event.validation_rmse
+    numbers = event.numbers.items()  # the best of the search, as the study's curve has it, is another number
+    metrics = {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers}
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
     return records.StudyEnded(

@@ -159,8 +159,8 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winn
         split_hash=finished.split_hash,
         data_hash=finished.data_hash,
         unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
-        scores=_scores(finished),
-        single_task={} if rival is None else _scores(rival.finished[-1]),
+        scores=finished.numbers,
+        single_task={} if rival is None else rival.finished[-1].numbers,
         config=config,
         seed=config["seed"],
         versions=head["versions"],
@@ -171,10 +171,3 @@ def _is_single_task(study: Study, plan: StudyPlan) -> bool:
     """Whether it is the evaluated study of single-task learning beside another of the same pair and split."""
     same = (study.plan.pair.id, study.plan.split) == (plan.pair.id, plan.split)
     return same and study.plan.method == "stl" != plan.method and bool(study.finished)
-
-
-def _scores(finished: StudyFinished) -> dict[str, float]:
-    """Every number of an evaluation: what does not say that it is of the validation part is of the test part."""
-    numbers = {name: float(value) for name, value in finished.scores.items() if isinstance(value, int | float)}
-    named = {name if name.startswith("validation_") else f"test_{name}": value for name, value in numbers.items()}
-    return {"validation_rmse": finished.validation_rmse, **named}

@@ -44,15 +44,18 @@ def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) 
 def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
     """What models say of the held-out molecules, a row each, and how good that is on the test part.
 
-    The scores are those of `gear.evaluate.Scores`; of several models also their number, and mean and standard
-    deviation of the test RMSE that each has alone, standardised.
+    The scores are those of `gear.evaluate.Scores`; of one model the same on its validation part, as `validation_...`;
+    of several their number, and mean and standard deviation of the test RMSE that each has alone, standardised.
     """
     from gear.evaluate import combined, predictions_table, scores, test_predictions
 
     alone = [test_predictions(member.checkpoint, member.spec, member.pair) for member in ensemble]
     together = combined(alone)
     found: dict[str, float] = dataclasses.asdict(scores(together))
-    if len(alone) > 1:
+    if len(alone) == 1:
+        validation = dataclasses.asdict(scores(together, "validation"))
+        found |= {f"validation_{name}": value for name, value in validation.items()}
+    else:
         errors = [scores(one).rmse for one in alone]
         found |= {"models": len(alone), "rmse_alone": fmean(errors), "rmse_alone_sd": stdev(errors)}
     return predictions_table(together), found

@@ -46,7 +46,9 @@ def test_scores_are_plain_numbers_that_a_record_can_hold(found):
 
 def test_scores_judge_the_test_part_alone(found):
     spoilt = np.where(found.part == "validation", 1e6, found.prediction)
-    assert scores(dataclasses.replace(found, prediction=spoilt)) == scores(found)
+    spoilt = dataclasses.replace(found, prediction=spoilt)
+    assert scores(spoilt) == scores(found)
+    assert scores(spoilt, "validation").mae_units > 1e5
 
 
 def test_logarithms_are_judged_as_the_model_sees_them_and_in_units():

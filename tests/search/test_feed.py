@@ -126,6 +126,14 @@ def test_a_winner_is_told_with_its_numbers_on_test():
     assert end.files == {}
 
 
+def test_errors_on_validation_are_those_that_chose_the_winner():
+    scores = {"rmse": 0.6, "validation_rmse": 0.5, "validation_mae": 0.4, "validation_rmse_low": 0.3}
+    chosen = {"winner_validation_rmse": 0.5, "winner_validation_mae": 0.4, "winner_validation_rmse_low": 0.3}
+    assert told(*life(), StudyFinished(STUDY, 0, 0.5, 1, scores))[-1].metrics == {"test_rmse": 0.6, **chosen}
+    by_a_mean = told(*life(), StudyFinished(STUDY, 0, 0.7, 1, scores))[-1].metrics
+    assert by_a_mean == {"test_rmse": 0.6, "winner_validation_rmse": 0.7}
+
+
 def test_what_mattered_is_told_with_the_winner_of_ten_trials():
     lives = [event for number in range(10) for event in life(number, value=abs(number - 4) / 10)]
     end = told(*lives, StudyFinished(STUDY, 4, 0.0, 1))[-1]

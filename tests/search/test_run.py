@@ -278,6 +278,11 @@ def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(cal
     assert f"MLflow at {away} does not answer: the search goes on" in out
     assert later in out
     assert f"hv_from_ds.random.stl: exported, but not registered: MLflow at {away} does not answer" in out
-    monkeypatch.setattr("sys.argv", shlex.split(later)[2:6])
+    back = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[2:])
     assert record.main() == 0
-    assert [found.aliases for found in champions("sqlite:///mlflow.db")] == [("best_stl", "champion")]
+    (found,) = champions(back)
+    assert found.aliases == ("best_stl", "champion")
+    for error in ("validation_rmse", "validation_mae", "test_rmse", "test_mae"):
+        low, value, high = (float(found.tags[f"{error}{end}"]) for end in ("_low", "", "_high"))
+        assert low < value < high
