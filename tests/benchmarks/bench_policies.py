@@ -26,7 +26,7 @@ UNITS = ("trials", "epochs")
 def quartiles(values: Iterable[float]) -> tuple[float, float, float]:
     """Lower one, median, upper one; of infinite values too, so none is a mean."""
     ordered = sorted(values)
-    low, middle, high = (ordered[min(int(share * len(ordered)), len(ordered) - 1)] for share in (0.25, 0.5, 0.75))
+    low, middle, high = (ordered[int(share * (len(ordered) - 1))] for share in (0.25, 0.5, 0.75))
     return low, middle, high
 
 
