@@ -69,9 +69,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--key", default="~/.ssh/id_ed25519", metavar="FILE", help="private key of ssh, without passphrase"
     )
-    parser.add_argument(
-        "--cluster", type=Path, default=Path("cluster.yaml"), metavar="FILE", help="to take the rest of"
-    )
+    parser.add_argument("--to", type=Path, required=True, metavar="FILE.yaml", help="to write")
     return parser.parse_args()
 
 

@@ -115,13 +115,15 @@ def test_no_secret_is_in_the_files(name):
     assert not re.search(r"AKIA|secret|private.key|password|[0-9a-f]{32}", text, re.IGNORECASE)
 
 
-@pytest.fixture
-def amazon(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def amazon(tmp_path_factory):
     """Amazon after `aws cloudformation deploy`: bucket, roles and security group are there."""
-    for name, value in {**AWS, "HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws(config={"iam": {"load_aws_managed_policies": False}}):
-        given = {"Bucket": "our-campaigns", "SshFrom": "203.0.113.7/32"}
+    simulated = mock_aws(config={"iam": {"load_aws_managed_policies": False}})
+    given = {"Bucket": "our-campaigns", "SshFrom": "203.0.113.7/32"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**AWS, "HOME": str(tmp_path_factory.mktemp("home"))}.items():
+            patch.setenv(name, value)
+        simulated.start(reset=False)  # other tests may have a simulated server that runs
         boto3.client("cloudformation").create_stack(
             StackName="gear-search",
             TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
@@ -129,6 +131,7 @@ def amazon(tmp_path, monkeypatch):
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         yield
+        simulated.stop(remove_data=False)
 
 
 def started(config):
