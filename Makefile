@@ -6,7 +6,7 @@ EXTRA ?= dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test faults check bench ui clean
+.PHONY: help env run test faults cluster check bench ui clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -23,11 +23,14 @@ env: .venv/.built  ## build .venv from constraints.txt
 run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 	$(BIN)/python -m search.run $(ARGS)
 
-test: env  ## the tests, except those marked slow or gpu; ARGS='tests/data' chooses
+test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/data' chooses
 	$(BIN)/pytest $(ARGS)
 
 faults: env  ## every way to break a search, the slow ones too
 	$(BIN)/pytest -m faults $(ARGS)
+
+cluster: env  ## ray up for real on three machines made of namespaces; needs root, sshd, rsync: half an hour
+	$(BIN)/pytest -m cluster $(ARGS)
 
 check: env  ## lint, types, import contracts
 	$(BIN)/ruff check

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from search.options import make_parser
+
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -45,6 +47,8 @@ def test_command_works(command, workplace):
     words = shlex.split(command)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif "--cluster" in words:  # needs one: its flags must be there
+        make_parser().parse_args(words[3:])
     elif words[:2] == ["python", "-m"]:
         done = run(f"{command} --dry-run" if words[2] == "search.run" else command, workplace)
         assert done.returncode == 0 or "is not empty" in done.stderr, done.stderr  # two pages export to one folder
@@ -52,7 +56,11 @@ def test_command_works(command, workplace):
         assert (ROOT / words[1]).exists()
     elif words[0] == "ray":
         assert (Path(sys.executable).with_name("ray")).exists()
-        assert words[1] in ("up", "exec", "down", "get-auth-token")
+        assert words[1] in ("up", "exec", "down", "dashboard", "get-auth-token")
+        for module in re.findall(r"python -m (\S+)", command):
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
+    elif words[0] == "aws":
+        assert (ROOT / words[words.index("--template-file") + 1]).exists()
     else:
         assert words[:2] == ["pip", "install"]
 

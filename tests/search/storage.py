@@ -3,6 +3,7 @@
 import datetime
 import logging
 import threading
+from urllib.parse import unquote
 
 import boto3
 from moto.s3.models import s3_backends
@@ -12,25 +13,29 @@ from werkzeug.serving import make_server
 BUCKET, KEY, SECRET = "lab", "fakekey", "fakesecret-never-to-be-seen"
 
 
+def environment(host, port):
+    """What whoever may use a server has in the environment."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
 class Server:
     """Serves in a thread; `refusals` writes to come are carried out and answered as if they had failed."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1", port=0):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.refusals = 0
         self._app = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        self.environment = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        self._server = make_server(host, port, self._answer, threaded=True)
+        self.environment = environment(host, self._server.server_port)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET, "region_name": "us-east-1"}
-        self.client = boto3.client("s3", endpoint_url=self.endpoint, **keys)
+        self.client = boto3.client("s3", endpoint_url=self.environment["AWS_ENDPOINT_URL"], **keys)
         self.client.create_bucket(Bucket=BUCKET)
 
     def close(self):
@@ -49,7 +54,8 @@ class Server:
         bucket.keys[key].last_modified = datetime.datetime(1970, 1, 1)
 
     def _answer(self, environ, start):
-        if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
+        signed = environ.get("HTTP_AUTHORIZATION", "") + unquote(environ.get("QUERY_STRING", ""))
+        if f"Credential={KEY}/" not in signed:
             return _refuse(start, "403 Forbidden", "AccessDenied")
         if self.refusals and environ["REQUEST_METHOD"] == "PUT":
             self.refusals -= 1
