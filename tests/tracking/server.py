@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 
-from mlflow.server import app, constants
+import mlflow
+from mlflow.server import app, constants, handlers
 from werkzeug.serving import make_server
 
 
@@ -33,6 +34,8 @@ class Server:
         patch.setenv(constants.ARTIFACT_ROOT_ENV_VAR, "mlflow-artifacts:/")
         patch.setenv(constants.ARTIFACTS_DESTINATION_ENV_VAR, str(artifacts))
         patch.setenv(constants.SERVE_ARTIFACTS_ENV_VAR, "true")
+        handlers._get_model_registry_store()  # which changes the registry of the whole process
+        mlflow.set_registry_uri("")
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
