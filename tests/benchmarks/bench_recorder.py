@@ -27,7 +27,7 @@ from search.events import EpochReported, Event, TrialAsked, TrialEnded
 from search.feed import Feed, story
 from search.plan import CampaignPlan, SearchSettings, expand_pairs
 from search.sampler import Proposer
-from search.study import Trial
+from search.study import Study, Trial
 from tracking.client import open_client
 from tracking.recorder import Recorder
 
@@ -55,12 +55,12 @@ def metrics(number: int, epoch: int) -> dict[str, float]:
 
 def asked(campaign: CampaignPlan, runs: int) -> list[TrialAsked]:
     """Random trials of the real space."""
-    proposer = Proposer(STUDY, "gear", campaign.config, campaign.search)
-    tried: list[Trial] = []
+    (plan,) = campaign.studies
+    proposer, study = Proposer("gear", campaign.config, campaign.search), Study(plan, runs, 0)
     for number in range(runs):
-        found = proposer.propose(tried)
-        tried.append(Trial(STUDY, number, found.params, found.distributions, to_dict(found.config)))
-    return [TrialAsked(STUDY, trial.number, 0, trial.params, trial.distributions, trial.config) for trial in tried]
+        found = proposer.propose(study)
+        study.searched.append(Trial(STUDY, number, found.params, found.distributions, to_dict(found.config)))
+    return [TrialAsked(STUDY, t.number, 0, t.params, t.distributions, t.config) for t in study.searched]
 
 
 def events(trials: Sequence[TrialAsked], epochs: int, slots: int) -> Iterator[Event]:

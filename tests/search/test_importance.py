@@ -4,20 +4,20 @@ import math
 
 from search.importance import importances
 from search.sampler import Proposer
-from search.study import Trial
+from search.study import Study, Trial
 from tests.search.fakes import small_plan
 
 
 def searched(count, value, state="complete"):
     """Trials that chance chose, with values of a formula."""
     plan = small_plan(methods=["gear"], sampler="random")
-    proposer, trials = Proposer("s", "gear", plan.config, plan.search), []
+    proposer, study = Proposer("gear", plan.config, plan.search), Study(plan.studies[0], count, 0)
     for number in range(count):
-        found = proposer.propose(trials)
+        found = proposer.propose(study)
         best = value(found.params)
         own = (found.params, found.distributions, {})
-        trials.append(Trial("s", number, *own, curve={1: best}, epoch=1, state=state, value=best))
-    return trials
+        study.searched.append(Trial(study.name, number, *own, curve={1: best}, epoch=1, state=state, value=best))
+    return study.searched
 
 
 def test_what_decides_the_value_comes_first_and_shares_add_up():
