@@ -1,10 +1,12 @@
 """A cluster's storage is one: every node sees what the driver writes, or the search says so before it starts."""
 
 import os
+import sys
 from dataclasses import dataclass
 
 import pytest
 import ray
+from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
 from search import cluster, run
@@ -13,6 +15,7 @@ from search.reach import unreachable
 
 pytestmark = pytest.mark.ray
 DRIVER = os.getpid()
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other processes cannot import a test
 
 
 @dataclass(frozen=True)
