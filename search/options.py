@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 from gear.config import EMBEDDINGS, TrialConfig
 from gear.data import SPLITS, expand_splits
@@ -18,9 +19,10 @@ from search.presets import PRESETS
 from search.space import METHODS, OPTIONAL
 from tracking.recorder import DEFAULT_TRACKING_URI
 
-__all__ = ["extended", "make_parser", "new_plan"]
+__all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
+CHANGEABLE = ("trials", "epoch_timeout", "finalists", "final")  # of a campaign that is resumed
 SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
 
 
@@ -114,6 +116,9 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--time-budget", type=_seconds, metavar="T", help="for instance 90s, 45m, 12h")
     how = parser.add_argument_group("this launch")
     how.add_argument("--resume", action="store_true", help="go on with the newest campaign, or with --name")
+    how.add_argument(
+        "--or-resume", action="store_true", help="or go on with --name where the same command began it before"
+    )
     how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and end")
     how.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -175,11 +180,27 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         if getattr(args, name) not in (None, []):
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
-    given = {name: getattr(args, name) for name in ("trials", "epoch_timeout", "finalists", "final")}
-    changed = {name: value for name, value in given.items() if value is not None}
-    if changed.get("trials", plan.search.trials) < plan.search.trials:
-        raise InputDataError(f"--trials {args.trials}: the campaign has {plan.search.trials} already; it can only grow")
-    return dataclasses.replace(plan, search=dataclasses.replace(plan.search, **changed))
+    given = {name: getattr(args, name) for name in CHANGEABLE}
+    return _changed(plan, {name: value for name, value in given.items() if value is not None})
+
+
+def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
+    """The plan of a campaign whose command is given again, after it ended or was killed.
+
+    Raises:
+        InputDataError: it was begun by another command.
+    """
+    plan = _changed(before, {name: getattr(asked.search, name) for name in CHANGEABLE})
+    if plan != asked:
+        raise InputDataError(f"campaign {before.name} was begun with another plan: give its flags, or another --name")
+    return plan
+
+
+def _changed(plan: CampaignPlan, changes: dict[str, Any]) -> CampaignPlan:
+    trials = changes.get("trials", plan.search.trials)
+    if trials < plan.search.trials:
+        raise InputDataError(f"--trials {trials}: the campaign has {plan.search.trials} already; it can only grow")
+    return dataclasses.replace(plan, search=dataclasses.replace(plan.search, **changes))
 
 
 def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from gear.data import load_pair
 from gear.data.fingerprint import packed_fingerprints
-from gear.errors import GearError, StorageError, user_command
+from gear.errors import GearError, InputDataError, StorageError, user_command
 from search import cluster
 from search.campaign import Campaign
 from search.code_version import commit
@@ -24,7 +24,7 @@ from search.finalize import finalize
 from search.folder import Folder
 from search.housekeeping import Housekeeper
 from search.nodes import different
-from search.options import extended, make_parser, new_plan
+from search.options import begun_again, extended, make_parser, new_plan
 from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
 from search.preflight import probe, report, this_machine
 from search.reach import unreachable
@@ -108,8 +108,13 @@ def _new_plan(args: argparse.Namespace, console: Console) -> CampaignPlan:
     plan, why = new_plan(args, gpu=gpu)
     console.print(f"preset {plan.preset}: {why}", soft_wrap=True)
     if not plan.name:
+        if args.or_resume:
+            raise InputDataError("--or-resume: give the campaign a --name, to be known by again")
         plan = dataclasses.replace(plan, name=next_name(args.storage, plan.preset))
     if (args.storage / plan.name).exists():
+        if args.or_resume:
+            args.resume = True
+            return begun_again(plan_from_dict(read_campaign(args.storage / plan.name)["plan"]), plan)
         raise StorageError(f"{args.storage / plan.name} exists: give another --name, or --resume to go on with it")
     return plan
 

@@ -17,7 +17,7 @@ from gear.export import load_export
 from search import cluster, record, run
 from search.campaign import Campaign
 from search.folder import LocalFolder
-from search.options import extended, make_parser, new_plan
+from search.options import begun_again, extended, make_parser, new_plan
 from search.space import METHODS
 from search.store import CampaignStore
 from tests.search.fakes import small_plan
@@ -60,6 +60,7 @@ def closed_port():
         (["--name", "../up"], "--name ../up"),
         (["--resume"], "no campaign in campaigns: start one"),
         (["--resume", "--name", "x"], "no campaign in campaigns/x"),
+        (["--or-resume"], "--or-resume: give the campaign a --name"),
         (["--storage", "/dev/null/campaigns"], "cannot write campaigns to /dev/null/campaigns"),
         (["--tracking-uri", "nonsense://x"], "give another --tracking-uri"),
         (["--tracking-uri", "sqlite:////no/such/folder/mlflow.db"], "there is no folder /no/such/folder"),
@@ -193,6 +194,19 @@ def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else()
             extended(plan, parse("--resume", *flags))
 
 
+def test_the_same_command_given_again_may_raise_the_budget_and_another_one_is_refused():
+    asked, _ = new_plan(parse("--name", "mine", "--trials", "8"), gpu=False)
+    assert begun_again(asked, asked) == asked
+    more, _ = new_plan(parse("--name", "mine", "--trials", "12"), gpu=False)
+    assert begun_again(asked, more) == more
+    with pytest.raises(InputDataError, match="--trials 8: the campaign has 12 already"):
+        begun_again(more, asked)
+    for flags in (["--seed", "1"], ["--epochs", "3"], ["--methods", "stl"], ["--pairs", "st_from_ri"]):
+        other, _ = new_plan(parse("--name", "mine", "--trials", "8", *flags), gpu=False)
+        with pytest.raises(InputDataError, match="campaign mine was begun with another plan"):
+            begun_again(asked, other)
+
+
 def test_sampler_and_what_studies_share_are_flags():
     plan, _ = new_plan(parse("--sampler", "gp", "--no-share"), gpu=False)
     assert (plan.search.sampler, plan.search.share) == ("gp", False)
@@ -240,7 +254,7 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     folder = tmp_path / "campaigns" / "mine"
     assert {path.name for path in (folder / "exports").iterdir()} == {"hv_from_ds.random.gear", "hv_from_ds.random.stl"}
     before = [path.read_text() for path in sorted(folder.glob("events/*"))]
-    code, again, _ = call("--resume", "--name", "mine")
+    code, again, _ = call(*flags, "--or-resume")
     assert code == 0
     assert [path.read_text() for path in sorted(folder.glob("events/*"))] == before
     assert [line for line in again.splitlines() if "│" in line] == [line for line in out.splitlines() if "│" in line]
