@@ -1,7 +1,7 @@
 """cluster/kuberay.yaml, held against the schema of KubeRay's RayJob. Nothing is started.
 
-rayjob.json.gz is `openAPIV3Schema` of version v1 in KubeRay's ray.io_rayjobs.yaml (commit feeaf72fa, Apache License 2.0),
-without its descriptions.
+rayjob.json.gz is `openAPIV3Schema` of version v1 in ray.io_rayjobs.yaml of KubeRay (commit feeaf72fa, Apache License
+2.0), without its descriptions.
 """
 
 import gzip
