@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.options import make_parser
+from tests.search.storage import Server
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("search.simulator",)  # joblib has one pool a process, which another command may have made smaller
@@ -39,6 +40,18 @@ def workplace(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def bucket(workplace):
+    """What reaches the docs' bucket, in which the same search lies."""
+    server, files = Server(), workplace / "campaigns"
+    server.client.create_bucket(Bucket="my-bucket")
+    for path in files.rglob("*"):
+        if path.is_file():
+            server.client.upload_file(str(path), "my-bucket", f"campaigns/{path.relative_to(files)}")
+    yield server.environment
+    server.close()
+
+
 def run_here(command, folder, monkeypatch):
     """A module's command in this process, which has imported nearly everything: exit code and standard error."""
     words = shlex.split(command)
@@ -63,9 +76,11 @@ def run(command, folder):
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 @pytest.mark.parametrize("command", commands())
-def test_command_works(command, workplace, monkeypatch):
+def test_command_works(command, workplace, bucket, monkeypatch):
     """Python commands are run as they stand, searches with --dry-run; of others it is checked what they call."""
     words = shlex.split(command)
+    for name, value in bucket.items():
+        monkeypatch.setenv(name, value)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "--cluster" in words:  # needs one: its flags must be there
@@ -82,10 +97,25 @@ def test_command_works(command, workplace, monkeypatch):
         assert words[1] in ("up", "exec", "down", "dashboard", "get-auth-token")
         for module in re.findall(r"python -m (\S+)", command):
             assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
+    elif words[0] == "mlflow":
+        told = run(f"python -m mlflow {words[1]} --help", workplace).stdout
+        assert all(word in told for word in words if word.startswith("--"))
+    elif words[0] == "export":
+        assert {word.partition("=")[0] for word in words[1:]} <= set(bucket)
     elif words[0] == "aws":
         assert (ROOT / words[words.index("--template-file") + 1]).exists()
     else:
         assert words[:2] == ["pip", "install"]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCS if "```python" in path.read_text()], ids=lambda path: path.name)
+def test_python_in_the_docs_works(path, workplace, monkeypatch):
+    if not (workplace / "hv-model").exists():
+        done = run("python -m tracking.export --pair hv_from_ds --split random --to hv-model", workplace)
+        assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(workplace)
+    for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL):
+        exec(block, {})
 
 
 def test_counts_in_the_docs_are_those_of_the_installed_packages():

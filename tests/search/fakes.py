@@ -104,6 +104,17 @@ class HangingRun(DyingRun):
         time.sleep(10_000)
 
 
+class HungryRun(DyingRun):
+    """Takes two gigabytes and more in its fifth epoch, unless it has been restored."""
+
+    def fail(self):
+        hoard = []
+        for _ in range(40):
+            hoard.append(b"x" * 2**26)
+            time.sleep(0.1)
+        time.sleep(10_000)
+
+
 class CrashingRun(FakeRun):
     """Every third trial of a study kills its worker in its second epoch, whenever it is tried."""
 

@@ -2,10 +2,15 @@
 
 import random
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
+from ray._common.utils import get_system_memory
+from ray._private.utils import get_used_memory
 from ray.cluster_utils import Cluster
 
 from gear.errors import StorageError
@@ -67,6 +72,22 @@ def test_a_lost_node_costs_no_trial(folder, nodes):
     events = check_survived(folder, fakes.small_plan(trials=4))
     assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
     assert len(losses(events)) >= 1
+
+
+def test_a_node_that_is_drained_before_it_goes_costs_no_trial(folder, nodes):
+    """As a cloud does with a spot node."""
+    driver = start(folder, 4, nodes.address)
+    wait_for(lambda: count_lines(folder, "EpochReported") >= 6, driver)
+    leaving = next(iter(nodes.worker_nodes))
+    drained = ["drain-node", "--address", nodes.address, "--node-id", leaving.node_id]
+    why = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot", "--deadline-remaining-seconds", "2"]
+    subprocess.run([Path(sys.executable).with_name("ray"), *drained, *why], check=True, capture_output=True)
+    time.sleep(2)
+    nodes.remove_node(leaving, allow_graceful=False)
+    nodes.add_node(num_cpus=1)
+    assert driver.wait(240) == 0
+    events = check_survived(folder, fakes.small_plan(trials=4))
+    assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
 
 
 def test_a_node_that_joins_is_used_at_once(folder, nodes):
@@ -138,6 +159,22 @@ def test_a_trial_that_always_crashes_fails_and_is_replaced(folder, nodes):
     assert failed
     assert all("2 workers died while they trained it" in end.reason for end in failed)
     assert len(losses(events)) == 2 * len(failed)
+
+
+@pytest.mark.slow
+def test_a_worker_that_ray_ends_before_its_node_runs_out_of_memory_costs_no_trial(folder, nodes, monkeypatch):
+    """Slow, since it takes the memory of the machine that others may need."""
+    full = (get_used_memory() + 2**30) / get_system_memory()
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{full:.3f}")
+    for node in list(nodes.worker_nodes):
+        nodes.remove_node(node)
+        nodes.add_node(num_cpus=1)
+    plan = fakes.small_plan(trials=2, methods=["stl"], grace_period=8, checkpoint_every=1)
+    drive(folder, fakes.HungryRun, plan, address=nodes.address)
+    events = check_survived(folder, plan)
+    assert {end.state for end in ends_of(events)} == {"complete", "pruned"}
+    assert losses(events)
+    assert all("memory" in loss.reason for loss in losses(events))
 
 
 def test_storage_that_is_away_for_a_while_is_waited_for(folder, nodes):
