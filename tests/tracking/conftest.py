@@ -4,9 +4,11 @@ import shutil
 
 import pytest
 
+from tests.tracking.fakes import record
 from tests.tracking.server import Server
 from tracking import recorder
 from tracking.client import open_client
+from tracking.report.campaigns import read_campaigns
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,17 @@ def uri(template, tmp_path):
 @pytest.fixture
 def client(uri):
     return open_client(uri)
+
+
+@pytest.fixture
+def recorded(uri, client):
+    """Writes studies to MLflow and gives what the report reads of them."""
+
+    def write(*studies, campaign="quick-1"):
+        record(client, uri, campaign, *studies)
+        return read_campaigns(client, [])
+
+    return write
 
 
 @pytest.fixture(scope="session")

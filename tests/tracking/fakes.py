@@ -13,6 +13,8 @@ from mlflow.entities import Metric, Param
 from tracking.client import artifact_location
 from tracking.report.campaigns import CampaignRecord, Part, StudyRecord, TrialRecord
 
+# errors of a good model and of a bad one, at the same molecules
+SMALL, LARGE = tuple(0.1 * (-1) ** k for k in range(50)), tuple(3.0 * (-1) ** k for k in range(50))
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
