@@ -51,21 +51,12 @@ def trains(lab, host):
 
 
 def check_whole(name, budget):
-    """The budget is met exactly and every trial ended once, complete or pruned."""
+    """The budget is met exactly and every trial ended once, complete or pruned. Prints what the faults cost."""
     whole, events = campaign(name)
-    ep = [(e.study, e.number, e.epoch) for e in events if isinstance(e, EpochReported)]
-    print(
-        "FIGURES",
-        name,
-        "epochs",
-        len(ep),
-        "repeated",
-        len(ep) - len(set(ep)),
-        "lost",
-        [(e.study, e.number, e.reason[:90]) for e in events if isinstance(e, AttemptLost)],
-        "attempts",
-        sum(isinstance(e, TrialAsked) for e in events),
-    )
+    epochs = [(event.study, event.number, event.epoch) for event in events if isinstance(event, EpochReported)]
+    print(f"{name}: {len(epochs)} epochs, {len(epochs) - len(set(epochs))} of them again")
+    for loss in (event for event in events if isinstance(event, AttemptLost)):
+        print(f"  {loss.study} {loss.number} lost its worker: {loss.reason}")
     assert whole.done
     assert len(ended(events)) == len(set(ended(events))) == budget
     assert {event.state for event in events if isinstance(event, TrialEnded)} <= {"complete", "pruned"}
