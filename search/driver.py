@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ray import tune
-from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 
 from search.campaign import Campaign
 from search.fault import FaultKeeper
+from search.mends import mend
 from search.scheduler import CampaignScheduler
 from search.searcher import CampaignSearcher
 from search.store import CampaignStore
@@ -42,7 +42,7 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
         GearError: the campaign folder can no longer be written.
     """
     _silence()
-    _keep_keys_secret()
+    mend()
     faults, started = FaultKeeper(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:
@@ -89,11 +89,6 @@ def _tuner(
 def _trial_name(trial: Trial) -> str:
     job = trial.config
     return f"{job['study']}-{job['number']}-{job['attempt']}"
-
-
-def _keep_keys_secret() -> None:
-    """Tune would put the keys of S3 into the environment that Ray makes for a worker, and so into Ray's logs."""
-    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
 
 
 def _silence() -> None:
