@@ -161,21 +161,23 @@ def test_a_trial_that_always_crashes_fails_and_is_replaced(folder, nodes):
     assert len(losses(events)) == 2 * len(failed)
 
 
-def renew(nodes):
+def renew(nodes, count):
+    """Other nodes in the place of those of the cluster."""
     for node in list(nodes.worker_nodes):
         nodes.remove_node(node)
+    for _ in range(count):
         nodes.add_node(num_cpus=1)
 
 
 @pytest.fixture
 def low_on_memory(nodes):
-    """Ray ends workers once the machine has two gigabytes less than now."""
+    """One node, where Ray ends workers once this machine has two gigabytes less than now."""
     full = (get_used_memory() + 2**31) / get_system_memory()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_memory_usage_threshold", f"{full:.3f}")
-        renew(nodes)
+        renew(nodes, 1)
     yield
-    renew(nodes)
+    renew(nodes, 2)
 
 
 @pytest.mark.slow
