@@ -15,7 +15,7 @@ def column(*values):
 def test_unlabelled_molecules_do_not_count():
     prediction = torch.tensor([1.0, 5.0, 3.0], requires_grad=True)
     loss = labelled_mse(prediction, torch.tensor([0.0, NAN, 1.0]))
-    assert float(loss) == pytest.approx(2.5)
+    assert loss.item() == pytest.approx(2.5)
     loss.backward()
     assert prediction.grad.tolist() == [1.0, 0.0, 2.0]
 

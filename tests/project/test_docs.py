@@ -75,7 +75,7 @@ def run(command, folder):
 
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules")
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", list(commands()))
 def test_command_works(command, workplace, bucket, monkeypatch):
     """Python commands are run as they stand, searches with --dry-run; of others it is checked what they call."""
     words = shlex.split(command)
