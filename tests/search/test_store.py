@@ -1,9 +1,11 @@
 """The campaign folder: what was written is read back, a torn line is left out, one driver at a time."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -103,6 +105,26 @@ def test_a_campaign_of_another_format_is_left_alone(folder):
     (folder / "campaign.json").write_text(json.dumps(head | {"format": 99}))
     with pytest.raises(StorageError, match="another version"):
         read_campaign(folder)
+
+
+def test_what_is_read_is_never_half_of_what_is_written_meanwhile(storage):
+    """A lease that comes cut off would look like nobody's."""
+    file, done = storage / "lease.json", threading.Event()
+
+    def write():
+        for beat in itertools.count():
+            file.write_text(json.dumps({"beat": beat, "more": "x" * (beat % 2 * 9)}))
+            if done.is_set():
+                return
+
+    file.write_text("{}")
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert all(isinstance(json.loads(file.read_text()), dict) for _ in range(60))
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_a_second_driver_is_refused_and_told_who_has_it(folder):
