@@ -29,7 +29,7 @@ test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/d
 faults: env  ## every way to break a search, the slow ones too
 	$(BIN)/pytest -m faults $(ARGS)
 
-cluster: env  ## ray up for real on three machines made of namespaces; needs root, sshd, rsync: half an hour
+cluster: env  ## ray up for real on three machines made of namespaces; needs root, sshd, rsync: a quarter of an hour
 	$(BIN)/pytest -m cluster $(ARGS)
 
 check: env  ## lint, types, import contracts
