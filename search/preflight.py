@@ -13,6 +13,7 @@ from gear.data.tables import is_built
 from gear.diagnostics import expected_memory_mb
 from search import cluster
 from search.plan import CampaignPlan
+from search.sampler import random_configs
 from search.space import base_of
 from search.table import duration
 
@@ -23,15 +24,21 @@ __all__ = ["Probe", "probe", "report", "this_machine"]
 
 GPU_MEMORY = "GPU memory"
 FEW, MORE = 1, 4  # batches of the two sizes that are timed
+DRAWN, TIMED = 100, 3  # configurations of the space, random ones: whose memory is estimated, and of them timed
 Nodes = Sequence[Mapping[str, float]]  # their resources, as Ray calls them; memory in bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a trial of a method takes in its default configuration; `seconds` None where it was not timed."""
+    """What a trial of a method takes. Seconds are None where it was not timed.
+
+    `memory_mb` at most over the space; `least` seconds in its default configuration, `seconds` as a mean of that and a
+    few drawn from the space.
+    """
 
     method: str
     memory_mb: float
+    least: float | None
     seconds: float | None
 
 
@@ -43,12 +50,17 @@ def probe(plan: CampaignPlan) -> list[Probe]:
 
         torch.set_num_threads(plan.search.cpus_per_trial)
         pair = load_pair(plan.pairs[0], plan.splits[0], plan.search.split_seed)
-    configs = {method: base_of(method, plan.config) for method in plan.methods}
+    return [_probed(method, plan, pair) for method in plan.methods]
+
+
+def _probed(method: str, plan: CampaignPlan, pair: "PairData | None") -> Probe:
     folds = plan.search.validation_folds
-    return [
-        Probe(method, expected_memory_mb(config, folds), None if pair is None else folds * trial_seconds(config, pair))
-        for method, config in configs.items()
-    ]
+    configs = [base_of(method, plan.config), *random_configs(method, plan.config, plan.search.vary, DRAWN)]
+    memory = max(expected_memory_mb(config, folds) for config in configs)
+    if pair is None:
+        return Probe(method, memory, None, None)
+    times = [folds * trial_seconds(config, pair) for config in configs[: 1 + TIMED]]
+    return Probe(method, memory, times[0], sum(times) / len(times))
 
 
 def trial_seconds(config: TrialConfig, pair: "PairData") -> float:
@@ -125,12 +137,10 @@ def _cut(pair: "PairData", molecules: int) -> "PairData":
 
 
 def _cost(found: Probe) -> str:
-    memory = f"about {found.memory_mb / 2**10:.1f} GB"
-    return (
-        f"{memory}, time not probed: its data are not built yet"
-        if found.seconds is None
-        else (f"{memory}, {duration(found.seconds)}")
-    )
+    memory = f"up to {found.memory_mb / 2**10:.1f} GB"
+    if found.least is None or found.seconds is None:
+        return f"{memory}, time not probed: its data are not built yet"
+    return f"{memory}, {duration(found.least)} by default, {duration(found.seconds)} as a mean of the space"
 
 
 def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]:
@@ -141,7 +151,7 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     trials = plan.search.trials * len(plan.studies)
     seconds = sum(times) / len(times) * trials / min(slots, trials)
     others = f", the other pairs taken to be like {plan.pairs[0].id}" if len(plan.pairs) > 1 else ""
-    return [f"  the whole campaign: at most about {duration(seconds)}{others}; early stopping saves about half"]
+    return [f"  the whole campaign: about {duration(seconds)}{others}; early stopping saves about half of it"]
 
 
 def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, probes: Sequence[Probe]) -> list[str]:

@@ -7,7 +7,7 @@ have proposed without the interruption.
 import dataclasses
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from search.related import Borrowed
 from search.space import defaults, suggest
 from search.study import Study, Trial
 
-__all__ = ["Proposal", "Proposer", "Record"]
+__all__ = ["Proposal", "Proposer", "Record", "random_configs"]
 
 _STATES = {
     "running": TrialState.RUNNING,
@@ -124,6 +124,13 @@ class Record:
         result = _value(trial)
         self._storage.set_trial_state_values(index, _STATES[trial.state], None if result is None else [result])
         self._running.remove(index)
+
+
+def random_configs(method: str, base: TrialConfig, vary: Collection[str], count: int) -> list[TrialConfig]:
+    """So many configurations of a method's space, the same ones every time."""
+    study = _new_study()
+    study.sampler = RandomSampler(seed=0)
+    return [suggest(study.ask(), method, base, vary) for _ in range(count)]
 
 
 def _new_study(storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:

@@ -5,27 +5,29 @@ from types import SimpleNamespace
 
 import pytest
 
+from gear.diagnostics import expected_memory_mb
 from search import cluster, preflight
 from search.plan import SearchSettings
 from search.preflight import Probe, probe, report, trial_seconds
+from search.sampler import random_configs
 from tests.search.fakes import small_plan
 
 NODE = {"CPU": 4.0, "memory": 16 * 2**30}
-PROBES = [Probe("gear", 2048.0, 60.0), Probe("stl", 1024.0, 30.0)]
+PROBES = [Probe("gear", 2048.0, 20.0, 60.0), Probe("stl", 1024.0, 30.0, 30.0)]
 
 
 def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
     lines = report(small_plan(trials=8), [NODE], None, PROBES)
     assert "1 node with 4 CPUs, 0 GPUs and 16 GB: 4 trials at once" in lines[0]
-    assert "a trial of gear on hv_from_ds: about 2.0 GB, 1:00" in lines[1]
-    assert "at most about 3:00" in lines[3]  # 8 x 90 s on 4 slots
+    assert "a trial of gear on hv_from_ds: up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space" in lines[1]
+    assert "campaign: about 3:00;" in lines[3]  # 8 x 90 s on 4 slots
     assert not any("does not fit" in line for line in lines)
 
 
 def test_concurrency_limits_the_slots():
     lines = report(small_plan(trials=8), [NODE, NODE], 2, PROBES)
     assert "2 nodes with 8 CPUs, 0 GPUs and 32 GB: 2 trials at once" in lines[0]
-    assert "at most about 6:00" in lines[3]
+    assert "campaign: about 6:00;" in lines[3]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,20 @@ def test_the_methods_of_a_plan_are_timed_on_its_first_pair(pair, monkeypatch):
     monkeypatch.setattr(preflight, "is_built", lambda code: True)
     monkeypatch.setattr(preflight, "load_pair", lambda *_: pair)
     assert all(one.seconds > 0 for one in probe(small_plan(epochs=2)))
+
+
+def test_a_probe_is_of_the_default_configuration_and_of_others_of_the_space(pair, monkeypatch):
+    """Here a trial takes as long as its embedding is wide. The defaults are small."""
+    monkeypatch.setattr(preflight, "is_built", lambda code: True)
+    monkeypatch.setattr(preflight, "load_pair", lambda *_: pair)
+    monkeypatch.setattr(preflight, "trial_seconds", lambda config, pair: config.embedding.width)
+    plan = small_plan(methods=["gear"])
+    (found,) = probe(plan)
+    assert found.least == plan.config.embedding.width == 64
+    drawn = [config.embedding.width for config in random_configs("gear", plan.config, (), 3)]
+    assert len(set(drawn)) > 1
+    assert found.seconds == (64 + sum(drawn)) / 4
+    assert found.memory_mb > expected_memory_mb(plan.config)
 
 
 def test_the_autoscaler_may_start_as_many_nodes_as_its_configuration_says(tmp_path):
