@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
-__all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "user_command"]
+__all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "in_a_line", "user_command"]
 
 
 class GearError(Exception):
@@ -36,6 +36,11 @@ class UnknownNameError(GearError):
 
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
         super().__init__(f"unknown {kind} '{name}'; known: {', '.join(known)}")
+
+
+def in_a_line(error: Exception) -> str:
+    """What kind of error it is, and the first line of what it says."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def user_command(main: Callable[[], int]) -> Callable[[], int]:

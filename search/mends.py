@@ -5,6 +5,8 @@ from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.tune.execution import class_cache
 
+from gear.errors import in_a_line
+
 __all__ = ["mend"]
 
 _take_failure = RayActorManager._actor_task_failed
@@ -23,6 +25,5 @@ def _take_any_failure(manager: RayActorManager, tracked_actor_task: TrackedActor
     Tune would end the search with a RuntimeError: to it only one kind of error is a lost worker's, and this is not it.
     """
     if isinstance(exception, RayError) and not isinstance(exception, RayActorError | RayTaskError):
-        reason = f"{type(exception).__name__}: {str(exception).partition(chr(10))[0]}"
-        exception = RayActorError(error_msg=reason)
+        exception = RayActorError(error_msg=in_a_line(exception))
     _take_failure(manager, tracked_actor_task, exception)

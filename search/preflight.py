@@ -32,13 +32,13 @@ Nodes = Sequence[Mapping[str, float]]  # their resources, as Ray calls them; mem
 class Probe:
     """What a trial of a method takes. Seconds are None where it was not timed.
 
-    `memory_mb` at most over the space; `least` seconds in its default configuration, `seconds` as a mean of that and a
-    few drawn from the space.
+    `memory_mb` at most over the space; `by_default` seconds in the default configuration, `seconds` as a mean of that
+    and a few drawn from the space.
     """
 
     method: str
     memory_mb: float
-    least: float | None
+    by_default: float | None
     seconds: float | None
 
 
@@ -138,9 +138,9 @@ def _cut(pair: "PairData", molecules: int) -> "PairData":
 
 def _cost(found: Probe) -> str:
     memory = f"up to {found.memory_mb / 2**10:.1f} GB"
-    if found.least is None or found.seconds is None:
+    if found.by_default is None or found.seconds is None:
         return f"{memory}, time not probed: its data are not built yet"
-    return f"{memory}, {duration(found.least)} by default, {duration(found.seconds)} as a mean of the space"
+    return f"{memory}, {duration(found.by_default)} by default, {duration(found.seconds)} as a mean of the space"
 
 
 def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]:

@@ -114,14 +114,18 @@ def _new_plan(args: argparse.Namespace, console: Console) -> CampaignPlan:
     if (args.storage / plan.name).exists():
         if args.or_resume:
             args.resume = True
-            return begun_again(plan_from_dict(read_campaign(args.storage / plan.name)["plan"]), plan)
+            return begun_again(_recorded_plan(args, plan.name), plan)
         raise StorageError(f"{args.storage / plan.name} exists: give another --name, or --resume to go on with it")
     return plan
 
 
 def _resumed_plan(args: argparse.Namespace) -> CampaignPlan:
     name = args.name or newest_campaign(args.storage)
-    return extended(plan_from_dict(read_campaign(args.storage / name)["plan"]), args)
+    return extended(_recorded_plan(args, name), args)
+
+
+def _recorded_plan(args: argparse.Namespace, name: str) -> CampaignPlan:
+    return plan_from_dict(read_campaign(args.storage / name)["plan"])
 
 
 def _local_gpu() -> bool:

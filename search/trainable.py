@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ray import tune
 
 from gear.config import PairSpec, TrialSpec, from_dict
-from gear.errors import StorageError
+from gear.errors import StorageError, in_a_line
 from search.folder import Folder, trial_folder
 from search.patience import patiently
 from search.row import Row
@@ -93,7 +93,7 @@ class CampaignTrainable(tune.Trainable):
             raise
         except Exception as error:
             self._last_words().write_text(traceback.format_exc())
-            row = Row("failed", f"{type(error).__name__}: {_first_line(error)}")
+            row = Row("failed", in_a_line(error))
         return {"row": row}
 
     @contextlib.contextmanager
@@ -193,7 +193,3 @@ def _age(checkpoint: str) -> tuple[int, int]:
     """Attempt and epoch of a checkpoint."""
     attempt, epoch = checkpoint.split("/")[-2:]
     return int(attempt.removeprefix("attempt-")), int(epoch.removeprefix("epoch-"))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")

@@ -74,6 +74,19 @@ def check_goes_on(events):
         assert (again.checkpoint is not None) == any(isinstance(event, EpochReported) for event in own[:at])
 
 
+def check_survives_loss_of(lab, host, harm, repair, name, epochs):
+    """A search ends well though a host is lost while it trains; the host joins again. hosts.sh harms and repairs."""
+    search = lab.begin_search("--name", name, *SMALL, "--trials", "6", "--epochs", str(epochs))
+    lab.wait(lambda: count(name, TrialEnded) >= 1 and trains(lab, host), "trials run")
+    lab.hosts(harm, host)
+    try:
+        assert search.wait(900) == 0, lab.said
+    finally:
+        lab.hosts(repair, host)
+    check_goes_on(check_whole(name, 12))
+    lab.wait_for_nodes(3)
+
+
 def trial_of(event):
     return event.study, getattr(event, "number", None)  # some events are a study's
 
@@ -215,15 +228,7 @@ def test_a_node_that_is_not_like_the_head_is_named_before_anything_starts(lab):
 
 
 def test_a_host_that_loses_its_power_costs_no_trial_and_joins_again(lab):
-    search = lab.begin_search("--name", "power", *SMALL, "--trials", "6", "--epochs", "8")
-    lab.wait(lambda: count("power", TrialEnded) >= 1 and trains(lab, W2), "trials run")
-    lab.hosts("kill", W2)
-    try:
-        assert search.wait(900) == 0, lab.said
-    finally:
-        lab.hosts("boot", W2)
-    check_goes_on(check_whole("power", 12))
-    lab.wait_for_nodes(3)
+    check_survives_loss_of(lab, W2, "kill", "boot", "power", epochs=8)
 
 
 def test_an_mlflow_server_that_dies_is_started_again(lab):
@@ -235,15 +240,7 @@ def test_an_mlflow_server_that_dies_is_started_again(lab):
 
 
 def test_a_host_whose_cable_is_pulled_costs_no_trial(lab):
-    search = lab.begin_search("--name", "cable", *SMALL, "--trials", "6", "--epochs", "12")
-    lab.wait(lambda: count("cable", TrialEnded) >= 1 and trains(lab, W1), "trials run")
-    lab.hosts("cut", W1)
-    try:
-        assert search.wait(900) == 0, lab.said
-    finally:
-        lab.hosts("join", W1)
-    check_goes_on(check_whole("cable", 12))
-    lab.wait_for_nodes(3)
+    check_survives_loss_of(lab, W1, "cut", "join", "cable", epochs=12)
 
 
 def test_a_killed_driver_is_resumed_and_repeats_nothing(lab):

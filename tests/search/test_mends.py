@@ -7,6 +7,7 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.execution import class_cache
 
+from search import mends
 from search.mends import mend
 
 KILLED = OutOfMemoryError("1 worker was killed\nand many more lines")
@@ -28,8 +29,6 @@ def fail():
 
 
 def test_ray_alone_ends_everything_where_a_node_runs_out_of_memory(fail, monkeypatch):
-    from search import mends
-
     monkeypatch.setattr(RayActorManager, "_actor_task_failed", mends._take_failure)
     with pytest.raises(RuntimeError, match="unexpected exception"):
         fail(KILLED)

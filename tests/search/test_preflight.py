@@ -87,7 +87,7 @@ def test_a_probe_is_of_the_default_configuration_and_of_others_of_the_space(pair
     monkeypatch.setattr(preflight, "trial_seconds", lambda config, pair: config.embedding.width)
     plan = small_plan(methods=["gear"])
     (found,) = probe(plan)
-    assert found.least == plan.config.embedding.width == 64
+    assert found.by_default == plan.config.embedding.width == 64
     drawn = [config.embedding.width for config in random_configs("gear", plan.config, (), 3)]
     assert len(set(drawn)) > 1
     assert found.seconds == (64 + sum(drawn)) / 4
