@@ -84,9 +84,9 @@ class TrainingData:
 
 
 def epoch_batches(
-    target: Tensor, sources: Sequence[Tensor], batch_size: int, generator: torch.Generator
+    target: Tensor, sources: Sequence[Tensor], batch_size: int, generator: torch.Generator, least_steps: int = 1
 ) -> Iterator[Tensor]:
-    """Rows of each step of an epoch: one pass over the target in near-equal parts, joined by as many source rows.
+    """Rows of each step of an epoch: whole passes over the target, each joined by as many source rows.
 
     Several sources share the source rows evenly, so a step costs the same whatever their number.
 
@@ -96,8 +96,15 @@ def epoch_batches(
         batch_size: most target molecules in a step. Parts differ by at most one, so that no step is left with a
             molecule or two, which a batch normalisation would suffer from.
         generator: on the CPU, so that every device sees the same batches.
+        least_steps: passes are repeated until an epoch has this many steps.
     """
     steps = -(-len(target) // batch_size)
+    for _ in range(-(-least_steps // steps)):
+        yield from _pass(target, sources, steps, generator)
+
+
+def _pass(target: Tensor, sources: Sequence[Tensor], steps: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """One pass over the target in near-equal parts, joined by as many source rows."""
     parts = [target[torch.randperm(len(target), generator=generator)].tensor_split(steps)]
     for index, source in enumerate(sources):
         wanted = (len(target) + index) // len(sources)

@@ -13,7 +13,9 @@ from typing import Any, Literal, TypeVar
 from gear.errors import InputDataError
 
 __all__ = [
+    "AGGREGATIONS",
     "EMBEDDINGS",
+    "Aggregation",
     "CurvatureConfig",
     "EmbeddingConfig",
     "EmbeddingKind",
@@ -75,6 +77,8 @@ class PairSpec:
 
 EmbeddingKind = Literal["dmpnn", "fingerprint", "text"]
 EMBEDDINGS: tuple[EmbeddingKind, ...] = typing.get_args(EmbeddingKind)
+Aggregation = Literal["norm", "sum", "mean"]
+AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,9 @@ class EmbeddingConfig:
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
         dropout: after every hidden layer.
+        aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
+            or their mean, which cannot tell a long chain from a short one.
+        aggregation_norm: the constant of `norm`.
     """
 
     kind: EmbeddingKind = "dmpnn"
@@ -94,6 +101,8 @@ class EmbeddingConfig:
     width: int = 64
     depth: int = 3
     dropout: float = 0.0
+    aggregation: Aggregation = "norm"
+    aggregation_norm: float = 10.0
 
     @property
     def of_source(self) -> "EmbeddingConfig":
@@ -183,18 +192,21 @@ class TrainingConfig:
     """Optimisation: AdamW with a cosine schedule to a tenth of the learning rate.
 
     `batch_size` counts target molecules of a step; as many source molecules join them. An epoch is one pass over
-    the target's training part. `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over
-    the source alone before the first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and
-    GATE one of them. `patience` 0 switches early stopping off.
+    the target's training part, or as many whole passes as make at least `epoch_steps` steps: whatever counts epochs
+    (the budget, rungs of early stopping, patience, checkpoints) then means the same for 50 labels as for 5,000.
+    `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over the source alone before the
+    first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and GATE one of them. `patience`
+    0 switches early stopping off.
     """
 
     epochs: int = 20
+    epoch_steps: int = 25
     batch_size: int = 64
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     clip: float = 5.0
     ema: float = 0.98
-    warm_start: bool = False
+    warm_start: bool = True
     source_epochs: int = 20
     patience: int = 25
 
@@ -221,6 +233,7 @@ class TrialConfig:
         positive = {
             "embedding.width": self.embedding.width,
             "embedding.depth": self.embedding.depth,
+            "embedding.aggregation_norm": self.embedding.aggregation_norm,
             "encoder.width": self.encoder.width,
             "encoder.latent": self.encoder.latent,
             "transfer.depth": self.transfer.depth,
@@ -233,6 +246,7 @@ class TrialConfig:
             "curvature.graph_scale": self.curvature.graph_scale,
             "curvature.every": self.curvature.every,
             "training.epochs": self.training.epochs,
+            "training.epoch_steps": self.training.epoch_steps,
             "training.batch_size": self.training.batch_size,
             "training.source_epochs": self.training.source_epochs,
             "training.learning_rate": self.training.learning_rate,

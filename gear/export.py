@@ -33,7 +33,7 @@ from gear.scaling import Scaler
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
-FORMAT = 3  # what older ones lack: `gear.older`
+FORMAT = 4  # what older ones lack: `gear.older`
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")

@@ -2,12 +2,15 @@
 
 1   a pair had one source, modules were called `target` and `source`, methods were GEAR and single-task alone
 2   one member in the folder itself; no fingerprints, no usage
+3   settings of a trial that came later are missing
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
+
+from gear.recorded import complete
 
 __all__ = ["current_config", "current_weights"]
 
@@ -29,17 +32,23 @@ RENAMED = {
 
 def current_config(info: dict[str, Any]) -> dict[str, Any]:
     """A config.json of any format; `format` stays what it was."""
-    if info["format"] >= 3:
+    if info["format"] >= 4:
         return info
+    if info["format"] == 3:
+        return info | {"members": [member | {"trial": _completed(member["trial"])} for member in info["members"]]}
     trial = _two_task_trial(info["trial"]) if info["format"] == 1 else info["trial"]
-    member = {"trial": trial, "scaler": info["scaler"], "split": info["split"], "split_hash": info["split_hash"]}
-    return info | {"members": [member]}
+    member = {name: info[name] for name in ("scaler", "split", "split_hash")}
+    return info | {"members": [{"trial": _completed(trial), **member}]}
 
 
 def current_weights(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a member, under the names that its model has today."""
     renamed = RENAMED[info["members"][0]["trial"]["config"]["method"]] if info["format"] == 1 else []
     return {_renamed(name, renamed): tensor for name, tensor in tensors.items()}
+
+
+def _completed(trial: dict[str, Any]) -> dict[str, Any]:
+    return trial | {"config": complete(trial["config"])}
 
 
 def _renamed(name: str, rules: list[tuple[str, str]]) -> str:

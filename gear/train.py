@@ -14,6 +14,7 @@ from gear.device import claim
 from gear.diagnostics import diagnose
 from gear.errors import InputDataError, user_command
 from gear.folds import make_run
+from gear.recorded import complete
 from gear.results import EpochResult
 
 __all__ = ["read_trial"]
@@ -29,6 +30,8 @@ def read_trial(path: Path) -> TrialSpec:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputDataError(f"cannot read trial {path}: {error}") from error
+    if isinstance(data, dict) and isinstance(data.get("config"), dict):
+        data["config"] = complete(data["config"])
     return from_dict(TrialSpec, data)
 
 

@@ -143,10 +143,11 @@ class TrainingRun:
         tally = _Tally()
         target, *sources = self.data.train_rows
         joined = sources if self.model.sees_sources else []
-        batches = list(epoch_batches(target, joined, self.config.training.batch_size, generator))
+        training = self.config.training
+        batches = list(epoch_batches(target, joined, training.batch_size, generator, training.epoch_steps))
         self.model.train()
         for index, rows in enumerate(batches):
-            self._set_rate((self.epoch - 1 + index / len(batches)) / self.config.training.epochs)
+            self._set_rate((self.epoch - 1 + index / len(batches)) / training.epochs)
             step = (self.epoch - 1) * len(batches) + index
             found = self.model.loss_terms(self.data.batch(rows), step, generator)
             tally.molecules += len(rows)

@@ -34,6 +34,7 @@ _CHANGES: dict[str, dict[str, Value]] = {
     "gear-hessian": {"curvature.matching": "hessian"},
     "gear-distance": {"curvature.matching": "distance"},
     "gear-warm": {"training.warm_start": True},
+    "gear-cold": {"training.warm_start": False},
     # equal widths, no skip, the curvature of the whole latent space: identically zero, see docs/method.md
     "gear-published": {"transfer.frame": 50, "transfer.skip": False, "curvature.immersion": "frame"},
 }

@@ -59,7 +59,9 @@ class Campaign:
         self.plan = plan
         self._earlier = earlier
         search = plan.search
-        self._milestones = milestones(search.grace_period, search.reduction_factor, plan.epochs)
+        self._milestones = milestones(
+            search.grace_steps, plan.config.training.epoch_steps, search.reduction_factor, plan.epochs
+        )
         self.studies = {
             study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
         }

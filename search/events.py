@@ -5,11 +5,13 @@ another `TrialAsked` with the next attempt come between. A driver that dies writ
 ended was interrupted.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from gear.config import to_dict
+from gear.recorded import complete
 
 __all__ = [
     "STATES",
@@ -134,4 +136,5 @@ def decode(data: dict[str, Any]) -> Event:
     Raises:
         KeyError, TypeError: not an event, or one that this version does not know.
     """
-    return _TYPES[data["event"]](**{name: value for name, value in data.items() if name != "event"})
+    event = _TYPES[data["event"]](**{name: value for name, value in data.items() if name != "event"})
+    return dataclasses.replace(event, config=complete(event.config)) if isinstance(event, TrialAsked) else event

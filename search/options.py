@@ -41,6 +41,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--splits", nargs="+", metavar="SPLIT", help=" ".join(SPLIT_NAMES))
     what.add_argument(
+        "--labels",
+        nargs="+",
+        type=_labels,
+        metavar="N",
+        help="of the target, for training and validation together: 30 60 120 all; a split for each (default: all)",
+    )
+    what.add_argument(
         "--overlap",
         choices=["excluded", "allowed"],
         help="may the source keep molecules that the target is judged on (default: excluded)",
@@ -160,6 +167,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         "preset",
         "pairs",
         "splits",
+        "labels",
         "overlap",
         "label_noise",
         "methods",
@@ -220,15 +228,19 @@ def _config(args: argparse.Namespace, base: TrialConfig) -> TrialConfig:
 
 def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
     splits = expand_splits(args.splits) if args.splits else plan.splits
-    overlap = args.overlap == "allowed"
-    return tuple(with_modifiers(split, overlap=overlap, noise=args.label_noise) for split in splits)
+    overlap, budgets = args.overlap == "allowed", args.labels or [None]
+    return tuple(
+        with_modifiers(split, overlap=overlap, noise=args.label_noise, labels=labels)
+        for split in splits
+        for labels in budgets
+    )
 
 
 def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
     if args.preset is not None:
         return args.preset, "asked for"
     if args.pairs or args.target_data:
-        return "quick", "settings for the pairs you named"
+        return "small", "settings for the pairs you named"
     return ("benchmark", "there is a GPU") if gpu else ("quick", "there is no GPU")
 
 
@@ -246,6 +258,14 @@ def _at_least_one(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def _labels(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of labels: write 60, or all")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -13,6 +13,7 @@ from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig, from_d
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.protocol import FOLDED
 from gear.errors import InputDataError, UnknownNameError
+from gear.recorded import recorded_config
 from gear.variants import VARIANTS
 from search.events import Purpose
 from search.space import METHODS, OPTIONAL
@@ -49,7 +50,7 @@ class SearchSettings:
         startup_trials: finished trials of a study before the sampler learns from them; until then it is chance.
         share: whether a study begins with what beat the defaults in related studies, see `search.related`.
         warm_start: names of earlier campaigns in the same storage that studies begin with, see `search.earlier`.
-        grace_period: epochs before early stopping looks at a trial for the first time.
+        grace_steps: optimiser steps that a trial has had before early stopping looks at it for the first time.
         reduction_factor: of the trials that reach a rung, about one in this many goes on.
         validation_folds: of a trial, trained side by side, each with its own validation molecules; its value is their
             mean.
@@ -77,7 +78,7 @@ class SearchSettings:
     startup_trials: int = 4
     share: bool = True
     warm_start: tuple[str, ...] = ()
-    grace_period: int = 4
+    grace_steps: int = 100
     reduction_factor: float = 3.0
     validation_folds: int = 1
     finalists: int = 0
@@ -101,7 +102,7 @@ class SearchSettings:
         Raises:
             InputDataError: a value is out of range.
         """
-        positive = ("trials", "grace_period", "validation_folds", "finalist_seeds", "refit_seeds", "refit_folds")
+        positive = ("trials", "grace_steps", "validation_folds", "finalist_seeds", "refit_seeds", "refit_folds")
         for name in (*positive, "attempts", "checkpoint_every", "cpus_per_trial"):
             if getattr(self, name) < 1:
                 raise InputDataError(f"search.{name} must be at least 1, got {getattr(self, name)}")
@@ -243,9 +244,18 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
         pairs=tuple(pairs),
         splits=expand_splits(data["splits"]),
         methods=tuple(data["methods"]),
-        search=from_dict(SearchSettings, data.get("search", {}), "search"),
-        config=from_dict(TrialConfig, data.get("config", {}), "config"),
+        search=from_dict(SearchSettings, _in_steps(data.get("search", {})), "search"),
+        config=recorded_config(data.get("config", {}), "config"),
     )
+
+
+def _in_steps(search: Any) -> Any:  # noqa: ANN401 - whatever a file holds there
+    """Settings of a search whose version counted the grace period in epochs, which had one step at least."""
+    if not isinstance(search, dict) or "grace_period" not in search:
+        return search
+    return {name: value for name, value in search.items() if name != "grace_period"} | {
+        "grace_steps": search["grace_period"]
+    }
 
 
 def read_plan(path: Path) -> CampaignPlan:

@@ -1,6 +1,7 @@
 """Plans with a name: what `python -m search.run --preset NAME` does.
 
-    quick           one pair, with and without transfer: minutes on two cores
+    quick           few labels of two properties that a related one is known of: minutes on two cores
+    small           the pairs that you name, with all their labels; what --pairs and --target-data take
     benchmark       everything: all pairs, both splits, all methods
     sanity          does GEAR beat single-task learning on the pair with the most molecules?
     ablation        GEAR without each of its losses in turn
@@ -45,7 +46,8 @@ def _preset(
 
 
 _ALL = (
-    _preset("quick", ["hv_from_ds"], BOTH, ["gear", "stl"], 20),
+    _preset("quick", ["ct_from_bp", "hv_from_bp"], [f"{split}-n60" for split in BOTH], ["gear", "stl"], 20),
+    _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl"], 20),
     _preset(
         "benchmark",
         ["all"],
@@ -54,15 +56,15 @@ _ALL = (
         100,
         trials=50,
         startup_trials=10,
-        grace_period=10,
+        grace_steps=250,
         validation_folds=3,
         finalists=3,
         replacements=10,
         checkpoint_every=5,
         gpus_per_trial=0.25,
     ),
-    _preset("sanity", ["hv_from_ds"], ["random"], ["gear", "stl"], 50, grace_period=10),
-    _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, grace_period=40),
+    _preset("sanity", ["hv_from_ds"], ["random"], ["gear", "stl"], 50, grace_steps=250),
+    _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, grace_steps=10_000),
     _preset(
         "noise",
         ["st_from_ri"],
@@ -88,7 +90,7 @@ _ALL = (
         trials=40,
         sampler="random",
         share=False,
-        grace_period=20,
+        grace_steps=10_000,
         checkpoint_every=20,
     ),
 )

@@ -94,7 +94,8 @@ class Policy:
             sampler=self.sampler,
             share=self.share,
             trials=trials,
-            grace_period=grace_period if self.early_stopping else recorded.epochs,
+            grace_steps=(grace_period if self.early_stopping else recorded.epochs)
+            * recorded.config.training.epoch_steps,
             finalists=0,  # the search alone: nothing is trained again
             final="best",
             seed=seed,
@@ -265,7 +266,8 @@ def main() -> int:
         return 0
     plan = curves.plan
     trials = args.trials or plan.search.trials
-    grace = args.grace_period or max(1, min(plan.search.grace_period, plan.epochs // 5))
+    first_rung = -(-plan.search.grace_steps // plan.config.training.epoch_steps)
+    grace = args.grace_period or max(1, min(first_rung, plan.epochs // 5))
     ways = policies(args.sampler, early_stopping=args.early_stopping, share=args.share)
     found = compare(make_surrogate(args.surrogate, curves), ways, trials, args.seeds, grace, args.slots, args.jobs)
     for study in plan.studies:

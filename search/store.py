@@ -40,7 +40,7 @@ __all__ = [
     "read_events",
 ]
 
-FORMAT = 2
+FORMAT = 3  # 2 lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
 
 
@@ -216,7 +216,7 @@ def read_campaign(folder: Folder) -> dict[str, Any]:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text())
     except (OSError, ValueError) as error:
         raise StorageError(f"no campaign in {folder}: {error}") from error
-    if head.pop("format") != FORMAT:
+    if head.pop("format") not in (2, FORMAT):
         raise StorageError(f"{folder} was written by another version of this program: go on with that version")
     return head
 

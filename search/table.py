@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gear.data.protocol import parse_split
 from gear.diagnostics import compare_splits
 from search.campaign import Campaign
 from search.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
@@ -50,7 +51,7 @@ def plan_text(plan: CampaignPlan) -> str:
         [
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
-            f"sampler {search.sampler}, early stopping from epoch {search.grace_period}",
+            f"sampler {search.sampler}, early stopping after {search.grace_steps} steps",
             *_selection(search),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
@@ -271,11 +272,11 @@ def _against_single_task(standings: Sequence[Standing]) -> list[str]:
 
 def _against_random(standings: Sequence[Standing]) -> list[str]:
     """Where a method fails on new scaffolds far more than on a random split of the same data."""
-    easy = {(row.data_hash, row.method): row.test_rmse for row in standings if row.split == "random"}
+    on = {(row.data_hash, row.method, row.split): row.test_rmse for row in standings}
     lines = []
     for row in standings:
-        base = easy.get((row.data_hash, row.method))
-        if row.split == "scaffold" and base and row.test_rmse is not None:
+        base = on.get((row.data_hash, row.method, row.split.replace("scaffold", "random", 1)))
+        if parse_split(row.split).base == "scaffold" and base and row.test_rmse is not None:
             finding = compare_splits(base, row.test_rmse)
             lines += [f"{row.study}: {finding.message}"] if finding is not None else []
     return lines

@@ -55,7 +55,7 @@ def pair():
 
 def trained_member(folder, pair, seed=0, epochs=30, **config):
     """A single-task model of a synthetic pair, and where its checkpoint is."""
-    training = TrainingConfig(epochs=epochs, batch_size=20, ema=0.0)
+    training = TrainingConfig(epochs=epochs, epoch_steps=1, batch_size=20, ema=0.0)
     config = TrialConfig(method="stl", seed=seed, training=training, **config)
     run = TrainingRun(config, pair, "cpu")
     list(run.epochs())
@@ -96,7 +96,7 @@ def quick_config():
     """A small trial of a method by name."""
 
     def build(method, **training):
-        settings = {"epochs": 3, "batch_size": 20, "source_epochs": 2} | training
+        settings = {"epochs": 3, "epoch_steps": 1, "batch_size": 20, "source_epochs": 2} | training
         return TrialConfig(method=method, training=TrainingConfig(**settings))
 
     return build

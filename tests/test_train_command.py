@@ -22,7 +22,7 @@ def trial(tmp_path):
     spec = TrialSpec(
         PairSpec(tasks[0], tuple(tasks[1:])),
         "random",
-        config=TrialConfig(training=TrainingConfig(epochs=3, batch_size=32)),
+        config=TrialConfig(training=TrainingConfig(epochs=3, epoch_steps=1, batch_size=32)),
     )
     (tmp_path / "trial.json").write_text(json.dumps(to_dict(spec)))
     return tmp_path / "trial.json"

@@ -27,6 +27,7 @@ __all__ = ["MINIMUM", "Assignment", "assign"]
 MINIMUM = 30  # molecules of the target, and of the source that remain for it
 HELD_OUT = 0.1  # share of validation, and of test
 FOLD_TEST = 0.2  # share of test where the rest is divided into folds
+FEW_VALIDATION = 0.2  # share of validation where the number of labels is limited
 LARGE = 0.05  # a scaffold group above this share of the target is no test part: it would be most of it
 
 Groups = dict[str, list[int]]  # rows of a task by group
@@ -78,6 +79,8 @@ def assign(
     group_of = target.scaffold if protocol.base == "scaffold" else target.parent
     key = f"{seed}:target"
     train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+    if protocol.labels is not None:
+        train, validation = _few(target, group_of, train, validation, protocol, key)
     if fold:
         train, validation = _redrawn(group_of, train, validation, fold, protocol, key)
     if not (train and validation and test):
@@ -126,6 +129,33 @@ def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str
     else:
         test, validation, train = _shares(groups, key, [HELD_OUT, HELD_OUT])
     return train, validation, test
+
+
+def _few(
+    task: TaskTable, group_of: np.ndarray, train: list[int], validation: list[int], protocol: Protocol, key: str
+) -> tuple[list[int], list[int]]:
+    """Training and validation rows among as many molecules as the protocol has labels, a fifth of them validation.
+
+    Molecules are taken in an order that depends on the seed and each of them only, so that fewer are among more. Where
+    the split itself says who validates (extrapolation, a file, a named fold), a fifth comes from those.
+    """
+    wanted, there = protocol.labels or 0, len(train) + len(validation)
+    if wanted > there:
+        raise InputDataError(
+            f"split {protocol.name}: the target has {there} molecules for training and validation, {wanted} labels "
+            "are asked for: name fewer, or all"
+        )
+    rank = {name: place for place, name in enumerate(_shuffled(map(str, task.smiles), f"{key}:labels"))}
+
+    def first(rows: list[int], count: int) -> list[int]:
+        return sorted(rows, key=lambda row: rank[str(task.smiles[row])])[:count]
+
+    if protocol.base in FOLDED and protocol.fold is None:
+        chosen = sorted(first([*train, *validation], wanted))
+        validation, train = _shares(_grouped(group_of, chosen), f"{key}:validation", [FEW_VALIDATION])
+        return train, validation
+    held = max(round(FEW_VALIDATION * wanted), wanted - len(train))
+    return first(train, wanted - min(held, len(validation))), first(validation, held)
 
 
 def _redrawn(

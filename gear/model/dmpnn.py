@@ -1,6 +1,6 @@
 """The D-MPNN (Yang et al., J. Chem. Inf. Model. 2019, 59, 3370) on packed graphs.
 
-A drop-in for chemprop's `BondMessagePassing` with mean aggregation: same parameters under the same names, same
+A drop-in for chemprop's `BondMessagePassing` followed by its aggregation: same parameters under the same names, same
 numbers. It is faster because it computes each state once, however many bonds of a batch share it
 (`gear.model.environments`), and because products with weights are taken before states are spread over bonds: of a layer
 on concatenated features, each part apart, and W_h before the sum over the entering bonds.
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gear.config import Aggregation
 from gear.model.dropout import Dropout
 from gear.model.graphs import GraphBatch
 
@@ -17,7 +18,7 @@ __all__ = ["DMPNN"]
 
 
 class DMPNN(nn.Module):
-    """Embeds molecules: directed bond messages, summed to atoms, averaged to the molecule.
+    """Embeds molecules: directed bond messages, summed to atoms, aggregated to the molecule.
 
     Args:
         atom_features: d_v.
@@ -25,10 +26,23 @@ class DMPNN(nn.Module):
         width: d_h, of messages and of the embedding.
         depth: message-passing steps, counted as chemprop does (depth 1 passes no message).
         dropout: after every update.
+        aggregation: `mean`, `sum`, or `norm`, the sum divided by `norm`; chemprop's classes of these names.
+        norm: the constant of `norm`.
     """
 
-    def __init__(self, atom_features: int, bond_features: int, width: int, depth: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        atom_features: int,
+        bond_features: int,
+        width: int,
+        depth: int,
+        dropout: float = 0.0,
+        aggregation: Aggregation = "norm",
+        norm: float = 100.0,
+    ) -> None:
         super().__init__()
+        self.aggregation = aggregation
+        self.scale = 1 / norm if aggregation == "norm" else 1.0
         self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
@@ -46,5 +60,5 @@ class DMPNN(nn.Module):
         out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
         own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
         h_atom = self.dropout(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
-        embedding: Tensor = (batch.molecules @ h_atom) / batch.atom_counts[:, None]
-        return embedding
+        total: Tensor = batch.molecules @ h_atom
+        return total / batch.atom_counts[:, None] if self.aggregation == "mean" else total * self.scale

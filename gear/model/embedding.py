@@ -72,7 +72,15 @@ class Embedding(nn.Module):
         self.network: nn.Module
         match config.kind:
             case "dmpnn":
-                self.network = DMPNN(ATOM_FEATURES, BOND_FEATURES, config.width, config.depth, config.dropout)
+                self.network = DMPNN(
+                    ATOM_FEATURES,
+                    BOND_FEATURES,
+                    config.width,
+                    config.depth,
+                    config.dropout,
+                    config.aggregation,
+                    config.aggregation_norm,
+                )
             case "fingerprint":
                 self.network = FingerprintEmbedding(config.width, config.depth, config.dropout)
             case "text":

@@ -24,7 +24,7 @@ def config(method: str, width: int, weights: LossWeights | None = None, dropout:
         method=method,
         embedding=EmbeddingConfig(width=width, depth=DEPTH, dropout=dropout),
         weights=weights or LossWeights(),
-        training=TrainingConfig(epochs=2, batch_size=BATCH),
+        training=TrainingConfig(epochs=2, epoch_steps=1, batch_size=BATCH),
     )
 
 

@@ -15,6 +15,8 @@ from gear.errors import InputDataError, UnknownNameError
         ("extrapolation-low-overlap", ("extrapolation-low", None, True)),
         ("file-gaussian20", ("file", None, False, "gaussian", 20)),
         ("random-fold1-overlap-shuffled100", ("random", 1, True, "shuffled", 100)),
+        ("scaffold-n60", ("scaffold", None, False, None, 0, 60)),
+        ("random-fold1-n240-overlap-gaussian20", ("random", 1, True, "gaussian", 20, 240)),
     ],
 )
 def test_name_is_taken_apart(name, parts):
@@ -34,6 +36,12 @@ def test_share_of_noise_is_a_percentage():
         parse_split("random-gaussian0")
 
 
+@pytest.mark.parametrize("name", ["random-n0", "random-n9", "random-n060"])
+def test_a_number_of_labels_is_one_that_can_be_divided(name):
+    with pytest.raises(InputDataError, match="10 or more"):
+        parse_split(name)
+
+
 def test_kfold_is_its_four_folds():
     assert expand_splits(["scaffold-kfold", "random", "scaffold-fold2"]) == (
         "scaffold-fold1",
@@ -48,7 +56,10 @@ def test_modifiers_are_added_in_their_order():
     assert with_modifiers("random", overlap=True, noise="gaussian5") == "random-overlap-gaussian5"
     assert with_modifiers("random-gaussian5", overlap=True, noise=None) == "random-overlap-gaussian5"
     assert with_modifiers("random-overlap", overlap=True, noise=None) == "random-overlap"
-    assert with_modifiers("random", overlap=False, noise=None) == "random"
+    assert with_modifiers("random") == "random"
+    assert with_modifiers("scaffold-fold2-overlap-outliers5", labels=30) == "scaffold-fold2-n30-overlap-outliers5"
+    with pytest.raises(InputDataError, match="names its number of labels already"):
+        with_modifiers("random-n60", labels=30)
     with pytest.raises(InputDataError, match="has noise already"):
         with_modifiers("random-gaussian5", overlap=False, noise="outliers5")
     with pytest.raises(UnknownNameError):

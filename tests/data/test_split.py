@@ -206,3 +206,32 @@ def test_all_in_one_scaffold_is_refused_with_a_way_out():
             divide(numbered(100, 1), numbered(100, 50), split)
     with pytest.raises(InputDataError, match="use --splits random"):
         divide(numbered(100, 50), [f"77-{i}-0" for i in range(100)], "scaffold")
+
+
+@given(divided(("random", "scaffold", "random-fold2", "extrapolation-low", "file")), st.sampled_from([20, 40]))
+def test_few_labels_are_among_more_and_tested_on_the_same_molecules(case, labels):
+    target, source, split, seed, (*_, whole_test, _, _) = case
+    try:
+        train, validation, test, *_ = divide(target, source, f"{split}-n{labels}", seed)
+        more = divide(target, source, f"{split}-n{labels + 20}", seed)
+    except InputDataError:
+        assume(False)
+    assert test == whole_test
+    assert len(train) + len(validation) == labels
+    assert {*train, *validation} <= {*more[0], *more[1]}
+    assert not {*train} & {*validation}
+
+
+def test_more_labels_than_there_are_is_one_line():
+    molecules = [f"{i}-{i}-0" for i in range(100)]
+    with pytest.raises(InputDataError, match="90 molecules for training and validation, 95 labels are asked for"):
+        divide(molecules, [f"{i}-{i}-1" for i in range(100, 200)], "random-n95")
+
+
+def test_folds_of_few_labels_use_no_other_label():
+    molecules = [f"{i}-{i}-0" for i in range(200)]
+    source = [f"{i}-{i}-1" for i in range(300, 400)]
+    folds = [divide(molecules, source, "random-n60", fold=fold) for fold in range(4)]
+    assert len({frozenset(train + validation) for train, validation, *_ in folds}) == 1
+    assert [len(validation) for _, validation, *_ in folds] == [12] * 4
+    assert len({molecule for _, validation, *_ in folds for molecule in validation}) == 48

@@ -70,7 +70,7 @@ def test_overfits_a_hundred_molecules(method, pair):
     config = TrialConfig(
         method=method,
         weights=LossWeights(auto=0.05, cons=0.05, map=0.05, metric=0.003, curv=0.1, dist=0.05, source=0.1, distil=0.01),
-        training=TrainingConfig(epochs=120, batch_size=32, ema=0.0, patience=0, source_epochs=20),
+        training=TrainingConfig(epochs=120, epoch_steps=1, batch_size=32, ema=0.0, patience=0, source_epochs=20),
     )
     run = TrainingRun(config, pair, device="cpu")
     list(run.epochs())
@@ -148,7 +148,8 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(method, pair, quick_c
 def test_diverging_run_ends_as_failed_with_a_reason(method, pair, quick_config):
     run = TrainingRun(quick_config(method), pair)
     with torch.no_grad():
-        next(run.model.parameters()).fill_(torch.nan)
+        for weight in run.model.parameters():
+            weight.fill_(torch.nan)
     *_, last = run.epochs()
     assert last.status == "failed"
     assert "diverged" in last.reason

@@ -131,6 +131,15 @@ def test_several_sources_share_the_source_rows_of_a_step():
     assert [int(((rows >= low) & (rows < high)).sum()) for low, high in ((100, 130), (200, 500))] == [45, 45]
 
 
+@pytest.mark.parametrize(("least", "passes"), [(1, 1), (3, 1), (4, 2), (25, 9)])
+def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
+    target, source = torch.arange(90), torch.arange(100, 500)
+    steps = list(epoch_batches(target, [source], 30, torch.Generator(), least))
+    assert len(steps) == 3 * passes >= least
+    rows = torch.cat(steps)
+    assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
+
+
 @pytest.mark.parametrize("method", [name for name, built in METHODS.items() if built.one_embedding])
 def test_method_with_one_embedding_refuses_two_forms_of_input(method):
     config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})

@@ -4,7 +4,7 @@ import pytest
 import torch
 from chemprop.data import BatchMolGraph
 from chemprop.featurizers import SimpleMoleculeMolGraphFeaturizer
-from chemprop.nn import BondMessagePassing, MeanAggregation
+from chemprop.nn import BondMessagePassing, MeanAggregation, NormAggregation, SumAggregation
 from rdkit import Chem
 
 from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
@@ -46,9 +46,23 @@ def test_loads_chemprops_weights_and_equals_it_in_value_and_gradient(smiles, dep
     model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, depth, dropout=0.0 if merged else 1e-30)
     model.load_state_dict(reference.state_dict())
 
-    expected = value_and_gradients(reference, lambda: MeanAggregation()(reference(theirs), theirs.batch))
+    expected = value_and_gradients(reference, lambda: NormAggregation()(reference(theirs), theirs.batch))
     found = value_and_gradients(model, lambda: model(ours))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("norm", NormAggregation(norm=7.0)), ("sum", SumAggregation()), ("mean", MeanAggregation())]
+)
+@pytest.mark.parametrize("merged", [True, False])
+def test_aggregation_equals_chemprops_class_of_its_name(name, theirs, merged):
+    batch, ours = both(SMILES)
+    torch.manual_seed(0)
+    reference = BondMessagePassing(d_h=32, depth=3)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, 0.0 if merged else 1e-30, name, 7.0)
+    model.load_state_dict(reference.state_dict())
+    expected = value_and_gradients(reference, lambda: theirs(reference(batch), batch.batch))
+    torch.testing.assert_close(value_and_gradients(model, lambda: model(ours)), expected, rtol=0, atol=1e-5)
 
 
 def test_plain_batch_is_chemprops_batch():

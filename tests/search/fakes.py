@@ -126,7 +126,9 @@ class CrashingRun(FakeRun):
 
 
 def small_plan(name="test", trials=8, epochs=9, splits=("random",), methods=("gear", "stl"), **search):
-    settings = {"startup_trials": 3, "grace_period": 2} | search
+    if "grace_period" in search:  # epochs are what a fake run counts
+        search["grace_steps"] = search.pop("grace_period") * TrainingConfig().epoch_steps
+    settings = {"startup_trials": 3, "grace_steps": 2 * TrainingConfig().epoch_steps} | search
     return CampaignPlan(
         name=name,
         preset="quick",

@@ -1,4 +1,4 @@
-"""The rule that stops a trial is that of Ray's ASHA scheduler."""
+"""The rule that stops a trial is that of Ray's ASHA scheduler, once enough trials have reached a rung."""
 
 from types import SimpleNamespace
 
@@ -14,13 +14,16 @@ EPOCHS, GRACE, FACTOR = 20, 2, 3
 
 
 def test_rungs_start_at_the_grace_period_and_grow_by_the_factor():
-    assert milestones(4, 3, 20) == (4, 12)
-    assert milestones(10, 3, 100) == (10, 30, 90)
-    assert milestones(30, 3, 20) == ()
+    assert milestones(4, 1, 3, 20) == (4, 12)
+    assert milestones(100, 25, 3, 20) == (4, 12)
+    assert milestones(101, 25, 3, 100) == (5, 15, 45)
+    assert milestones(750, 25, 3, 20) == ()
 
 
-def test_the_first_at_a_rung_goes_on():
-    assert not stops(99.0, [], 3)
+@pytest.mark.parametrize("rung", [[], [0.1]])
+def test_nobody_is_stopped_at_a_rung_that_too_few_have_reached(rung):
+    assert not stops(99.0, rung, 3)
+    assert stops(99.0, [0.1, 0.2], 3)
 
 
 def test_the_best_third_goes_on():
@@ -50,7 +53,7 @@ def test_it_decides_as_rays_asha_does(curves, order):
         reduction_factor=FACTOR,
         stop_last_trials=False,
     )
-    rungs = milestones(GRACE, FACTOR, EPOCHS)
+    rungs = milestones(GRACE, 1, FACTOR, EPOCHS)
     recorded = {name: {} for name in range(len(curves))}
     going = dict.fromkeys(recorded, 0)
     for name in going:
@@ -62,7 +65,7 @@ def test_it_decides_as_rays_asha_does(curves, order):
         rung = sorted(curve[epoch] for curve in recorded.values() if epoch in curve)
         ours = epoch in rungs and stops(value, rung, FACTOR)
         recorded[name][epoch] = value
-        theirs = asha.on_trial_result(None, SimpleNamespace(trial_id=name), {"epoch": epoch, "rmse": value})
-        assert ours == (theirs == "STOP")
-        if ours or epoch == EPOCHS:
+        theirs = asha.on_trial_result(None, SimpleNamespace(trial_id=name), {"epoch": epoch, "rmse": value}) == "STOP"
+        assert ours == (theirs and len(rung) + 1 >= FACTOR)
+        if theirs or epoch == EPOCHS:
             del going[name]

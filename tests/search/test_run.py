@@ -104,7 +104,7 @@ def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
-    assert "campaign quick-1: 4 studies" in out
+    assert "campaign quick-1: 8 studies" in out
     assert "32 in all" in out
     assert list(tmp_path.iterdir()) == []
 
@@ -245,7 +245,7 @@ def test_places_come_from_the_environment(tmp_path):
 @pytest.mark.ray
 def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing_again(call, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
-    flags = ["--splits", "random", "--trials", "2", "--epochs", "2", "--name", "mine"]
+    flags = ["--pairs", "hv_from_ds", "--splits", "random", "--trials", "2", "--epochs", "2", "--name", "mine"]
     code, out, _ = call(*flags)
     assert code == 0
     split_hash = load_pair("hv_from_ds", "random").split_hash
@@ -285,7 +285,7 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
 def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(call, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "machine_cpus", lambda: 2)
     away = f"http://127.0.0.1:{closed_port()}"
-    flags = ["--splits", "random", "--methods", "stl", "--trials", "1", "--epochs", "1", "--name", "mine"]
+    flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --name mine".split()
     code, out, _ = call(*flags, "--tracking-uri", away)
     assert code == 0
     later = f"python -m search.record mine --storage campaigns --tracking-uri {away}"

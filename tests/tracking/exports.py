@@ -9,7 +9,7 @@ from tests.conftest import synthetic_pair
 def make_export(scratch, to):
     """Train for two epochs and export."""
     pair = synthetic_pair()
-    config = TrialConfig(method="stl", training=TrainingConfig(epochs=2, batch_size=50))
+    config = TrialConfig(method="stl", training=TrainingConfig(epochs=2, epoch_steps=1, batch_size=50))
     run = TrainingRun(config, pair, "cpu")
     list(run.epochs())
     run.save(scratch / "checkpoint")

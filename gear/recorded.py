@@ -1,0 +1,39 @@
+"""Trial configurations that an earlier version recorded, completed as that version meant them.
+
+A program that records a configuration writes every setting, so a setting that is missing did not exist yet. The trial
+was then trained as if it had the value given here, which need not be today's default.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gear.config import TrialConfig, from_dict
+
+__all__ = ["complete", "recorded_config"]
+
+_WHOLE_EMBEDDING = {"width", "depth", "dropout"}  # of every version; a hand-written file rarely names all
+_WHOLE_TRAINING = {"epochs", "batch_size", "learning_rate", "weight_decay", "clip", "ema", "patience"}
+_BEFORE_AGGREGATION = {"aggregation": "mean"}
+_BEFORE_STEPS = {"epoch_steps": 1}
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The dict of a `TrialConfig` with what its version did not have yet; one that names little is left as it is."""
+    found = dict(config)
+    for group, whole, added in (
+        ("embedding", _WHOLE_EMBEDDING, _BEFORE_AGGREGATION),
+        ("training", _WHOLE_TRAINING, _BEFORE_STEPS),
+    ):
+        values = config.get(group)
+        if isinstance(values, Mapping) and whole <= values.keys():
+            found[group] = added | dict(values)
+    return found
+
+
+def recorded_config(config: Mapping[str, Any], where: str = "") -> TrialConfig:
+    """Parse the dict of a recorded `TrialConfig`.
+
+    Raises:
+        InputDataError: see `gear.config.from_dict`.
+    """
+    return from_dict(TrialConfig, complete(config), where)
