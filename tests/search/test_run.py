@@ -105,7 +105,7 @@ def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(
     assert code == 0
     assert "preset quick: there is no GPU" in out
     assert "campaign quick-1: 8 studies" in out
-    assert "32 in all" in out
+    assert "64 in all" in out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -62,7 +62,7 @@ def test_variant_fixes_what_it_says_and_searches_the_rest_of_its_method(name):
     assert {d.path for d in space(name)} == {d.path for d in space(variant.method)} - variant.fixed.keys()
     config = suggest(asked(0), name, BASE)
     assert {path: get_value(config, path) for path in variant.fixed} == variant.fixed
-    assert base_of(name, BASE) != base_of(variant.method, BASE)
+    assert base_of(name, BASE) != base_of(variant.method, BASE) or space(name) != space(variant.method)
     build_method(config)
 
 
