@@ -23,7 +23,7 @@ env: .venv/.built  ## build .venv from constraints.txt
 run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 	$(BIN)/python -m search.run $(ARGS)
 
-test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/data' chooses
+test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
 	$(BIN)/pytest $(ARGS)
 
 faults: env  ## every way to break a search, the slow ones too

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The MLflow server of the head: on its loopback alone, started again when it dies. cluster.yaml starts it with Ray;
 # one that ran before is replaced. MLflow's own variables move it (docs/cluster.md):
-#   MLFLOW_BACKEND_STORE_URI     default a SQLite file on the head, which python -m search.record makes again from S3
+#   MLFLOW_BACKEND_STORE_URI     default a SQLite file on the head, which python -m search.cli.record makes again from S3
 #   MLFLOW_ARTIFACTS_DESTINATION default beside the campaigns
 set -euo pipefail
 home=~/mlflow

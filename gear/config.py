@@ -268,9 +268,8 @@ class TrialConfig:
 class TrialSpec:
     """A training run, reproducible from this alone: which data, which split, which configuration, how many threads.
 
-    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.folds`), those of
-    fold `fold` and the next ones.
-    `gpu_share`: of a GPU's memory that they may fill together, 0 for all of it.
+    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.training.folds`),
+    those of fold `fold` and the next ones. `gpu_share`: of a GPU's memory that they may fill together, 0 for all of it.
     """
 
     pair: PairSpec

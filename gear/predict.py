@@ -17,15 +17,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from gear.data.molecules.query import Query, prepare
 from gear.data.parallel import CHUNK, map_chunks
-from gear.data.query import Query, prepare
-from gear.data.table_file import Cell, Row, TableFile, open_table, require_column
-from gear.data.table_writer import open_writer, require_suffix
+from gear.data.user_files.table_file import Cell, Row, TableFile, open_table, require_column
+from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.device import pick_device
 from gear.errors import InputDataError, user_command
+from gear.evaluation.uncertainty import spread
 from gear.export import load_export
 from gear.model.molecules import MoleculeStore
-from gear.uncertainty import spread
 
 __all__ = ["Prediction", "Predictor", "load_predictor", "predict_file"]
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from gear.config import TrialSpec, from_dict
 from gear.device import claim
-from gear.diagnostics import diagnose
 from gear.errors import InputDataError, user_command
-from gear.folds import make_run
+from gear.evaluation.diagnostics import diagnose
 from gear.recorded import complete
 from gear.results import EpochResult
+from gear.training.folds import make_run
 
 __all__ = ["read_trial"]
 

@@ -12,30 +12,33 @@ from typing import Any
 from rich.console import Console
 
 from gear.data import load_pair
-from gear.data.fingerprint import packed_fingerprints
+from gear.data.molecules.fingerprint import packed_fingerprints
 from gear.errors import GearError, InputDataError, StorageError, user_command
-from search import cluster
-from search.campaign import Campaign
-from search.code_version import commit
-from search.driver import Launch, run_search
-from search.earlier import earlier_studies
-from search.feed import Feed, history
-from search.finalize import finalize
-from search.folder import Folder
-from search.housekeeping import Housekeeper
-from search.nodes import different
-from search.options import begun_again, extended, make_parser, new_plan
-from search.plan import CampaignPlan, plan_from_dict, plan_to_dict, plan_to_toml
-from search.preflight import probe, report, this_machine
-from search.reach import unreachable
-from search.record import record_command
-from search.remote import run_on_cluster, split_flags
-from search.space import base_of
-from search.standings import units
-from search.store import CampaignStore, newest_campaign, next_name, read_campaign
-from search.table import Progress, make_console, plan_text, print_leaderboard, resume_command
+from search.campaign.campaign import Campaign
+from search.campaign.leaderboard import units
+from search.cli.cluster.remote import run_on_cluster, split_flags
+from search.cli.commands import record_command, resume_command
+from search.cli.console import make_console, plan_text
+from search.cli.leaderboard import print_leaderboard
+from search.cli.progress import Progress
+from search.cli.run_options import begun_again, extended, make_parser, new_plan
+from search.launch.estimate import probe, report, this_machine
+from search.launch.provenance import commit
+from search.plan.campaign_plan import CampaignPlan
+from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml
+from search.plan.space import base_of
+from search.results.finalize import finalize
+from search.results.mlflow_records import Feed, history
+from search.runtime import connection, resources
+from search.runtime.node_check import different
+from search.runtime.storage_check import unreachable
+from search.runtime.tune_run import Launch, run_search
+from search.storage.base import StoragePath
+from search.storage.campaign_store import CampaignStore, newest_campaign, next_name, read_campaign
+from search.storage.checkpoint_cleanup import Housekeeper
+from search.storage.earlier_campaigns import earlier_studies
 from tracking.client import DEFAULT_TRACKING_URI, ServerAway, open_client
-from tracking.recorder import Recorder
+from tracking.recording.recorder import Recorder
 
 __all__ = ["main"]
 
@@ -53,7 +56,7 @@ def main() -> int:
     if cluster_file is not None:
         return run_on_cluster(cluster_file, flags)
     args, console = make_parser().parse_args(), make_console()
-    args.address = cluster.where(args.address)
+    args.address = connection.where(args.address)
     try:
         return _run(args, console)
     except KeyboardInterrupt:
@@ -64,11 +67,11 @@ def main() -> int:
 def _run(args: argparse.Namespace, console: Console) -> int:
     with ExitStack() as stack:
         if args.address is not None:  # first, since the cluster decides the preset
-            stack.enter_context(cluster.connected(args.address))
+            stack.enter_context(connection.connected(args.address))
         plan = _resumed_plan(args) if args.resume else _new_plan(args, console)
         console.print(plan_text(plan), soft_wrap=True)
         if args.dry_run:
-            nodes = [this_machine()] if args.address is None else cluster.largest()
+            nodes = [this_machine()] if args.address is None else resources.largest()
             misfits = [*_odd_nodes(args, plan), *_unreachable(args)]
             for line in report(plan, nodes, args.concurrency, probe(plan), misfits):
                 console.print(line, soft_wrap=True)
@@ -81,8 +84,8 @@ def _run(args: argparse.Namespace, console: Console) -> int:
         _check_tracking(args.tracking_uri)
         data = _prepare(plan, console)
         if args.address is None:
-            stack.enter_context(cluster.connected(None))
-        slots = cluster.Slots(plan.search, args.concurrency, grows=args.address is not None)
+            stack.enter_context(connection.connected(None))
+        slots = resources.Slots(plan.search, args.concurrency, grows=args.address is not None)
         head, earlier = _head(args, plan, data), earlier_studies(args.storage, plan, data)
         recorder = Recorder(args.tracking_uri, plan.name, head["created"])
         store = stack.enter_context(_open_store(args, plan, head))
@@ -104,7 +107,7 @@ def _run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _new_plan(args: argparse.Namespace, console: Console) -> CampaignPlan:
-    gpu = cluster.has_gpu() if args.address is not None else _local_gpu()
+    gpu = resources.has_gpu() if args.address is not None else _local_gpu()
     plan, why = new_plan(args, gpu=gpu)
     console.print(f"preset {plan.preset}: {why}", soft_wrap=True)
     if not plan.name:
@@ -238,7 +241,7 @@ def _conclude(campaign: Campaign, store: CampaignStore, args: argparse.Namespace
     return 0 if any(standing.validation_rmse is not None for standing in standings) else 1
 
 
-def _away(tracking_uri: str, folder: Folder) -> str:
+def _away(tracking_uri: str, folder: StoragePath) -> str:
     later = record_command(folder.name, folder.parent, tracking_uri)
     return (
         f"MLflow at {tracking_uri} does not answer: the search goes on, its record is completed when it is back, "

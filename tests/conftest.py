@@ -10,7 +10,7 @@ from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSp
 from gear.data import canonical_smiles, featurize
 from gear.data.pairs import PairData, Part, TaskData
 from gear.export import Member, export_model
-from gear.training import TrainingRun
+from gear.training.loop import TrainingRun
 
 for variable in ("GEAR_STORAGE", "MLFLOW_TRACKING_URI"):  # of whoever runs the tests
     os.environ.pop(variable, None)

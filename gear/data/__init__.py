@@ -1,12 +1,12 @@
 """Data: built-in properties, a user's files, pairs of tasks, splits that cannot leak, packed graphs."""
 
-from gear.data.featurize import featurize
-from gear.data.molecule import canonical_smiles
-from gear.data.pack import ATOM_FEATURES, BOND_FEATURES, PackedGraphs
+from gear.data.builtin.properties import PROPERTIES, Property
+from gear.data.builtin.tables import load_property
+from gear.data.molecules.featurize import featurize
+from gear.data.molecules.molecule import canonical_smiles
+from gear.data.molecules.pack import ATOM_FEATURES, BOND_FEATURES, PackedGraphs
 from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData, Part, TaskData, load_pair, parse_pair
-from gear.data.properties import PROPERTIES, Property
-from gear.data.protocol import SPLITS, expand_splits, parse_split
-from gear.data.tables import load_property
+from gear.data.splits.split_name import SPLITS, expand_splits, parse_split
 
 __all__ = [
     "ATOM_FEATURES",

@@ -10,13 +10,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from gear.config import TaskSpec
+from gear.data.builtin.tables import load_property
 from gear.data.cache import replace_file
 from gear.data.pairs import load_pair
 from gear.data.plot import plot_property
 from gear.data.report import counts_tables, file_lines, list_lines, property_lines, split_lines
-from gear.data.saved_split import split_table
-from gear.data.tables import load_property
-from gear.data.user import read_task
+from gear.data.split_table import split_table
+from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError, user_command
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gear.config import PairSpec, TaskSpec
-from gear.data.noise import corrupt, planted
-from gear.data.pack import PackedGraphs, join, take
-from gear.data.properties import get_property
-from gear.data.protocol import Protocol, parse_split
-from gear.data.split import Assignment, assign
-from gear.data.tables import built_in_task
+from gear.data.builtin.properties import get_property
+from gear.data.builtin.tables import built_in_task
+from gear.data.molecules.pack import PackedGraphs, join, take
+from gear.data.splits.noise import corrupt, planted
+from gear.data.splits.split import Assignment, assign
+from gear.data.splits.split_name import Protocol, parse_split
 from gear.data.task import TaskTable
-from gear.data.user import read_task
+from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError, UnknownNameError
 
 __all__ = ["CONTROL_PAIRS", "PAIRS", "PairData", "Part", "TaskData", "load_pair", "parse_pair"]

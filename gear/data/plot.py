@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gear.data.builtin.properties import PROPERTIES
+from gear.data.builtin.tables import load_property
 from gear.data.cache import replace_file
-from gear.data.properties import PROPERTIES
 from gear.data.report import BINS, seen_by_models
-from gear.data.tables import load_property
 from gear.errors import InputDataError
 
 __all__ = ["plot_property"]

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from gear.data.builtin.properties import PROPERTIES, Property
+from gear.data.builtin.tables import WITHOUT, cleaning_steps, load_property
 from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
-from gear.data.properties import PROPERTIES, Property
-from gear.data.tables import WITHOUT, cleaning_steps, load_property
 from gear.data.task import PARTS, TaskTable
 
 __all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
@@ -93,7 +93,7 @@ def _counts_table() -> list[str]:
 
 
 def _contradictions_table() -> list[str]:
-    """What each rule of `gear.data.consistency` dropped, and from which property."""
+    """What each rule of `gear.data.builtin.consistency` dropped, and from which property."""
     dropped: dict[str, list[str]] = {}
     for code in PROPERTIES:
         steps = cleaning_steps(code)

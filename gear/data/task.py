@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gear.data.cache import cache_folder, cached
-from gear.data.featurize import featurize
-from gear.data.pack import PackedGraphs, open_pack, write_pack
+from gear.data.molecules.featurize import featurize
+from gear.data.molecules.pack import PackedGraphs, open_pack, write_pack
 
 __all__ = ["PARTS", "TaskTable", "packed"]
 

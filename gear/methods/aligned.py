@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.geometry import participation_ratio
-from gear.losses import labelled_mse, point_mse
 from gear.methods.base import Method, mean_of
+from gear.methods.losses import labelled_mse, point_mse
 from gear.model.branch import Branch
 from gear.model.embedding import Embedding
 from gear.model.molecules import MoleculeBatch
+from gear.training.batching import PairBatch
 
 __all__ = ["Aligned"]
 

@@ -9,11 +9,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gear.batching import PairBatch
 from gear.config import EmbeddingKind, TrialConfig
 from gear.errors import InputDataError
-from gear.losses import labelled_mse
+from gear.methods.losses import labelled_mse
 from gear.model.molecules import MoleculeBatch
+from gear.training.batching import PairBatch
 
 __all__ = ["LossTerms", "Method", "mean_of"]
 

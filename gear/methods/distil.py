@@ -10,12 +10,12 @@ normalised by the statistics of its training; several sources make one teacher w
 import torch
 from torch import Tensor
 
-from gear.batching import PairBatch
 from gear.config import TrialConfig
-from gear.losses import labelled_mse, point_mse, relation_mse
 from gear.methods.base import LossTerms, Method
+from gear.methods.losses import labelled_mse, point_mse, relation_mse
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
+from gear.training.batching import PairBatch
 
 __all__ = ["Distilled", "GlobalStructureDistilled"]
 

@@ -10,12 +10,12 @@ normalisation of the latent space keeps the source's statistics too.
 import torch
 from torch import Tensor
 
-from gear.batching import PairBatch
 from gear.config import TrialConfig
-from gear.losses import labelled_mse
 from gear.methods.base import LossTerms, Method
+from gear.methods.losses import labelled_mse
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
+from gear.training.batching import PairBatch
 
 __all__ = ["FinetuneAll", "FinetuneHead"]
 

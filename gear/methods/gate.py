@@ -11,10 +11,10 @@ GEAR's, linear skip included; mapping goes both ways, as in GEAR.
 import torch
 from torch import Tensor
 
-from gear.batching import PairBatch
-from gear.losses import point_mse
 from gear.methods.aligned import Aligned
 from gear.methods.base import LossTerms, mean_of
+from gear.methods.losses import point_mse
+from gear.training.batching import PairBatch
 
 __all__ = ["Gate"]
 

@@ -9,13 +9,13 @@ curvature of the whole latent space vanish, see docs/method.md), the initialisat
 import torch
 from torch import Tensor
 
-from gear.batching import PairBatch
 from gear.config import TrialConfig
 from gear.device import send
 from gear.errors import InputDataError
 from gear.geometry import jacobian, participation_ratio
-from gear.losses import metric_loss
-from gear.matching import (
+from gear.methods.aligned import Aligned
+from gear.methods.base import LossTerms, mean_of
+from gear.methods.curvature_matching import (
     curvature_at,
     discrepancy,
     immersed_dimensions,
@@ -23,10 +23,10 @@ from gear.matching import (
     matched_quantity,
     molecules_matched,
 )
-from gear.methods.aligned import Aligned
-from gear.methods.base import LossTerms, mean_of
+from gear.methods.losses import metric_loss
 from gear.model.branch import Branch
 from gear.model.molecules import MoleculeBatch
+from gear.training.batching import PairBatch
 
 __all__ = ["Gear"]
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gear.config import EmbeddingConfig
-from gear.data.fingerprint import COUNTS, DESCRIPTORS
-from gear.data.pack import ATOM_FEATURES, BOND_FEATURES
+from gear.data.molecules.fingerprint import COUNTS, DESCRIPTORS
+from gear.data.molecules.pack import ATOM_FEATURES, BOND_FEATURES
 from gear.model.dmpnn import DMPNN
 from gear.model.molecules import CHARACTERS, MoleculeBatch
 

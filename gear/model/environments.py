@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gear.data.pack import PackedGraphs, spans, starts
+from gear.data.molecules.pack import PackedGraphs, spans, starts
 from gear.device import send
 from gear.model.incidence import Incidence
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gear.data.pack import PackedGraphs, spans
+from gear.data.molecules.pack import PackedGraphs, spans
 from gear.model.environments import Environments, Kinds, Levels, gather_environments
 
 __all__ = ["GraphBatch", "GraphStore", "PlainGraphs"]

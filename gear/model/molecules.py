@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gear.config import EmbeddingKind
-from gear.data.pack import PackedGraphs
+from gear.data.molecules.pack import PackedGraphs
 from gear.device import send
 from gear.model.graphs import GraphBatch, GraphStore
 
@@ -38,7 +38,7 @@ class MoleculeStore:
     Args:
         device: where batches live.
         graphs: of the M molecules.
-        fingerprints: (M, F), see `gear.data.fingerprint`.
+        fingerprints: (M, F), see `gear.data.molecules.fingerprint`.
         smiles: (M,) canonical.
     """
 

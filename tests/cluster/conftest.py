@@ -7,7 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from search import object_store
+from search.storage import s3
 from tests.cluster.lab import Lab, what_is_missing
 
 
@@ -24,7 +24,7 @@ def lab():
         with pytest.MonkeyPatch.context() as patch:
             for name, value in running.server.environment.items():
                 patch.setenv(name, value)
-            object_store._client.cache_clear()
+            s3._client.cache_clear()
             yield running
     finally:
         running.close()

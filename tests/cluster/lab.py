@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from search.cluster_yaml import on_machines
-from tests.search.storage import BUCKET, Server, environment
+from search.cli.cluster.on_premises import on_machines
+from tests.support.s3_server import BUCKET, Server, environment
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import ray
 import yaml
 from moto import mock_aws
 
-from search import cluster_yaml
+from search.cli.cluster import on_premises
 
 ROOT = Path(__file__).parents[2]
 WORKERS = ("gpu_on_demand", "gpu_spot")
@@ -225,9 +225,9 @@ def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     made = tmp_path / "ours.yaml"
-    words = ["search.cluster_yaml", "10.0.0.1", "10.0.0.2", "10.0.0.3", "--user", "me", "--to", str(made)]
+    words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "10.0.0.3", "--user", "me", "--to", str(made)]
     monkeypatch.setattr("sys.argv", words)
-    assert cluster_yaml.main() == 0
+    assert on_premises.main() == 0
     told = yaml.safe_load(made.read_text())
     validate_config(prepare_config(told))
     assert told["provider"] == {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.3"]}
@@ -239,7 +239,7 @@ def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config
 
 
 def test_a_file_that_cannot_be_written_is_one_line(monkeypatch, capsys):
-    words = ["search.cluster_yaml", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", "/dev/null/ours.yaml"]
+    words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", "/dev/null/ours.yaml"]
     monkeypatch.setattr("sys.argv", words)
-    assert cluster_yaml.main() == 2
+    assert on_premises.main() == 2
     assert capsys.readouterr().err.startswith("error: cannot write /dev/null/ours.yaml")

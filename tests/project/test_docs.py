@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from search.options import make_parser
-from tests.search.storage import Server
+from search.cli.run_options import make_parser
+from tests.support.s3_server import Server
 
 ROOT = Path(__file__).parents[2]
-ALONE = ("search.simulator",)  # joblib has one pool a process, which another command may have made smaller
+ALONE = ("search.cli.simulator",)  # joblib has one pool a process, which another command may have made smaller
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -81,7 +81,7 @@ def test_command_works(command, workplace, bucket, monkeypatch):
     words = shlex.split(command)
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("search.preflight.TIMED", 0)  # what a search takes matters to nobody here
+    monkeypatch.setattr("search.launch.estimate.TIMED", 0)  # what a search takes matters to nobody here
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "--cluster" in words:  # needs one: its flags must be there

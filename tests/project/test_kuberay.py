@@ -15,7 +15,7 @@ import pytest
 import ray
 import yaml
 
-from search.options import make_parser
+from search.cli.run_options import make_parser
 
 ROOT = Path(__file__).parents[2]
 

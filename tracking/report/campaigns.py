@@ -291,7 +291,7 @@ def _geometry(client: MlflowClient, winner: TrialRecord) -> dict[str, tuple[floa
 
 
 def _predictions(client: MlflowClient, run_id: str) -> dict[str, Part]:
-    """The molecules that a winner was judged on: the table of `gear.evaluate.predictions_table`."""
+    """The molecules that a winner was judged on: the table of `gear.evaluation.evaluate.predictions_table`."""
     if all(artifact.path != PREDICTIONS for artifact in client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as scratch:

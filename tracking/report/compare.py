@@ -8,7 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
-from gear.uncertainty import Interval, difference, rmse
+from gear.evaluation.uncertainty import Interval, difference, rmse
 from tracking.report.campaigns import StudyRecord
 
 __all__ = [

@@ -10,7 +10,7 @@ from importlib import metadata, resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gear.uncertainty import Interval, interval, rmse
+from gear.evaluation.uncertainty import Interval, interval, rmse
 from tracking.report.campaigns import CampaignRecord, StudyRecord
 from tracking.report.charts import change_chart, curvature_chart, method_colour, per_cent
 from tracking.report.compare import (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gear.uncertainty import rmse
+from gear.evaluation.uncertainty import rmse
 from tracking.report.axes import LABEL, Panel, Scale, shown, span
 from tracking.report.campaigns import Part, StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour

@@ -1,0 +1,1 @@
+"""The built-in properties: their sources, how these vote, and the tables that come of it."""

@@ -1,0 +1,1 @@
+"""Molecules in the forms that models read."""

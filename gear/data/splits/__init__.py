@@ -1,0 +1,1 @@
+"""Who is in which part: the names of splits, how they are made, and noise on labels."""

@@ -1,0 +1,239 @@
+"""Splits made across all tasks of a pair, so that nothing the target is judged on was seen through a source.
+
+Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
+`scaffold` all molecules of one scaffold group. The target's groups are divided first. A source then trains on what is
+left: every one of its molecules whose group is in the target's validation or test part, or which shares an organic
+fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows overlap. A tenth of the rest
+is its own validation part.
+
+Groups are shuffled by a hash of (seed, group), so a split depends on content and seed alone, not on the order of rows.
+Libraries (astartes, chemprop) divide one task by the order of its rows; crossing tasks is what is made here.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from gear.data.splits.split_name import FOLDED, FOLDS, Protocol
+from gear.data.task import PARTS, TaskTable
+from gear.errors import InputDataError
+
+__all__ = ["MINIMUM", "Assignment", "assign"]
+
+MINIMUM = 30  # molecules of the target, and of the source that remain for it
+HELD_OUT = 0.1  # share of validation, and of test
+FOLD_TEST = 0.2  # share of test where the rest is divided into folds
+FEW_VALIDATION = 0.2  # share of validation where the number of labels is limited
+LARGE = 0.05  # a scaffold group above this share of the target is no test part: it would be most of it
+
+Groups = dict[str, list[int]]  # rows of a task by group
+
+
+class Assignment(NamedTuple):
+    """Rows of a task in every part, ascending; a source has no test part."""
+
+    train: list[int]
+    validation: list[int]
+    test: list[int]
+
+
+class Judged(NamedTuple):
+    """What the target is judged on."""
+
+    groups: frozenset[str]
+    organics: frozenset[str]
+
+    @classmethod
+    def of(cls, task: TaskTable, group_of: np.ndarray, rows: Sequence[int]) -> "Judged":
+        """The groups and the organic fragments of some rows."""
+        fragments = (fragment for organics in task.organics[rows] for fragment in organics.split("."))
+        return cls(frozenset(group_of[rows]), frozenset(fragments))
+
+    def touch(self, group: str, organics: str) -> bool:
+        """Whether a source's molecule is in one of the groups or has one of the fragments."""
+        return group in self.groups or not self.organics.isdisjoint(organics.split("."))
+
+
+def assign(
+    target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int, fold: int = 0
+) -> list[Assignment]:
+    """Divide the molecules of the target, which comes first, and of every source.
+
+    Args:
+        target: its molecules.
+        sources: theirs.
+        protocol: how to divide them.
+        seed: of the shuffle.
+        fold: above 0 another validation part of the same size is drawn from what is not tested, apart from those of
+            the folds before it.
+
+    Raises:
+        InputDataError: too few molecules, or too few groups, to fill every part.
+    """
+    if len(target.smiles) < MINIMUM:
+        raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
+    group_of = target.scaffold if protocol.base == "scaffold" else target.parent
+    key = f"{seed}:target"
+    train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+    if protocol.labels is not None:
+        train, validation = _few(target, group_of, train, validation, protocol, key)
+    if fold:
+        train, validation = _redrawn(group_of, train, validation, fold, protocol, key)
+    if not (train and validation and test):
+        raise InputDataError(
+            f"a {protocol.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
+            + (" with other scaffolds, or use --splits random" if protocol.base == "scaffold" else "")
+        )
+    judged = Judged.of(target, group_of, [] if protocol.overlap else [*test, *validation])
+    of_target = Assignment(sorted(train), sorted(validation), sorted(test))
+    return [of_target, *(_divide_source(source, judged, protocol, f"{seed}:source") for source in sources)]
+
+
+def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str) -> Assignment:
+    """Training and validation rows among the molecules that share nothing with what the target is judged on."""
+    group_of = task.scaffold if protocol.base == "scaffold" else task.parent
+    found = zip(group_of, task.organics, strict=True)
+    usable = [row for row, (group, organics) in enumerate(found) if not judged.touch(group, organics)]
+    if len(usable) < MINIMUM:
+        raise InputDataError(
+            f"{len(usable)} of {len(task.smiles)} source molecules are left once those that the target is judged on "
+            f"are taken out, a split needs {MINIMUM}: use a larger source"
+        )
+    held, kept = _shares(_grouped(group_of, usable), key, [HELD_OUT])
+    if not held:
+        raise InputDataError(
+            "all source molecules share one scaffold group: add other molecules or use --splits random"
+        )
+    return Assignment(sorted(kept), sorted(held), [])
+
+
+def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:
+    """Training, validation and test rows."""
+    if protocol.base == "file":
+        return _as_told(task, key)
+    if protocol.base.startswith("extrapolation"):
+        value = {group: median(task.value[rows]) for group, rows in groups.items()}
+        sign = -1 if protocol.base == "extrapolation-high" else 1
+        test, validation, train = _cut(groups, sorted(groups, key=lambda g: (sign * value[g], g)), [HELD_OUT] * 2)
+    elif protocol.fold is not None:
+        test, rest = _shares(groups, key, [FOLD_TEST])
+        tested = set(test)
+        folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key)
+        validation = folds[protocol.fold - 1]
+        train = [row for fold in folds if fold is not validation for row in fold]
+        assert len(train) + len(validation) == len(rest)
+    else:
+        test, validation, train = _shares(groups, key, [HELD_OUT, HELD_OUT])
+    return train, validation, test
+
+
+def _few(
+    task: TaskTable, group_of: np.ndarray, train: list[int], validation: list[int], protocol: Protocol, key: str
+) -> tuple[list[int], list[int]]:
+    """Training and validation rows among as many molecules as the protocol has labels, a fifth of them validation.
+
+    Molecules are taken in an order that depends on the seed and each of them only, so that fewer are among more. Where
+    the split itself says who validates (extrapolation, a file, a named fold), a fifth comes from those.
+    """
+    wanted, there = protocol.labels or 0, len(train) + len(validation)
+    if wanted > there:
+        raise InputDataError(
+            f"split {protocol.name}: the target has {there} molecules for training and validation, {wanted} labels "
+            "are asked for: name fewer, or all"
+        )
+    rank = {name: place for place, name in enumerate(_shuffled(map(str, task.smiles), f"{key}:labels"))}
+
+    def first(rows: list[int], count: int) -> list[int]:
+        return sorted(rows, key=lambda row: rank[str(task.smiles[row])])[:count]
+
+    if protocol.base in FOLDED and protocol.fold is None:
+        chosen = sorted(first([*train, *validation], wanted))
+        validation, train = _shares(_grouped(group_of, chosen), f"{key}:validation", [FEW_VALIDATION])
+        return train, validation
+    held = max(round(FEW_VALIDATION * wanted), wanted - len(train))
+    return first(train, wanted - min(held, len(validation))), first(validation, held)
+
+
+def _redrawn(
+    group_of: np.ndarray, train: list[int], validation: list[int], fold: int, protocol: Protocol, key: str
+) -> tuple[list[int], list[int]]:
+    """Training and validation rows of another fold."""
+    if protocol.base not in FOLDED:
+        raise InputDataError(f"split {protocol.name} says which molecules validate: use one validation fold with it")
+    pool, size = train, len(validation)
+    rest = sorted([*train, *validation])
+    for draw in range(1, fold + 1):
+        validation, pool = _shares(_grouped(group_of, pool), f"{key}:validation{draw}", [size / max(len(pool), 1)])
+    held = set(validation)
+    return [row for row in rest if row not in held], validation
+
+
+def _as_told(task: TaskTable, key: str) -> tuple[list[int], ...]:
+    """Parts by the user's column; where it names no validation part, a ninth of the training rows."""
+    if task.part is None:
+        raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
+    train, validation, test = ([row for row, part in enumerate(task.part) if part == name] for name in PARTS)
+    if not validation:
+        validation, train = _shares(_grouped(task.parent, train), key, [HELD_OUT / (1 - HELD_OUT)])
+    return train, validation, test
+
+
+def _grouped(group_of: np.ndarray, rows: Iterable[int] | None = None) -> Groups:
+    groups: Groups = defaultdict(list)
+    for row in range(len(group_of)) if rows is None else rows:
+        groups[group_of[row]].append(row)
+    return groups
+
+
+def _shuffled(groups: Iterable[str], key: str) -> list[str]:
+    return sorted(groups, key=lambda g: hashlib.sha256(f"{key}:{g}".encode()).digest())
+
+
+def _shares(groups: Groups, key: str, shares: Sequence[float]) -> list[list[int]]:
+    """Parts with about the given shares of the molecules, groups whole and at random, and last the rest.
+
+    Groups above LARGE go to the rest; each other goes to the first part that it still fits into. Where all are too
+    large for a part, it gets the smallest.
+    """
+    total = sum(map(len, groups.values()))
+    wanted = [round(share * total) for share in shares]
+    parts: list[list[str]] = [[] for _ in (*shares, 1.0)]
+    taken = [0] * len(shares)
+    for group in _shuffled(groups, key):
+        size = len(groups[group])
+        places = (i for i, most in enumerate(wanted) if size <= max(1, LARGE * total) and taken[i] + size <= most)
+        place = next(places, len(shares))
+        parts[place].append(group)
+        if place < len(shares):
+            taken[place] += size
+    *held, rest = parts
+    for part in held:
+        if not part and len(rest) > 1:
+            part.append(rest.pop(min(range(len(rest)), key=lambda i: len(groups[rest[i]]))))
+    return [[row for group in part for row in groups[group]] for part in parts]
+
+
+def _cut(groups: Groups, order: Iterable[str], shares: Sequence[float]) -> list[list[int]]:
+    """Parts with at least the given shares of the molecules, cut from the groups in their order, and last the rest."""
+    total = sum(map(len, groups.values()))
+    parts: list[list[int]] = [[] for _ in (*shares, 1.0)]
+    index = 0
+    for group in order:
+        parts[index] += groups[group]
+        if index < len(shares) and len(parts[index]) >= round(shares[index] * total):
+            index += 1
+    return parts
+
+
+def _folds(groups: Groups, key: str) -> list[list[int]]:
+    """Folds of about one size, groups whole: the largest groups first, each to the smallest fold."""
+    folds: list[list[int]] = [[] for _ in range(FOLDS)]
+    order = _shuffled(groups, key)
+    for group in sorted(order, key=lambda g: -len(groups[g])):  # a stable sort keeps the random order of equals
+        fold = min(folds, key=len)
+        fold += groups[group]
+    return folds

@@ -1,0 +1,102 @@
+"""Names of splits: how molecules are divided, and what is done to the data to stress a method.
+
+    random, scaffold                        80/10/10, by molecule or by scaffold group
+    random-fold1 ... scaffold-fold4         a fifth is the test part; the rest is divided into four folds, of which one
+                                            is the validation part
+    extrapolation-high, extrapolation-low   the highest (lowest) tenth of the target's values is the test part, the next
+                                            tenth the validation part
+    file                                    a column of the user's own file says
+
+and after it, each once and in this order,
+
+    -n60                                    so many molecules of the target are all that training and validation may
+                                            use; larger numbers hold the molecules of smaller ones, and the test part
+                                            is the same for all
+    -overlap                                the source keeps the molecules that the target is judged on
+    -gaussian20, -outliers5, -shuffled10    that per cent of the target's training labels are corrupted
+    -published20                            that per cent of the test part is trained on with corrupted labels and is
+                                            all that is tested, see `gear.data.splits.noise`
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gear.errors import InputDataError, UnknownNameError
+
+__all__ = ["FOLDED", "FOLDS", "NOISES", "SPLITS", "Protocol", "expand_splits", "parse_split", "with_modifiers"]
+
+SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file")
+FOLDS = 4
+NOISES = ("gaussian", "outliers", "shuffled", "published")
+FOLDED = ("random", "scaffold")
+_NAME = re.compile(
+    rf"(?P<base>{'|'.join(SPLITS)})(-fold(?P<fold>[1-{FOLDS}]))?(-n(?P<labels>\d+))?(?P<overlap>-overlap)?"
+    rf"(-(?P<noise>{'|'.join(NOISES)})(?P<percent>\d+))?"
+)
+FEWEST_LABELS = 10
+KNOWN = (*SPLITS, f"random-fold1..{FOLDS}", f"scaffold-fold1..{FOLDS}", "NAME-n60", "NAME-overlap", "NAME-gaussian20")
+
+
+class Protocol(NamedTuple):
+    """A split's name taken apart."""
+
+    name: str
+    base: str
+    fold: int | None = None  # from 1
+    overlap: bool = False
+    noise: str | None = None
+    noise_percent: int = 0
+    labels: int | None = None  # of training and validation together; None for all
+
+
+def parse_split(name: str) -> Protocol:
+    """Take a split's name apart.
+
+    Raises:
+        UnknownNameError: there is no such split.
+        InputDataError: a part of the name is out of range.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None or (match["fold"] and match["base"] not in FOLDED):
+        raise UnknownNameError("split", name, KNOWN)
+    labels = int(match["labels"]) if match["labels"] else None
+    if labels is not None and (labels < FEWEST_LABELS or match["labels"].startswith("0")):
+        raise InputDataError(f"split {name}: name a number of labels, {FEWEST_LABELS} or more")
+    percent = int(match["percent"] or 0)
+    if match["noise"] and not 1 <= percent <= 100:
+        raise InputDataError(f"split {name}: corrupt 1 to 100 per cent of the labels")
+    fold = int(match["fold"]) if match["fold"] else None
+    return Protocol(name, match["base"], fold, bool(match["overlap"]), match["noise"], percent, labels)
+
+
+def expand_splits(names: Iterable[str]) -> tuple[str, ...]:
+    """Splits by name; `random-kfold` and `scaffold-kfold` are the four folds. Each once.
+
+    Raises:
+        UnknownNameError, InputDataError: see `parse_split`.
+    """
+    folds = {f"{base}-kfold": [f"{base}-fold{k}" for k in range(1, FOLDS + 1)] for base in FOLDED}
+    expanded = [split for name in names for split in folds.get(name, [name])]
+    return tuple(dict.fromkeys(parse_split(split).name for split in expanded))
+
+
+def with_modifiers(name: str, *, overlap: bool = False, noise: str | None = None, labels: int | None = None) -> str:
+    """The name of a split with fewer labels, overlap or noise added to what it has.
+
+    Raises:
+        UnknownNameError, InputDataError: no such split, no such noise, or noise or a number of labels twice.
+    """
+    protocol = parse_split(name)
+    if noise is not None and protocol.noise is not None:
+        raise InputDataError(f"split {name} has noise already")
+    if labels is not None and protocol.labels is not None:
+        raise InputDataError(f"split {name} names its number of labels already")
+    labels = labels or protocol.labels
+    parts = [
+        protocol.base if protocol.fold is None else f"{protocol.base}-fold{protocol.fold}",
+        "" if labels is None else f"n{labels}",
+        "overlap" if overlap or protocol.overlap else "",
+        noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else ""),
+    ]
+    return parse_split("-".join(filter(None, parts))).name

@@ -1,0 +1,181 @@
+"""How good a trained model is on the target's test part. Called once a study, after the search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from gear.config import TrialSpec
+from gear.data.pairs import PairData
+from gear.device import pick_device
+from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
+from gear.label_scaler import Scaler
+from gear.methods import Method, build_method
+from gear.training.batching import TrainingData
+from gear.training.checkpoint import load_module, read_state
+from gear.training.loop import predict_rows
+
+__all__ = [
+    "HeldOutPredictions",
+    "Scores",
+    "combined",
+    "load_best",
+    "predictions_table",
+    "scores",
+    "test_predictions",
+    "test_scores",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Errors on one part of n molecules: standardised by the training part, and in the property's unit.
+
+    `_low` and `_high` are the ends of a 95 % bootstrap interval over the molecules. `r2` is the coefficient of
+    determination of the standardised values, 0 where the true ones are all equal.
+    """
+
+    rmse: float
+    mae: float
+    rmse_units: float
+    mae_units: float
+    n: int
+    r2: float
+    rmse_low: float
+    rmse_high: float
+    mae_low: float
+    mae_high: float
+    rmse_units_low: float
+    rmse_units_high: float
+    mae_units_low: float
+    mae_units_high: float
+
+    def interval(self, name: str) -> Interval:
+        """One of `rmse`, `mae`, `rmse_units`, `mae_units` with the ends of its interval."""
+        return Interval(*(getattr(self, name + end) for end in ("", "_low", "_high")))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutPredictions:
+    """Molecules that the target was not trained on, and what a model says of them, N in all.
+
+    Attributes:
+        smiles: (N,) canonical.
+        part: (N,) `validation` or `test`.
+        value: (N,) true, in the unit.
+        prediction: (N,) in the unit.
+        spread: (N,) standard deviation over the members of an ensemble, NaN for one model.
+        scaler: of the target's training part.
+    """
+
+    smiles: np.ndarray
+    part: np.ndarray
+    value: np.ndarray
+    prediction: np.ndarray
+    spread: np.ndarray
+    scaler: Scaler
+
+    def of_part(self, part: str) -> "HeldOutPredictions":
+        """The molecules of one part."""
+        rows = self.part == part
+        value, prediction, spread = self.value[rows], self.prediction[rows], self.spread[rows]
+        return HeldOutPredictions(self.smiles[rows], self.part[rows], value, prediction, spread, self.scaler)
+
+
+def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
+    """The model of a training checkpoint with its best weights, in evaluation mode.
+
+    Raises:
+        StorageError: no readable checkpoint there.
+    """
+    tensors, _ = read_state(checkpoint)
+    model = build_method(spec.config, len(spec.pair.sources))
+    load_module(model, tensors, "best.")
+    return model.eval()
+
+
+def test_predictions(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldOutPredictions:
+    """What a checkpoint's best weights say of the target's validation and test parts.
+
+    Raises:
+        StorageError: no readable checkpoint there.
+    """
+    device = pick_device("auto")
+    model = load_best(checkpoint, spec).to(device)
+    data = TrainingData(pair, model.embedding_kinds, device)
+    parts = {"validation": pair.target.validation, "test": pair.target.test}
+    predicted = [predict_rows(model, data, data.rows(part)).cpu().numpy() for part in parts.values()]
+    return HeldOutPredictions(
+        np.concatenate([part.smiles for part in parts.values()]),
+        np.repeat(list(parts), [len(part.value) for part in parts.values()]),
+        np.concatenate([part.value for part in parts.values()]),
+        data.scalers[0].to_units(np.concatenate(predicted)),
+        np.full(sum(map(len, predicted)), np.nan),
+        data.scalers[0],
+    )
+
+
+def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
+    """What an ensemble says: the mean of its members, with their spread.
+
+    Members that were trained on different folds have seen each other's validation molecules, so the test part alone is
+    left. One member is left as it is.
+
+    Raises:
+        ValueError: the members' test parts differ.
+    """
+    if len(members) == 1:
+        return members[0]
+    first, *others = tests = [member.of_part("test") for member in members]
+    if not all(np.array_equal(first.smiles, other.smiles) for other in others):
+        raise ValueError("the members of an ensemble must have one test part")
+    predictions = np.stack([test.prediction for test in tests])
+    mean = predictions.mean(axis=0)
+    return HeldOutPredictions(first.smiles, first.part, first.value, mean, spread(predictions), first.scaler)
+
+
+def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
+    """Errors on one part, which has molecules."""
+    there = held_out.of_part(part)
+    truth = there.scaler.standardise(there.value)
+    error = there.scaler.standardise(there.prediction) - truth
+    in_units = there.prediction - there.value
+    found = {"rmse": interval(error, rmse), "mae": interval(error, mae)}
+    found |= {"rmse_units": interval(in_units, rmse), "mae_units": interval(in_units, mae)}
+    variation = float(np.square(truth - truth.mean()).sum())
+    return Scores(
+        **{name: figure.value for name, figure in found.items()},
+        **{f"{name}_low": figure.low for name, figure in found.items()},
+        **{f"{name}_high": figure.high for name, figure in found.items()},
+        n=len(error),
+        r2=1 - float(np.square(error).sum()) / variation if variation > 0 else 0.0,
+    )
+
+
+def test_scores(checkpoint: Path, spec: TrialSpec, pair: PairData) -> Scores:
+    """Errors of a checkpoint's best weights on the target's test part.
+
+    Raises:
+        StorageError: no readable checkpoint there.
+    """
+    return scores(test_predictions(checkpoint, spec, pair))
+
+
+def predictions_table(held_out: HeldOutPredictions) -> pa.Table:
+    """A row a molecule: `smiles`, `value`, `prediction`, `spread` (empty for one model) and `part`."""
+    return pa.table(
+        {
+            "smiles": pa.array(held_out.smiles, pa.string()),
+            "value": pa.array(held_out.value),
+            "prediction": pa.array(held_out.prediction),
+            "spread": pa.array(held_out.spread, from_pandas=True),
+            "part": pa.array(held_out.part, pa.string()),
+        }
+    )
+
+
+# pytest: not tests
+test_predictions.__test__ = False  # type: ignore[attr-defined]
+test_scores.__test__ = False  # type: ignore[attr-defined]

@@ -1,0 +1,213 @@
+"""The export folder: a trained model, or an ensemble, as safetensors and JSON, free of pickle and of this search.
+
+members/0/model.safetensors   weights and buffers of the first member; more members follow
+config.json                   format version, what was trained on what, members, unit, evidence, package versions
+fingerprints.safetensors      of the training molecules, to tell how near a molecule is to them
+README.md                     the model card
+usage.py                      how to predict with it in Python
+checksums.json                SHA-256 of all the others
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gear.config import TrialSpec, from_dict, to_dict
+from gear.data.molecules.query import save_neighbours
+from gear.data.pairs import PairData
+from gear.errors import StorageError
+from gear.evaluation.evaluate import load_best
+from gear.export.legacy_formats import current_config, current_weights
+from gear.export.model_card import model_card
+from gear.label_scaler import Scaler
+from gear.methods import Method, build_method
+from gear.training.checkpoint import write_folder
+
+__all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
+
+FORMAT = 4  # what older ones lack: `gear.export.legacy_formats`
+WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
+CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
+PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")
+SNIPPET = '''"""Predict with the model in this folder. Needs the core install of gear-search alone."""
+
+from pathlib import Path
+
+from gear.predict import load_predictor
+
+model = load_predictor(Path(__file__).parent)
+smiles = ["CCO", "c1ccccc1"]
+found = model.assess(smiles)  # model.predict(smiles) gives the values alone
+for row in zip(smiles, found.value, found.spread, found.similarity):
+    print(model.property, model.unit, *row)
+'''
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One trained model of an ensemble.
+
+    Attributes:
+        checkpoint: folder that `TrainingRun.save` wrote.
+        spec: of the trial.
+        pair: the data it was trained on, for its scaler; another fold than other members' maybe.
+    """
+
+    checkpoint: Path
+    spec: TrialSpec
+    pair: PairData
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedMember:
+    """A member of an export, loaded: its model in evaluation mode and the scaler of its labels."""
+
+    model: Method
+    scaler: Scaler
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedModel:
+    """An export folder, loaded.
+
+    Attributes:
+        members: one, or an ensemble's.
+        info: all of config.json, as the current format has it.
+        neighbours: file of the training molecules' fingerprints; formats before 3 have none.
+    """
+
+    members: tuple[ExportedMember, ...]
+    info: dict[str, Any]
+    neighbours: Path | None
+
+
+def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: Mapping[str, Any]) -> None:
+    """Write the best weights of training checkpoints as an export folder, atomically.
+
+    Args:
+        members: one trained model, or several whose mean is the prediction.
+        pair: the data that the export is judged on, for the card.
+        to: the folder to write.
+        evidence: numbers and names to keep with the model (JSON), for the card and for whoever reviews it. A number
+            with its interval is the dict of an `Interval`.
+
+    Raises:
+        StorageError: no readable checkpoint, or `to` cannot be written.
+    """
+    info = _described(members, pair, evidence)
+    models = [load_best(member.checkpoint, member.spec) for member in members]
+    trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
+
+    def fill(draft: Path) -> None:
+        for index, model in enumerate(models):
+            path = draft / _weights(index)
+            path.parent.mkdir(parents=True)
+            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+        save_neighbours(draft / NEIGHBOURS, trained_on)
+        (draft / CONFIG).write_text(json.dumps(info, indent=1))
+        (draft / CARD).write_text(model_card(info))
+        (draft / USAGE).write_text(SNIPPET)
+        sums = {name: _sha256(draft / name) for name in _files(info)}
+        (draft / CHECKSUMS).write_text(json.dumps(sums, indent=1))
+
+    write_folder(to, fill)
+
+
+def load_export(folder: Path) -> ExportedModel:
+    """Load an export folder of this or an older format, after checking that it is whole.
+
+    Raises:
+        StorageError: files are missing or changed, or the format is a future one.
+    """
+    info = _checked(folder)
+    members = []
+    try:
+        for index, member in enumerate(info["members"]):
+            spec = from_dict(TrialSpec, member["trial"])
+            model = build_method(spec.config, len(spec.pair.sources))
+            weights = load_file(folder / _weights(index, info["format"]))
+            model.load_state_dict(current_weights(weights, info))
+            members.append(ExportedMember(model.eval(), Scaler(**member["scaler"])))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise StorageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    return ExportedModel(tuple(members), info, folder / NEIGHBOURS if info["format"] >= 3 else None)
+
+
+def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What config.json holds."""
+    return {
+        "format": FORMAT,
+        "property": pair.target.property,
+        "name": pair.target.name,
+        "unit": pair.target.unit,
+        "pair": pair.id,
+        "split": pair.split,
+        "split_hash": pair.split_hash,
+        "data_hash": pair.data_hash,
+        "sizes": {
+            "target": {part: len(getattr(pair.target, part).value) for part in ("train", "validation", "test")},
+            "sources": {task.property: len(task.train.value) for task in pair.sources},
+        },
+        "members": [
+            {
+                "trial": to_dict(member.spec),
+                "scaler": dataclasses.asdict(Scaler.fit(member.pair.target.train.value, member.pair.target.log10)),
+                "split": member.pair.split,
+                "split_hash": member.pair.split_hash,
+            }
+            for member in members
+        ],
+        "evidence": dict(evidence),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    """config.json as the current format has it, once every file was compared with its checksum."""
+    try:
+        sums = json.loads((folder / CHECKSUMS).read_text())
+        _compare(folder, CONFIG, sums)
+        info = json.loads((folder / CONFIG).read_text())
+        version = info["format"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(f"{folder} is no export folder ({error}): give the folder an export wrote") from error
+    if version not in range(1, FORMAT + 1):
+        raise StorageError(
+            f"{folder} has export format {version}, this version of gear reads 1 to {FORMAT}: install a newer one"
+        )
+    info = current_config(info)
+    for name in _files(info):
+        _compare(folder, name, sums)
+    return info
+
+
+def _compare(folder: Path, name: str, sums: Mapping[str, str]) -> None:
+    """Refuse a file that is missing or is not what was written."""
+    path = folder / name
+    if not path.is_file():
+        raise StorageError(f"{folder} has no {name}: it is no whole export folder; export it again")
+    if _sha256(path) != sums.get(name):
+        raise StorageError(f"{path} does not match {CHECKSUMS}: it was changed; export it again")
+
+
+def _files(info: Mapping[str, Any]) -> list[str]:
+    """All files of an export but the checksums."""
+    weights = [_weights(index, info["format"]) for index in range(len(info["members"]))]
+    return [*weights, CONFIG, CARD, *([NEIGHBOURS, USAGE] if info["format"] >= 3 else [])]
+
+
+def _weights(member: int, version: int = FORMAT) -> str:
+    return f"members/{member}/{WEIGHTS}" if version >= 3 else WEIGHTS
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

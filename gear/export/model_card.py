@@ -1,0 +1,93 @@
+"""The card of an exported model: what it was trained on, how good it was found, what it is for and what it is not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gear.data.splits.split_name import parse_split
+
+__all__ = ["model_card"]
+
+LIMITS = """## Limits
+
+Stereochemistry and isotopes are not seen. What the training molecules have no example of is a guess, which a low
+similarity suggests and a high one does not rule out; expect larger errors than those above on molecules of another
+kind.
+"""
+
+
+def model_card(info: Mapping[str, Any]) -> str:
+    """The card of an export, Markdown.
+
+    Args:
+        info: of `gear.export`, its config.json.
+    """
+    versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
+    sections = (_head(info), _data(info), _evidence(info["evidence"]), LIMITS, f"Made with {versions}.\n")
+    return "\n".join(sections)
+
+
+def _head(info: Mapping[str, Any]) -> str:
+    members = info["members"]
+    spread = ", and with `spread`, the standard deviation over the models" if len(members) > 1 else ""
+    return f"""# {info["name"]} ({info["unit"]})
+
+Predicts the {info["name"]} in {info["unit"]} from SMILES. {_members(members)}
+
+    python -m gear.predict THIS_FOLDER molecules.csv --out predictions.csv
+
+`usage.py` does it in Python. Both need the core install of gear-search alone, no Ray, Optuna or MLflow. A prediction
+comes with `similarity`, that of the nearest training molecule{spread}.
+
+## Intended use
+
+Estimates of the {info["name"]} of molecules like those it was trained on, to rank candidates or to fill gaps in a
+table. Not a measurement, and no basis for a decision about safety.
+"""
+
+
+def _members(members: list[dict[str, Any]]) -> str:
+    methods = sorted({member["trial"]["config"]["method"] for member in members})
+    named = "Method " + ", ".join(f"`{method}`" for method in methods)
+    if len(members) == 1:
+        return f"{named}."
+    folds = len({member["split_hash"] for member in members})
+    apart = f", on {folds} choices of validation molecules" if folds > 1 else ""
+    return f"{named}: the mean of {len(members)} models, trained from different seeds{apart}."
+
+
+def _data(info: Mapping[str, Any]) -> str:
+    target, sources = info["sizes"]["target"], info["sizes"]["sources"]
+    leak = "some" if parse_split(info["split"]).overlap else "none"
+    learnt_from = ", ".join(f"{name} ({count} molecules)" for name, count in sources.items())
+    return f"""## Data
+
+Target: {target["train"]} molecules for training, {target["validation"]} for validation, {target["test"]} for test.
+Learnt from: {learnt_from}; {leak} of the target's validation and test molecules among them.
+
+| pair | split | split hash | data hash |
+|--|--|--|--|
+| `{info["pair"]}` | `{info["split"]}` | `{info["split_hash"]}` | `{info["data_hash"]}` |
+"""
+
+
+def _evidence(evidence: Mapping[str, Any]) -> str:
+    rows = "\n".join(f"| {_cell(name)} | {_cell(_shown(value))} |" for name, value in evidence.items())
+    return f"""## Evidence
+
+| | |
+|--|--|
+{rows}
+
+Selected on validation; test was not used for selection. RMSE without a unit is standardised by the training part.
+Intervals are 95 %, by bootstrap over the molecules: how far the figure would move with other molecules of this kind.
+"""
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping) and {"value", "low", "high"} <= value.keys():
+        return f"{_shown(value['value'])} ({_shown(value['low'])} to {_shown(value['high'])})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

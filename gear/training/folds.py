@@ -1,0 +1,130 @@
+"""One configuration on several validation folds at once: a trial that is not judged by the luck of one small split.
+
+Every fold trains a model of its own on what its own validation molecules leave; the same molecules are tested. The
+folds go epoch by epoch together, so that a trial can be stopped as one, and its value is their mean.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Literal
+
+from gear.config import TrialConfig, TrialSpec
+from gear.data.pairs import PairData, load_pair
+from gear.results import EpochResult
+from gear.training.checkpoint import write_folder
+from gear.training.loop import TrainingRun
+
+__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "single_folds"]
+
+
+def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "TrainingRun | FoldedRun":
+    """The run that a specification describes.
+
+    Args:
+        spec: of the trial.
+        load: gives the pair under a split, a seed and a fold; as `load_pair`.
+    """
+    folds = range(spec.fold, spec.fold + spec.folds)
+    pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in folds]
+    return TrainingRun(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
+
+
+def single_folds(spec: TrialSpec) -> list[TrialSpec]:
+    """The specifications of the models that a specification trains: a fold and a seed of its own each."""
+    return [
+        dataclasses.replace(spec, fold=spec.fold + k, folds=1, config=_seeded(spec.config, k))
+        for k in range(spec.folds)
+    ]
+
+
+def fold_checkpoints(checkpoint: Path, folds: int) -> list[Path]:
+    """Where a checkpoint of a run holds each fold's state."""
+    return [checkpoint] if folds == 1 else [checkpoint / f"fold-{fold}" for fold in range(folds)]
+
+
+def _seeded(config: TrialConfig, fold: int) -> TrialConfig:
+    return dataclasses.replace(config, seed=config.seed + fold)
+
+
+class FoldedRun:
+    """A configuration on K validation folds; made, saved and restored like a `TrainingRun`.
+
+    Args:
+        config: of the trial.
+        pairs: its data, one a fold.
+        device: `auto` takes a GPU where there is one.
+    """
+
+    def __init__(self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto") -> None:
+        self.config = config
+        alone = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
+        self.runs = [TrainingRun(_seeded(alone, fold), pair, device) for fold, pair in enumerate(pairs)]
+        self.model = self.runs[0].model
+
+    def epochs(self) -> Iterator[EpochResult]:
+        """One row an epoch, the mean over the folds; see `TrainingRun.epochs`."""
+        last = [run.last for run in self.runs if run.last is not None]
+        if len(last) == len(self.runs) and (row := self._joined(last)).status != "running":
+            yield row
+            return
+        for rows in zip(*(run.epochs() for run in self.runs), strict=False):
+            row = self._joined(rows)
+            yield row
+            if row.status != "running":
+                return
+
+    def save(self, folder: Path) -> None:
+        """Write the state of every fold, atomically."""
+
+        def fill(draft: Path) -> None:
+            for run, place in zip(self.runs, fold_checkpoints(draft, len(self.runs)), strict=True):
+                run.save(place)
+
+        write_folder(folder, fill)
+
+    def restore(self, folder: Path) -> None:
+        """Go on where `save` was called.
+
+        Raises:
+            StorageError: no readable checkpoint there.
+        """
+        for run, place in zip(self.runs, fold_checkpoints(folder, len(self.runs)), strict=True):
+            run.restore(place)
+
+    def _joined(self, rows: Sequence[EpochResult]) -> EpochResult:
+        status, reason = self._status(rows)
+        return EpochResult(
+            epoch=rows[0].epoch,
+            validation_rmse=fmean(row.validation_rmse for row in rows),
+            best_validation_rmse=fmean(row.best_validation_rmse for row in rows),
+            best_epoch=max(row.best_epoch for row in rows),
+            train_loss=_means([row.train_loss for row in rows]),
+            validation_loss=_means([row.validation_loss for row in rows]),
+            seconds=sum(row.seconds for row in rows),
+            molecules_per_second=fmean(row.molecules_per_second for row in rows),
+            failed_metric_share=fmean(row.failed_metric_share for row in rows),
+            skipped_steps=sum(row.skipped_steps for row in rows),
+            peak_memory_mb=max(row.peak_memory_mb for row in rows),
+            geometry=_means([row.geometry for row in rows]),
+            status=status,
+            reason=reason,
+            notes=rows[0].notes,
+        )
+
+    def _status(self, rows: Sequence[EpochResult]) -> tuple[Literal["running", "complete", "failed"], str]:
+        for fold, row in enumerate(rows):
+            if row.status == "failed":
+                return "failed", f"fold {fold}: {row.reason}"
+        training, epoch = self.config.training, rows[0].epoch
+        if epoch >= training.epochs:
+            return "complete", "last epoch"
+        if training.patience and epoch - max(row.best_epoch for row in rows) >= training.patience:
+            return "complete", "early stopping"
+        return "running", ""
+
+
+def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of the numbers that every part has."""
+    return {name: fmean(part[name] for part in parts) for name in parts[0] if all(name in part for part in parts)}

@@ -1,0 +1,300 @@
+"""The training loop, one for every method: `fit` yields one `EpochResult` an epoch.
+
+All randomness of an epoch is a function of (seed, epoch), so a run continued from a checkpoint gives the same numbers
+as one that was never interrupted, on the same device with the same number of threads.
+"""
+
+import dataclasses
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gear.config import TrialConfig
+from gear.data.pairs import PairData
+from gear.device import peak_memory_mb, pick_device
+from gear.methods import Method, build_method
+from gear.results import EpochResult
+from gear.training.batching import TrainingData, epoch_batches
+from gear.training.checkpoint import load_module, module_tensors, read_state, write_state
+from gear.training.ema import WeightAverage
+
+__all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows"]
+
+FINAL_RATE = 0.1  # of the learning rate at the end of the cosine
+DESCRIBED = 64  # validation molecules at which the latent spaces are described
+MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; more non-finite steps than that, and the trial has diverged
+
+
+class _Tally:
+    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number of the device.
+
+    Terms that are evaluated at the same steps are summed as one vector. A step that was left out counts for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, ...], Tensor] = {}
+        self.counts: dict[tuple[str, ...], Tensor] = {}
+        self.steps = self.molecules = 0
+
+    def add(self, terms: dict[str, Tensor], failed: Tensor, finite: Tensor) -> None:
+        """Take in the terms of a step, the share of failed metrics and whether its gradient was finite."""
+        self.steps += 1
+        names = (*terms, "failed")
+        values = torch.stack([*terms.values(), failed]).detach()
+        self.sums[names] = self.sums.get(names, 0.0) + torch.where(finite, values, 0.0)
+        self.counts[names] = self.counts.get(names, 0.0) + finite
+
+    def means(self) -> dict[str, float]:
+        """Of each term, over the steps that evaluated it."""
+        sums, counts = self._totals(lambda names: names[:-1])
+        return {name: value / counts[name] for name, value in sums.items() if counts[name]}
+
+    def failed_share(self) -> float:
+        """Of the molecules whose curvature was evaluated, those whose metric was near singular."""
+        sums, counts = self._totals(lambda names: names if "curv" in names else ())
+        return sums.get("failed", 0.0) / max(counts.get("failed", 0.0), 1.0)
+
+    def skipped(self) -> int:
+        """Steps left out."""
+        return self.steps - round(sum(float(count) for count in self.counts.values()))
+
+    def diverged(self) -> str:
+        """What went wrong, if too many steps were left out."""
+        if (skipped := self.skipped()) <= MAX_SKIPPED_SHARE * self.steps:
+            return ""
+        return f"diverged: gradient not finite in {skipped} of {self.steps} steps"
+
+    def _totals(
+        self, wanted: Callable[[tuple[str, ...]], Collection[str]]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Sums and counts of the terms that are wanted of each vector."""
+        sums: dict[str, float] = defaultdict(float)
+        counts: dict[str, float] = defaultdict(float)
+        for names, values in self.sums.items():
+            for name, value in zip(names, values.tolist(), strict=True):
+                if name in wanted(names):
+                    sums[name] += value
+                    counts[name] += float(self.counts[names])
+        return sums, counts
+
+
+class TrainingRun:
+    """One configuration on one pair, trained epoch by epoch; can be saved after any epoch and restored.
+
+    Args:
+        config: of the trial.
+        pair: its data.
+        device: `auto` takes a GPU where there is one.
+
+    Raises:
+        UnknownNameError, InputDataError: the configuration cannot be built.
+    """
+
+    def __init__(self, config: TrialConfig, pair: PairData, device: str = "auto") -> None:
+        self.config = config
+        self.device = pick_device(device)
+        torch.manual_seed(config.seed)
+        self.model: Method = build_method(config, len(pair.sources)).to(self.device)
+        self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
+        self.average = WeightAverage(self.model, config.training.ema)
+        self.weights = list(self.model.parameters())
+        self.optimizer = torch.optim.AdamW(
+            self.weights, config.training.learning_rate, weight_decay=config.training.weight_decay, fused=True
+        )
+        self.epoch = 0
+        self.last: EpochResult | None = None
+        self.best_rmse, self.best_epoch = math.inf, 0
+        self.best: dict[str, Tensor] = module_tensors(self.average.model, "")
+
+    def epochs(self) -> Iterator[EpochResult]:
+        """Train on from the last finished epoch; the row whose status is not `running` is the last.
+
+        A run restored after its last epoch yields that row again.
+        """
+        if self.last is not None and self.last.status != "running":
+            yield self.last
+        while self.last is None or self.last.status == "running":
+            started = time.perf_counter()
+            failure = ""
+            if self.epoch == 0 and self.model.begins_with_sources:
+                failure = self._train_sources()
+            self.epoch += 1
+            epoch_started = time.perf_counter()
+            tally = self._train_epoch(self._generator(self.epoch))
+            failure = failure or tally.diverged()  # waits for the last step, so the clock is read after it
+            speed = tally.molecules / (time.perf_counter() - epoch_started)
+            self.last = self._result(tally, failure, speed, started)
+            yield self.last
+
+    def _generator(self, *key: int) -> torch.Generator:
+        """Randomness of an epoch; dropout draws from the device's global generator, seeded alike."""
+        seed = int(np.random.SeedSequence([self.config.seed % 2**63, *key]).generate_state(1)[0])
+        torch.manual_seed(seed)
+        return torch.Generator().manual_seed(seed)
+
+    def _train_epoch(self, generator: torch.Generator) -> _Tally:
+        tally = _Tally()
+        target, *sources = self.data.train_rows
+        joined = sources if self.model.sees_sources else []
+        training = self.config.training
+        batches = list(epoch_batches(target, joined, training.batch_size, generator, training.epoch_steps))
+        self.model.train()
+        for index, rows in enumerate(batches):
+            self._set_rate((self.epoch - 1 + index / len(batches)) / training.epochs)
+            step = (self.epoch - 1) * len(batches) + index
+            found = self.model.loss_terms(self.data.batch(rows), step, generator)
+            tally.molecules += len(rows)
+            self._step(found.terms, found.failed_share, tally)
+        return tally
+
+    def _step(self, terms: dict[str, Tensor], failed: Tensor, tally: _Tally) -> None:
+        """One optimiser step; a step whose gradient is not finite is left out, without asking the device for it."""
+        total = self.model.total(terms)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        finite = torch.nn.utils.clip_grad_norm_(self.weights, self.config.training.clip).isfinite()
+        # a fused optimiser reads this as it does for mixed precision, and changes nothing where it is 1
+        self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self.average.update(self.model)
+        tally.add({**terms, "total": total}, failed, finite)
+
+    def _set_rate(self, progress: float) -> None:
+        cosine = (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+        rate = self.config.training.learning_rate * (FINAL_RATE + (1 - FINAL_RATE) * cosine)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _train_sources(self) -> str:
+        """Train the sources alone, hand on the average of what they have learnt, and start the joint training afresh.
+
+        An epoch is one pass over all molecules that a source trains on, twice as many a step as target molecules.
+        Returns why that failed, if it did.
+        """
+        training, rows = self.config.training, torch.cat(self.data.train_rows[1:]).unique()
+        tally = _Tally()
+        self.model.train()
+        for epoch in range(training.source_epochs):
+            generator = self._generator(0, epoch)
+            batches = list(epoch_batches(rows, [], 2 * training.batch_size, generator))
+            for index, part in enumerate(batches):
+                self._set_rate((epoch + index / len(batches)) / training.source_epochs)
+                terms = self.model.source_terms(self.data.batch(part))
+                self._step(terms, self.data.labels.new_zeros(()), tally)
+        self.model.load_state_dict(self.average.model.state_dict())
+        self.model.adopt_source()
+        # no momentum, no memory of the random target
+        self.average = WeightAverage(self.model, training.ema)
+        self.optimizer.state.clear()
+        failure = tally.diverged()
+        return f"the source's training {failure}" if failure else ""
+
+    def _result(self, tally: _Tally, failure: str, speed: float, started: float) -> EpochResult:
+        losses = self._validate()
+        rmse = math.sqrt(losses["target"])
+        if rmse < self.best_rmse:
+            self.best_rmse, self.best_epoch = rmse, self.epoch
+            self.best = {name: t.clone() for name, t in module_tensors(self.average.model, "").items()}
+        status, reason = self._status(failure, rmse)
+        return EpochResult(
+            epoch=self.epoch,
+            validation_rmse=rmse,
+            best_validation_rmse=self.best_rmse,
+            best_epoch=self.best_epoch,
+            train_loss=tally.means(),
+            validation_loss=losses,
+            seconds=time.perf_counter() - started,
+            molecules_per_second=speed,
+            failed_metric_share=tally.failed_share(),
+            skipped_steps=tally.skipped(),
+            peak_memory_mb=peak_memory_mb(self.device),
+            geometry=self._describe(),
+            status=status,
+            reason=reason,
+            notes=self.model.notes,
+        )
+
+    def _validate(self) -> dict[str, float]:
+        """MSE of the averaged model on the validation parts of the target and, their mean, of the sources."""
+        model, found = self.average.model, []
+        for task, part in enumerate(self.data.validation if self.model.sees_sources else self.data.validation[:1]):
+            predicted = predict_rows(model, self.data, part.rows, task)
+            found.append(float((predicted - part.labels).square().mean()))
+        target, *sources = found
+        return {"target": target} | ({"source": sum(sources) / len(sources)} if sources else {})
+
+    def _describe(self) -> dict[str, float]:
+        rows = self.data.validation[0].rows[:DESCRIBED]
+        return self.average.model.describe(self.data.store.batch(rows))
+
+    def _status(self, failure: str, rmse: float) -> tuple[Literal["running", "complete", "failed"], str]:
+        training = self.config.training
+        if failure:
+            return "failed", failure
+        if not math.isfinite(rmse):
+            return "failed", "diverged: validation RMSE is not finite"
+        if self.epoch >= training.epochs:
+            return "complete", "last epoch"
+        if training.patience and self.epoch - self.best_epoch >= training.patience:
+            return "complete", "early stopping"
+        return "running", ""
+
+    def save(self, folder: Path) -> None:
+        """Write everything the run needs to go on, and its best weights, atomically."""
+        tensors = module_tensors(self.model, "model.") | module_tensors(self.average.model, "average.")
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+        state = {
+            "epoch": self.epoch,
+            "best_rmse": self.best_rmse if math.isfinite(self.best_rmse) else None,
+            "best_epoch": self.best_epoch,
+            "average_steps": self.average.steps,
+            "last": None if self.last is None else dataclasses.asdict(self.last),
+        }
+        write_state(folder, tensors, state)
+
+    def restore(self, folder: Path) -> None:
+        """Go on where `save` was called.
+
+        Raises:
+            StorageError: no readable checkpoint there.
+        """
+        tensors, state = read_state(folder)
+        load_module(self.model, tensors, "model.")
+        load_module(self.average.model, tensors, "average.")
+        self.best = {name[5:]: t.to(self.device) for name, t in tensors.items() if name.startswith("best.")}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, moment = name.split(".")
+                moments.setdefault(int(index), {})[moment] = tensor
+        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.best_rmse = math.inf if state["best_rmse"] is None else state["best_rmse"]
+        self.average.steps = state["average_steps"]
+        last = state["last"]
+        self.last = None if last is None else EpochResult(**last | {"notes": tuple(last["notes"])})
+
+
+def fit(config: TrialConfig, pair: PairData, checkpoint: Path | None = None) -> Iterator[EpochResult]:
+    """Train a configuration, from a checkpoint of the same configuration if one is given."""
+    run = TrainingRun(config, pair)
+    if checkpoint is not None:
+        run.restore(checkpoint)
+    yield from run.epochs()
+
+
+@torch.no_grad()
+def predict_rows(model: Method, data: TrainingData, rows: Tensor, task: int = 0, batch_size: int = 512) -> Tensor:
+    """Standardised predictions (B,), float64 on the device, of a model in evaluation mode for molecules `rows` (B,)."""
+    model.eval()
+    parts = [model.predict(data.store.batch(part), task) for part in rows.split(batch_size)]
+    return torch.cat(parts).double() if len(rows) else torch.empty(0, dtype=torch.float64)

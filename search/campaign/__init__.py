@@ -1,0 +1,1 @@
+"""Every decision of a campaign, as pure objects over its events: no Ray, no files."""

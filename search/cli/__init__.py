@@ -1,0 +1,1 @@
+"""The commands of the search: the only package that reads flags and draws tables."""

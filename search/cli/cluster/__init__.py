@@ -1,0 +1,1 @@
+"""The search on a cluster's head, started and followed from elsewhere."""

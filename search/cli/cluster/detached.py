@@ -1,0 +1,150 @@
+"""A search that goes on when the shell that started it is gone, on the head of a cluster.
+
+    python -m search.cli.cluster.detached start FLAGS     # of search.run
+    python -m search.cli.cluster.detached follow          # what it says, until it ends; Ctrl-C ends the following alone
+    python -m search.cli.cluster.detached stop            # as Ctrl-C would: it can be resumed
+
+`python -m search.run --cluster` does the first two from a laptop. Each search has a log of its own in ~/searches.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from gear.errors import GearError, InputDataError, user_command
+
+__all__ = ["Search", "follow", "main", "newest", "start"]
+
+FOLDER = Path("~/searches").expanduser()
+LOOK_SECONDS = 0.5
+KILLED = 1  # exit code of a search that had no time to leave one
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One that was started here. Beside its log lie its process's number, locked while it lives, and its exit code."""
+
+    log: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is still there."""
+        with self.log.with_suffix(".pid").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def process(self) -> int:
+        """Number of its process."""
+        return int(self.log.with_suffix(".pid").read_text())
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs, and where it was killed."""
+        try:
+            return int(self.log.with_suffix(".exit").read_text())
+        except FileNotFoundError:
+            return None
+
+
+@user_command
+def main() -> int:
+    """Do what the first word says."""
+    command, *flags = sys.argv[1:] or [""]
+    if command == "start":
+        print(f"started, log {start(flags).log}")
+        return 0
+    if command == "follow":
+        return follow(newest(), sys.stdout)
+    if command == "stop":
+        return _stop(newest())
+    if command == "run":  # what `start` starts
+        return _run(Path(flags[0]), flags[1:])
+    raise InputDataError("usage: python -m search.cli.cluster.detached start FLAGS | follow | stop")
+
+
+def start(flags: Sequence[str], program: Sequence[str] = ("-m", "search.cli.cluster.detached", "run")) -> Search:
+    """Start `python -m search.run` with these flags in a session of its own; `program` stands in for it in tests."""
+    FOLDER.mkdir(exist_ok=True)
+    search = Search(FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}.log"))
+    command = [sys.executable, *program, str(search.log), *flags]
+    with search.log.open("w") as log, search.log.with_suffix(".pid").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[lock.fileno()],  # the lock is the search's now, and goes when it does
+        )
+        lock.write(str(process.pid))
+    return search
+
+
+def newest() -> Search:
+    """The search that was started last.
+
+    Raises:
+        GearError: there is none.
+    """
+    logs = sorted(FOLDER.glob("*.log"), key=lambda log: log.stat().st_mtime_ns)
+    if not logs:
+        raise GearError(f"no search was started here, there is no log in {FOLDER}")
+    return Search(logs[-1])
+
+
+def follow(search: Search, out: TextIO) -> int:
+    """Print its log from the beginning until it ends; the exit code is the search's."""
+    with search.log.open() as log:
+        try:
+            running = True
+            while running:
+                running = search.running  # before reading: what it says last is not missed
+                print(log.read(), end="", file=out, flush=True)
+                if running:
+                    time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            print("\nthe search goes on", file=out)
+            return 0
+    if search.exit_code is None:
+        print("the search was killed, or its machine restarted; go on with: python -m search.run --resume", file=out)
+        return KILLED
+    return search.exit_code
+
+
+def _stop(search: Search) -> int:
+    if not search.running:
+        raise GearError(f"the search of {search.log} does not run")
+    os.kill(search.process, signal.SIGINT)
+    return 0
+
+
+def _run(log: Path, flags: list[str]) -> int:
+    from search import run
+
+    sys.argv = ["search.run", *flags]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with Ctrl-C turned off
+    try:
+        code = run.main()
+    except SystemExit as end:  # flags that argparse refuses
+        code = end.code if isinstance(end.code, int) else KILLED
+    except BaseException:
+        log.with_suffix(".exit").write_text(str(KILLED))
+        raise
+    log.with_suffix(".exit").write_text(str(code))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Where lines for a person go, and a plan in a few of them."""
+
+from rich.console import Console
+
+from search.plan.campaign_plan import CampaignPlan
+from search.plan.settings import SearchSettings
+
+__all__ = ["make_console", "plan_text"]
+
+PLAIN_WIDTH = 140
+
+
+def make_console() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH, highlight=False)
+
+
+def plan_text(plan: CampaignPlan) -> str:
+    """A plan in a few lines."""
+    search, studies = plan.search, len(plan.studies)
+    pairs = ", ".join(pair.id for pair in plan.pairs) if len(plan.pairs) <= 4 else f"{len(plan.pairs)} pairs"
+    return "\n".join(
+        [
+            f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
+            f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
+            f"sampler {search.sampler}, early stopping after {search.grace_steps} steps",
+            *_selection(search),
+            f"  seed {search.seed}, split seed {search.split_seed}, "
+            f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
+        ]
+    )
+
+
+def _selection(search: SearchSettings) -> list[str]:
+    """How the winner is found, where that takes more than a look at the trials."""
+    told = []
+    if search.validation_folds > 1:
+        told.append(f"{search.validation_folds} validation folds a trial")
+    if search.finalists > 1:
+        told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
+    if search.final == "refit":
+        told.append(f"the winner refitted on {search.refit_folds} folds x {search.refit_seeds} seeds")
+    return ["  " + ", ".join(told)] if told else []

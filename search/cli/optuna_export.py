@@ -1,0 +1,77 @@
+"""A campaign's Optuna studies in a database: `python -m search.cli.optuna_export NAME --to study.db`.
+
+For Optuna's dashboard and tools. The search itself keeps no such file: it rebuilds its studies from events.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from gear.errors import StorageError, user_command
+from search.campaign.optuna_mirror import OptunaMirror
+from search.campaign.study import Study
+from search.storage.campaign_store import newest_campaign
+from search.storage.locate import open_folder
+from search.storage.snapshot import take_snapshot
+
+__all__ = ["main", "write_studies"]
+
+
+@user_command
+def main() -> int:
+    """Write the Optuna studies of a campaign, as they are now, to a new SQLite file."""
+    parser = argparse.ArgumentParser(prog="python -m search.cli.optuna_export", description=main.__doc__)
+    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
+    parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file")
+    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
+    args = parser.parse_args()
+    studies = take_snapshot(args.storage / (args.name or newest_campaign(args.storage))).campaign.studies
+    write_studies(studies.values(), args.to)
+    print(f"{args.to}: {len(studies)} studies; to look at them: optuna-dashboard sqlite:///{args.to}")
+    return 0
+
+
+def write_studies(studies: Iterable[Study], to: Path) -> None:
+    """Write studies as Optuna's, each under its name: its trials with their settings, curves and states.
+
+    Args:
+        studies: of a campaign.
+        to: a SQLite file that does not exist yet.
+
+    Raises:
+        StorageError: it exists, or cannot be written.
+    """
+    if to.exists():
+        raise StorageError(f"{to} exists: give --to a new file")
+    draft = to.with_name(f".{to.name}.draft")
+    try:
+        draft.unlink(missing_ok=True)
+        draft.touch()
+        storage = optuna.storages.RDBStorage(f"sqlite:///{draft}")
+        for study in studies:
+            written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
+            written.add_trials(_trials(study))
+        storage.engine.dispose()
+        draft.replace(to)
+    except OSError as error:
+        raise StorageError(f"cannot write {to}: {error.strerror or error}") from error
+
+
+def _trials(study: Study) -> list[FrozenTrial]:
+    """As the sampler sees them, with their number in the campaign, where they came from and how they ended."""
+    mirror = OptunaMirror()
+    mirror.follow(study.searched)
+    found = mirror.study.get_trials()
+    for trial, frozen in zip(study.searched, found, strict=True):
+        frozen.set_user_attr("trial", trial.number)
+        frozen.set_user_attr("origin", trial.origin)
+        frozen.set_user_attr("reason", trial.reason)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Complete or rebuild a campaign's record in MLflow from its folder: `python -m search.cli.record NAME`.
+
+Everything is in the campaign folder, so a database that was lost is told again, and what MLflow has already stays as it
+is: running this twice changes nothing.
+"""
+
+import argparse
+import sys
+
+from gear.errors import GearError, user_command
+from search.cli.console import make_console
+from search.results.finalize import register_winners
+from search.results.rebuild import rebuild
+from search.storage.campaign_store import newest_campaign
+from search.storage.locate import DEFAULT_STORAGE, open_folder
+from search.storage.snapshot import take_snapshot
+from tracking.client import DEFAULT_TRACKING_URI
+
+__all__ = ["main"]
+
+
+@user_command
+def main() -> int:
+    """Tell MLflow a campaign from its beginning, and register its winners."""
+    args, console = _parse(), make_console()
+    folder = args.storage / (args.name or newest_campaign(args.storage))
+    snapshot = take_snapshot(folder)
+    if snapshot.driven and snapshot.holder is not None:
+        who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
+        raise GearError(f"{folder} is driven by {who}, which records it: wait for its end")
+    rebuild(folder, snapshot, args.tracking_uri)
+    register_winners(snapshot.campaign, snapshot.head, folder, args.tracking_uri, console.print)
+    console.print(f"campaign {folder.name} is recorded in {args.tracking_uri}", soft_wrap=True)
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m search.cli.record", description=main.__doc__)
+    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
+    parser.add_argument(
+        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
+    )
+    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

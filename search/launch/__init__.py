@@ -1,0 +1,1 @@
+"""What is asked before a campaign starts: what it takes, and which code runs it."""

@@ -1,0 +1,116 @@
+"""What a campaign is to do: pairs x splits x methods."""
+
+import fnmatch
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig
+from gear.data import PAIRS, parse_pair, parse_split
+from gear.data.splits.split_name import FOLDED
+from gear.errors import InputDataError, UnknownNameError
+from gear.variants import VARIANTS
+from search.plan.purpose import Purpose
+from search.plan.settings import SearchSettings
+from search.plan.space import METHODS
+
+__all__ = ["CampaignPlan", "StudyPlan", "expand_pairs", "stable_seed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """One study: a method on a pair and a split."""
+
+    pair: PairSpec
+    split: str
+    method: str
+
+    @property
+    def name(self) -> str:
+        """The study's name, `hv_from_ds.random.gear`."""
+        return f"{self.pair.id}.{self.split}.{self.method}"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """A named set of studies: every method, or variant of one, on every split of every pair.
+
+    `config` holds what the search leaves alone (the number of epochs, the immersion, ...); its method and seed are
+    each trial's own.
+    """
+
+    name: str
+    preset: str
+    pairs: tuple[PairSpec, ...]
+    splits: tuple[str, ...]
+    methods: tuple[str, ...]
+    search: SearchSettings = field(default_factory=SearchSettings)
+    config: TrialConfig = field(default_factory=TrialConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not exist, and repetitions.
+
+        Raises:
+            UnknownNameError: a split or method that does not exist.
+            InputDataError: nothing to do, or the same twice.
+        """
+        for split in self.splits:
+            if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
+                raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
+            if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
+                raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
+        for method in self.methods:
+            if method not in (*METHODS, *VARIANTS):
+                raise UnknownNameError("method", method, (*METHODS, *VARIANTS))
+        ids = tuple(pair.id for pair in self.pairs)
+        for kind, names in (("pair", ids), ("split", self.splits), ("method", self.methods)):
+            if not names:
+                raise InputDataError(f"the plan has no {kind}: name at least one")
+            if len(set(names)) < len(names):
+                raise InputDataError(f"the plan names a {kind} twice: {', '.join(names)}")
+
+    @property
+    def studies(self) -> tuple[StudyPlan, ...]:
+        """The studies, pair by pair."""
+        return tuple(
+            StudyPlan(pair, split, method) for pair in self.pairs for split in self.splits for method in self.methods
+        )
+
+    @property
+    def embedding_kinds(self) -> frozenset[EmbeddingKind]:
+        """Forms of molecules that some trial may read."""
+        embedding = self.config.embedding
+        varied = {"embedding.kind", "embedding.source_kind"} & {*self.search.vary}
+        return frozenset(EMBEDDINGS if varied else {embedding.kind, embedding.of_source.kind})
+
+    def folds(self, split: str, purpose: Purpose) -> int:
+        """Validation folds of a trial."""
+        if purpose != "refit":
+            return self.search.validation_folds
+        return self.search.refit_folds if parse_split(split).base in FOLDED else 1
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs of a trial."""
+        return self.config.training.epochs
+
+
+def stable_seed(*parts: str | int) -> int:
+    """A seed in [0, 2^31) that depends on the parts alone, on every machine."""
+    digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def expand_pairs(patterns: Sequence[str]) -> tuple[PairSpec, ...]:
+    """Pairs by id, glob over the built-in ones (`hv_from_*`), or `all`, each once.
+
+    Raises:
+        UnknownNameError: a name of no pair, or a pattern that matches none.
+    """
+    found: dict[str, PairSpec] = {}
+    for pattern in patterns:
+        ids = list(PAIRS) if pattern == "all" else fnmatch.filter(PAIRS, pattern)
+        if not ids and any(sign in pattern for sign in "*?["):
+            raise UnknownNameError("pair", pattern, PAIRS)
+        found |= {pair: parse_pair(pair) for pair in ids or [pattern]}
+    return tuple(found.values())

@@ -1,0 +1,97 @@
+"""A plan as plain data and as a TOML file: what is written can be read back."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gear.config import PairSpec, from_dict, to_dict
+from gear.data import expand_splits
+from gear.errors import InputDataError
+from gear.recorded import recorded_config
+from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.settings import SearchSettings
+
+__all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
+
+
+def plan_to_dict(plan: CampaignPlan) -> dict[str, Any]:
+    """The plain dict of a plan: built-in pairs by their id."""
+    pairs = [pair.id if _is_built_in(pair) else to_dict(pair) for pair in plan.pairs]
+    return {**to_dict(plan), "pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
+
+
+def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
+    """The plan of `plan_to_dict`'s dict; what is missing takes the default, pairs may be globs.
+
+    Raises:
+        InputDataError: unknown key or wrong type, named by its path.
+        UnknownNameError: an unknown pair, split or method.
+    """
+    known = ("name", "preset", "pairs", "splits", "methods", "search", "config")
+    if unknown := sorted(set(data) - set(known)):
+        raise InputDataError(f"unknown key {unknown[0]} in the plan; known: {', '.join(known)}")
+    for name in ("pairs", "splits", "methods"):
+        if not isinstance(data.get(name), list):
+            raise InputDataError(f"the plan's {name} must be a list")
+    pairs: list[PairSpec] = []
+    for pair in data["pairs"]:
+        pairs += [from_dict(PairSpec, pair, "pairs")] if isinstance(pair, dict) else expand_pairs([str(pair)])
+    return CampaignPlan(
+        name=str(data.get("name", "")),
+        preset=str(data.get("preset", "plan")),
+        pairs=tuple(pairs),
+        splits=expand_splits(data["splits"]),
+        methods=tuple(data["methods"]),
+        search=from_dict(SearchSettings, _in_steps(data.get("search", {})), "search"),
+        config=recorded_config(data.get("config", {}), "config"),
+    )
+
+
+def _in_steps(search: Any) -> Any:  # noqa: ANN401 - whatever a file holds there
+    """Settings of a search whose version counted the grace period in epochs, which had one step at least."""
+    if not isinstance(search, dict) or "grace_period" not in search:
+        return search
+    return {name: value for name, value in search.items() if name != "grace_period"} | {
+        "grace_steps": search["grace_period"]
+    }
+
+
+def read_plan(path: Path) -> CampaignPlan:
+    """Parse a plan file, TOML.
+
+    Raises:
+        InputDataError: unreadable, or not a plan.
+        UnknownNameError: an unknown pair, split or method.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputDataError(f"cannot read plan {path}: {error}") from error
+    return plan_from_dict(data)
+
+
+def plan_to_toml(plan: CampaignPlan) -> str:
+    """The text that `read_plan` reads."""
+    data = plan_to_dict(plan)
+    top = {name: value for name, value in data.items() if not isinstance(value, dict)}
+    return _toml_lines(top) + "".join(f"\n[{name}]\n{_toml_lines(data[name])}" for name in ("search", "config"))
+
+
+def _toml_lines(table: Mapping[str, Any]) -> str:
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
+
+
+def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a plan
+    """A TOML value; None has no place there and is left out."""
+    if isinstance(value, dict):
+        items = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
+        return "{ " + ", ".join(items) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
+
+
+def _is_built_in(pair: PairSpec) -> bool:
+    return all(task.file is None for task in (pair.target, *pair.sources))

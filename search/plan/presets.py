@@ -1,0 +1,98 @@
+"""Plans with a name: what `python -m search.run --preset NAME` does.
+
+    quick           few labels of two properties that a related one is known of: minutes on two cores
+    small           the pairs that you name, with all their labels; what --pairs and --target-data take
+    benchmark       everything: all pairs, both splits, all methods
+    sanity          does GEAR beat single-task learning on the pair with the most molecules?
+    ablation        GEAR without each of its losses in turn
+    noise           with a share of the target's training labels corrupted
+    extrapolation   judged beyond the range of the training labels
+    curves          random trials, none stopped early: what ways to search are compared on, see `search.cli.simulator`
+
+Sanity to extrapolation are the first experiments of the method's paper, small by default; `--pairs` and `--trials`
+make them large.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gear.config import TrainingConfig, TrialConfig
+from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.settings import SearchSettings
+from search.plan.space import METHODS
+
+__all__ = ["PRESETS"]
+
+BOTH = ("random", "scaffold")
+WITHOUT = tuple(f"gear-no-{term}" for term in ("auto", "cons", "map", "metric", "curv"))
+
+
+def _preset(
+    name: str,
+    pairs: Sequence[str],
+    splits: Sequence[str],
+    methods: Sequence[str],
+    epochs: int,
+    **search: Any,  # noqa: ANN401 - fields of SearchSettings
+) -> CampaignPlan:
+    return CampaignPlan(
+        name="",
+        preset=name,
+        pairs=expand_pairs(pairs),
+        splits=tuple(splits),
+        methods=tuple(methods),
+        search=SearchSettings(**search),
+        config=TrialConfig(training=TrainingConfig(epochs=epochs)),
+    )
+
+
+_ALL = (
+    _preset("quick", ["ct_from_bp", "hv_from_bp"], [f"{split}-n60" for split in BOTH], ["gear", "stl"], 20),
+    _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl"], 20),
+    _preset(
+        "benchmark",
+        ["all"],
+        BOTH,
+        METHODS,
+        100,
+        trials=50,
+        startup_trials=10,
+        grace_steps=250,
+        validation_folds=3,
+        finalists=3,
+        replacements=10,
+        checkpoint_every=5,
+        gpus_per_trial=0.25,
+    ),
+    _preset("sanity", ["hv_from_ds"], ["random"], ["gear", "stl"], 50, grace_steps=250),
+    _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, grace_steps=10_000),
+    _preset(
+        "noise",
+        ["st_from_ri"],
+        ["random", "random-gaussian20", "random-outliers5"],
+        ["gear", "mtl", "stl"],
+        40,
+        trials=4,
+    ),
+    _preset(
+        "extrapolation",
+        ["st_from_ri"],
+        ["extrapolation-high", "extrapolation-low"],
+        ["gear", "mtl", "stl"],
+        40,
+        trials=4,
+    ),
+    _preset(
+        "curves",
+        ["vs_from_hv", "vs_from_bp", "ef_from_hv", "ef_from_bp"],  # small, and each shares its target and its source
+        ["random"],
+        ["gear", "stl"],
+        20,
+        trials=40,
+        sampler="random",
+        share=False,
+        grace_steps=10_000,
+        checkpoint_every=20,
+    ),
+)
+PRESETS: dict[str, CampaignPlan] = {plan.preset: plan for plan in _ALL}

@@ -1,0 +1,62 @@
+"""What a study results in: the models of its winner, and what they together say of the target's held-out molecules."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from gear.data import load_pair
+from search.campaign.campaign import Campaign
+from search.campaign.selection import members
+from search.campaign.study import Study, Trial
+from search.storage.campaign_store import CampaignStore
+
+if TYPE_CHECKING:
+    from gear.export import Member
+
+__all__ = ["judge", "models"]
+
+
+@contextlib.contextmanager
+def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) -> "Iterator[list[Member]]":
+    """The trained models of a winner, on this machine for the length of a block: one, or an ensemble.
+
+    Raises:
+        StorageError: a checkpoint cannot be read.
+    """
+    from gear.export import Member  # torch, not before it is needed
+    from gear.training.folds import fold_checkpoints, single_folds
+
+    found: list[Member] = []
+    with contextlib.ExitStack() as stack:
+        for trial in members(study, best, campaign.plan.search):
+            assert trial.checkpoint is not None
+            spec = campaign.spec(study.name, trial.number)
+            places = fold_checkpoints(stack.enter_context(store.checkpoint(trial.checkpoint)), spec.folds)
+            for single, place in zip(single_folds(spec), places, strict=True):
+                found.append(Member(place, single, load_pair(spec.pair, spec.split, spec.split_seed, single.fold)))
+        yield found
+
+
+def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
+    """What models say of the held-out molecules, a row each, and how good that is on the test part.
+
+    The scores are those of `gear.evaluation.evaluate.Scores`; of one model the same on its validation part, as
+    `validation_...`; of several their number, and mean and standard deviation of the test RMSE that each has alone,
+    standardised.
+    """
+    from gear.evaluation.evaluate import combined, predictions_table, scores, test_predictions
+
+    alone = [test_predictions(member.checkpoint, member.spec, member.pair) for member in ensemble]
+    together = combined(alone)
+    found: dict[str, float] = dataclasses.asdict(scores(together))
+    if len(alone) == 1:
+        validation = dataclasses.asdict(scores(together, "validation"))
+        found |= {f"validation_{name}": value for name, value in validation.items()}
+    else:
+        errors = [scores(one).rmse for one in alone]
+        found |= {"models": len(alone), "rmse_alone": fmean(errors), "rmse_alone_sd": stdev(errors)}
+    return predictions_table(together), found

@@ -1,0 +1,178 @@
+"""After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gear.errors import GearError
+from search.campaign.campaign import Campaign
+from search.campaign.events import STATES, StudyFinished
+from search.campaign.leaderboard import Standing, standings
+from search.campaign.selection import members, score, winner
+from search.campaign.study import Study, Trial
+from search.plan.campaign_plan import StudyPlan
+from search.results.ensemble import judge, models
+from search.storage.base import StoragePath
+from search.storage.campaign_store import EXPORTS, CampaignStore
+from search.storage.layout import predictions_file
+from tracking.registry import Winner, register_winner
+from tracking.runs import PREDICTIONS, attach
+
+if TYPE_CHECKING:
+    from gear.export import Member
+
+__all__ = ["finalize", "register_winners", "winner_of"]
+
+
+def finalize(
+    campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None] = print
+) -> list[Standing]:
+    """Evaluate, export and register the winner of every study that has one, and give the leaderboard.
+
+    A winner that was evaluated by an earlier launch is not evaluated again; exporting and registering are repeated,
+    since they may have been interrupted.
+
+    Raises:
+        GearError: a checkpoint cannot be read or an export not written.
+    """
+    for study in campaign.studies.values():
+        best = winner(study, campaign.plan.search)
+        if best is None:
+            say(_without_winner(study))
+            continue
+        with models(campaign, store, study, best) as ensemble:
+            finished = _evaluated(campaign, store, study, best, ensemble)
+            with store.export(study.name) as folder:
+                _export(campaign, study, finished, ensemble, folder)
+    register_winners(campaign, store.head, store.folder, tracking_uri, say)
+    return standings(campaign)
+
+
+def register_winners(
+    campaign: Campaign,
+    head: Mapping[str, Any],
+    folder: StoragePath,
+    tracking_uri: str,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Register the exported winner of every study, once all are evaluated: single-task learning is their evidence.
+
+    Args:
+        campaign: as it is now.
+        head: its campaign.json.
+        folder: of the campaign.
+        tracking_uri: of MLflow, which has recorded the winners' trials.
+        say: told what could not be registered.
+    """
+    for study in campaign.studies.values():
+        place = folder / EXPORTS / study.name
+        try:
+            if study.finished and place.exists():
+                with place.local() as export:
+                    register_winner(tracking_uri, export, winner_of(campaign, head, study))
+                _attach_predictions(folder, study, tracking_uri, campaign.plan.name, head["created"])
+        except (GearError, OSError) as error:
+            say(f"{study.name}: exported, but not registered: {error}")
+
+
+def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, campaign: str, created: str) -> None:
+    """Put the winner's predictions beside the study's run, for the report."""
+    predictions = folder / predictions_file(study.name)
+    if predictions.exists():
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+            copy = Path(scratch) / PREDICTIONS
+            copy.write_bytes(predictions.read_bytes())
+            attach(tracking_uri, campaign, created, study.name, copy)
+
+
+def _without_winner(study: Study) -> str:
+    """What to say of a study of which no trial completed."""
+    if not study.given_up:
+        return f"{study.name}: no trial completed, so there is no winner"
+    reasons = Counter(trial.reason for trial in study.searched if trial.state == "failed")
+    (reason, count), *_ = reasons.most_common(1)
+    return f"{study.name}: given up, since all {study.ended} trials failed, {count} of them with: {reason}"
+
+
+def _evaluated(
+    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, ensemble: "Sequence[Member]"
+) -> StudyFinished:
+    """The test scores of the winner: recorded, or computed now and recorded."""
+    trials = [trial.number for trial in members(study, best, campaign.plan.search) if trial is not best]
+    if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
+        return last[0]
+    predictions, scores = judge(ensemble)
+    store.keep_predictions(study.name, predictions)
+    finished = StudyFinished(
+        study=study.name,
+        winner=best.number,
+        validation_rmse=score(study, best),
+        test_evaluations=len(study.finished) + 1,
+        scores=scores,
+        split_hash=ensemble[0].pair.split_hash,
+        data_hash=ensemble[0].pair.data_hash,
+        trials=trials,
+    )
+    campaign.finish_study(finished)
+    return finished
+
+
+def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble: "Sequence[Member]", to: Path) -> None:
+    from gear.export import export_model
+
+    pair = ensemble[0].pair
+    counts = ", ".join(str(study.count(state)) for state in STATES)
+    evidence: dict[str, Any] = {
+        "campaign": campaign.plan.name,
+        "study": study.name,
+        "trial": finished.winner,
+        f"trials ({', '.join(STATES)})": counts,
+        "validation RMSE": finished.validation_rmse,
+        "test RMSE": _with_interval(finished.scores, "rmse"),
+        f"test RMSE ({pair.target.unit})": _with_interval(finished.scores, "rmse_units"),
+        f"test MAE ({pair.target.unit})": _with_interval(finished.scores, "mae_units"),
+        "test R2": finished.scores["r2"],
+        "test evaluations": finished.test_evaluations,
+    }
+    if "rmse_alone" in finished.scores:
+        alone = "test RMSE of one model, mean and standard deviation"
+        evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
+    export_model(ensemble, pair, to, evidence)
+
+
+def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
+    return {"value": scores[name], "low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
+
+
+def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winner:
+    """What is known of a study's winner, for whoever reviews it."""
+    plan, finished = study.plan, study.finished[-1]
+    rival = next((other for other in campaign.studies.values() if _is_single_task(other, plan)), None)
+    config = study.trials[finished.winner].config
+    return Winner(
+        pair=plan.pair.id,
+        split=plan.split,
+        method=plan.method,
+        study=study.name,
+        campaign=campaign.plan.name,
+        created=head["created"],
+        number=finished.winner,
+        trials=" ".join(map(str, finished.trials)),
+        test_evaluations=finished.test_evaluations,
+        split_hash=finished.split_hash,
+        data_hash=finished.data_hash,
+        unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
+        scores=finished.numbers,
+        single_task={} if rival is None else rival.finished[-1].numbers,
+        config=config,
+        seed=config["seed"],
+        versions=head["versions"],
+    )
+
+
+def _is_single_task(study: Study, plan: StudyPlan) -> bool:
+    """Whether it is the evaluated study of single-task learning beside another of the same pair and split."""
+    same = (study.plan.pair.id, study.plan.split) == (plan.pair.id, plan.split)
+    return same and study.plan.method == "stl" != plan.method and bool(study.finished)

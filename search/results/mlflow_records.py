@@ -1,0 +1,177 @@
+"""Tells a campaign's events to the tracking recorder."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gear.config import to_dict
+from gear.evaluation.diagnostics import diagnose
+from gear.results import EpochResult
+from search.campaign.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.importance import importances
+from search.campaign.selection import repeats_to_start
+from search.campaign.study import OBJECTIVE, Study
+from search.plan.campaign_plan import CampaignPlan, StudyPlan
+from search.plan.plan_file import plan_to_toml
+from search.plan.space import defaults, space
+from search.storage.base import StoragePath
+from search.storage.campaign_store import read_events
+from tracking.recording import messages
+from tracking.recording.messages import Record, Scalar
+from tracking.recording.recorder import Recorder
+
+__all__ = ["Feed", "history", "story"]
+
+Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
+
+
+class Feed:
+    """Listens to a campaign and tells the recorder what happens.
+
+    Args:
+        recorder: told.
+        plan: of the campaign.
+        hashes: of its data.
+        events: what happened before; the recorder has that from its history.
+    """
+
+    def __init__(self, recorder: Recorder, plan: CampaignPlan, hashes: Hashes, events: Iterable[Event] = ()) -> None:
+        self._recorder = recorder
+        self._narrator = _Narrator(plan, hashes)
+        for event in events:
+            self._narrator.told(event)
+
+    def __call__(self, *events: Event) -> None:
+        """Pass events on."""
+        for event in events:
+            self._recorder.tell(*self._narrator.told(event))
+
+
+def story(plan: CampaignPlan, hashes: Hashes, events: Iterable[Event]) -> Iterator[Record]:
+    """A campaign from its beginning, for the recorder."""
+    narrator = _Narrator(plan, hashes)
+    yield from narrator.beginning()
+    for event in events:
+        yield from narrator.told(event)
+
+
+def history(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
+    """The story of a campaign that is being driven, with everything that has happened up to now.
+
+    Raises:
+        StorageError: the campaign folder cannot be read.
+    """
+    time.sleep(folder.lag)  # what has just happened is stored by then
+    yield from story(plan, hashes, read_events(folder))
+
+
+class _Narrator:
+    """Puts events into records. Each event once, in order: what a trial or study has come to is part of its end."""
+
+    def __init__(self, plan: CampaignPlan, hashes: Hashes) -> None:
+        self._plan, self._hashes = plan, hashes
+        self._studies = {s.name: Study(s, plan.search.trials, plan.search.replacements) for s in plan.studies}
+        self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
+
+    def beginning(self) -> Iterator[Record]:
+        """The studies, before any event."""
+        for study in self._plan.studies:
+            yield messages.StudyStarted(
+                name=study.name,
+                budget=self._plan.search.trials,
+                tags=_tags(study) | dict(self._hashes[f"{study.pair.id}.{study.split}"]),
+                params={"epochs": self._plan.epochs, **to_dict(self._plan.search)},
+                files={"plan.toml": plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
+            )
+
+    def told(self, event: Event) -> list[Record]:
+        """What an event means."""
+        study = self._studies[event.study]
+        study.apply(event)
+        match event:
+            case TrialAsked(attempt=0):
+                tags = {"seed": str(event.config["seed"]), "origin": event.origin, "purpose": event.purpose}
+                tags |= {} if event.of is None else {"of": str(event.of)}
+                return [messages.TrialStarted(event.study, event.number, _flat(event.config), tags)]
+            case EpochReported():
+                rows = self._epochs.setdefault((event.study, event.number), [])
+                rows.append(EpochResult.from_metrics(event.epoch, event.metrics))
+                return [messages.Step(event.study, event.number, event.epoch, event.metrics)]
+            case TrialEnded():
+                return self._end(study, event)
+            case StudyFinished():
+                return [_conclusion(study, event)]
+        return []
+
+    def _end(self, study: Study, event: TrialEnded) -> list[Record]:
+        """A trial's verdict, and how its study stands."""
+        trial = study.trials[event.number]
+        findings = diagnose(self._epochs.pop((event.study, event.number), []))
+        tags = {f"finding.{finding.name}": finding.message for finding in findings}
+        tags["attempts"] = str(trial.attempt + 1)
+        metrics = {"total_seconds": trial.seconds}
+        told: list[Record] = [messages.TrialEnded(event.study, event.number, event.state, event.reason, metrics, tags)]
+        if trial.purpose == "search":
+            told.append(messages.Step(event.study, None, study.ended, _standing(study)))
+        if study.to_start <= 0 and not study.running and not repeats_to_start(study, self._plan.search):
+            told += _end_of(study)
+        return told
+
+
+def _end_of(study: Study) -> list[Record]:
+    """What there is to tell where no trial is left: a winner that is not evaluated yet is still to come."""
+    if study.best is None:
+        return [messages.StudyEnded(study.name, 0, "failed", tags={"reason": "no trial completed"})]
+    return [messages.StudyEnded(study.name, len(study.finished))] if study.finished else []
+
+
+def _tags(study: StudyPlan) -> dict[str, str]:
+    pair = study.pair
+    return {
+        "pair": pair.id,
+        "target": pair.target.property,
+        "source": "+".join(task.property for task in pair.sources),
+        "split": study.split,
+        "method": study.method,
+    }
+
+
+def _standing(study: Study) -> dict[str, float]:
+    """What a study has come to, after each trial that ends."""
+    counts = {f"trials_{state}": float(study.count(state)) for state in ("complete", "pruned", "failed")}
+    best = {} if study.best is None or study.best.value is None else {OBJECTIVE: study.best.value}
+    return {**counts, **best, "total_seconds": study.ended_seconds}
+
+
+def _conclusion(study: Study, event: StudyFinished) -> Record:
+    numbers = event.numbers.items()  # the best of the search, as the study's curve has it, is another number
+    metrics = {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers}
+    shares = importances(study.searched)
+    metrics |= {f"importance/{path}": share for path, share in shares.items()}
+    return messages.StudyEnded(
+        study=event.study,
+        tests=event.test_evaluations,
+        metrics=metrics,
+        tags={"winner": str(event.winner), "models": " ".join(map(str, event.trials or [event.winner]))},
+        files={"importance.json": json.dumps(shares, indent=1)} if shares else {},
+    )
+
+
+def _space(plan: CampaignPlan, study: StudyPlan) -> str:
+    """The dimensions of a study's search space with their defaults, JSON."""
+    vary = plan.search.vary
+    start = defaults(study.method, plan.config, vary)
+    found = [
+        {"kind": type(dimension).__name__.lower(), **dataclasses.asdict(dimension), "default": start[dimension.path]}
+        for dimension in space(study.method, vary)
+    ]
+    return json.dumps(found, indent=1)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Scalar]:
+    flat: dict[str, Scalar] = {}
+    for name, value in config.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,27 @@
+"""A campaign's record in MLflow, written again from its folder."""
+
+import math
+
+from gear.errors import StorageError
+from search.results.mlflow_records import story
+from search.storage.base import StoragePath
+from search.storage.campaign_store import read_events
+from search.storage.snapshot import Snapshot
+from tracking.client import open_client
+from tracking.recording.recorder import Recorder
+
+__all__ = ["rebuild"]
+
+
+def rebuild(folder: StoragePath, snapshot: Snapshot, tracking_uri: str) -> None:
+    """Write what MLflow does not hold of a campaign.
+
+    Raises:
+        StorageError: MLflow does not answer, or not to the end.
+    """
+    plan, head = snapshot.campaign.plan, snapshot.head
+    client = open_client(tracking_uri, create=True)
+    with Recorder(tracking_uri, plan.name, head["created"], client) as recorder:
+        recorder.start(lambda: story(plan, head["data"], read_events(folder)))
+        if not recorder.flush(math.inf):
+            raise StorageError(f"MLflow at {tracking_uri} went away: run this again once it is back")

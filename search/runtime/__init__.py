@@ -1,0 +1,1 @@
+"""Where trials run: the only package that knows Ray."""

@@ -1,0 +1,90 @@
+"""Whether every node of a cluster is like the driver's: asked before a campaign starts, not found out in its trials."""
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Answer", "ask_others", "different", "facts"]
+
+ANSWER_SECONDS = 60.0
+PACKAGES = ("ray", "torch", "chemprop", "rdkit", "cuik-molmaker-pin", "numpy", "pyarrow", "safetensors")
+ROOMS = ("gear", "search", "tracking")
+
+Answer = Any  # of the function, or the exception that was raised instead
+
+
+def different(files: Sequence[str] = ()) -> list[str]:
+    """What is not the same on another node of the connected Ray as here, a line a node.
+
+    Args:
+        files: that trials read, as the campaign names them.
+    """
+    here = facts(files)
+    return [f"node {node} {_complaint(here, there)}" for node, there in ask_others(facts, files) if there != here]
+
+
+def facts(files: Sequence[str] = ()) -> dict[str, str]:
+    """What must be the same everywhere: Python, packages, this project's code, the user's files."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        found[name] = importlib.metadata.version(name).partition("+")[0]  # a build's tag: CPU or CUDA
+    root = Path(__file__).parents[2]
+    code = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
+    found["the code"] = _digest(code)
+    for file in files:
+        found[file] = _digest([Path(file)]) if Path(file).exists() else "missing"
+    return found
+
+
+def ask_others(function: Callable[..., Any], *arguments: object) -> Iterator[tuple[str, Answer]]:
+    """Call a function on every node of the connected Ray but this one: address and answer of each."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    others = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] != here]  # type: ignore[no-untyped-call]
+    asked = []
+    for node in others:
+        strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=strategy)
+        asked.append(task.remote(*arguments))
+    ray.wait(asked, num_returns=len(asked), timeout=ANSWER_SECONDS) if asked else None
+    for node, answer in zip(others, asked, strict=True):
+        yield node["NodeManagerAddress"], _result(answer)
+
+
+def _result(answer: Any) -> Answer:  # noqa: ANN401 - Ray's reference
+    import ray
+
+    try:
+        return ray.get(answer, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        return TimeoutError()
+    except ray.exceptions.RayError as error:
+        return getattr(error, "cause", None) or error
+
+
+def _complaint(here: dict[str, str], there: Answer) -> str:
+    if isinstance(there, TimeoutError):
+        return f"does not answer within {ANSWER_SECONDS:g} s: look at ray status"
+    if isinstance(there, Exception):
+        return f"cannot run this program ({type(there).__name__}): install it there as here, ray up does it"
+    odd = [_difference(name, here[name], there.get(name, "missing")) for name in here if there.get(name) != here[name]]
+    return f"is not like this one: {', '.join(odd)}; ray up makes them alike"
+
+
+def _difference(name: str, here: str, there: str) -> str:
+    """Versions are shown, digests are not."""
+    if name in ("Python", *PACKAGES):
+        return f"{name} {there}, here {here}"
+    return f"{name} {'is missing' if there == 'missing' else 'differs'}"
+
+
+def _digest(files: Sequence[Path]) -> str:
+    content = hashlib.sha256()
+    for file in files:
+        content.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return content.hexdigest()

@@ -1,0 +1,1 @@
+"""The same decisions on recorded learning curves, to compare ways to search."""

@@ -1,0 +1,86 @@
+"""Recorded learning curves, of a campaign folder or a file made from one.
+
+The file is JSON lines: the plan of the campaign, then one trial a line; compressed where its name ends in `.gz`.
+"""
+
+import dataclasses
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gear.errors import InputDataError
+from search.campaign.campaign import Campaign
+from search.campaign.events import State
+from search.campaign.study import Trial
+from search.plan.campaign_plan import CampaignPlan
+from search.plan.plan_file import plan_from_dict, plan_to_dict
+from search.storage.base import StoragePath
+from search.storage.campaign_store import read_campaign, read_events
+from search.storage.locate import open_folder
+
+__all__ = ["SHIPPED", "Curve", "Curves", "read_curves", "write_curves"]
+
+SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `python -m search.run --preset curves`
+DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A trial that ended: its parameters, its best validation RMSE so far, epoch by epoch, and how long it took."""
+
+    study: str
+    params: Mapping[str, Any]
+    state: State
+    values: Sequence[float]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """All that ended of a campaign."""
+
+    plan: CampaignPlan
+    trials: Sequence[Curve]
+
+
+def read_curves(source: str) -> Curves:
+    """Read a campaign folder, or a file of `write_curves`.
+
+    Raises:
+        InputDataError: the file is not one of curves.
+        StorageError: the folder is not one of a campaign, or damaged.
+    """
+    if "://" in source or Path(source).is_dir():
+        return _of_campaign(open_folder(source))
+    try:
+        data = Path(source).read_bytes()
+        plan, *trials = map(json.loads, (gzip.decompress(data) if source.endswith(".gz") else data).splitlines())
+        return Curves(plan_from_dict(plan), [Curve(**trial) for trial in trials])
+    except (OSError, EOFError, zlib.error, ValueError, TypeError) as error:
+        raise InputDataError(f"no recorded curves in {source}: {error}") from error
+
+
+def write_curves(curves: Curves, path: Path) -> None:
+    """Write a file of curves."""
+    lines = [plan_to_dict(curves.plan), *map(dataclasses.asdict, curves.trials)]
+    data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+
+
+def _of_campaign(folder: StoragePath) -> Curves:
+    plan = plan_from_dict(read_campaign(folder)["plan"])
+    trials = [
+        Curve(trial.study, trial.params, trial.state, _values(trial), round(trial.seconds, 2))
+        for study in Campaign(plan, events=read_events(folder)).studies.values()
+        for trial in study.searched
+        if trial.state != "running"
+    ]
+    return Curves(plan, trials)
+
+
+def _values(trial: Trial) -> list[float]:
+    return [round(value, DIGITS) for _, value in sorted(trial.curve.items())]

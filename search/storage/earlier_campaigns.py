@@ -1,0 +1,43 @@
+"""What the studies of a campaign can take over from earlier campaigns that it was told to begin with."""
+
+from collections.abc import Mapping, Sequence
+
+from search.campaign.campaign import Campaign
+from search.campaign.study import Study
+from search.plan.campaign_plan import CampaignPlan, StudyPlan
+from search.plan.plan_file import plan_from_dict
+from search.storage.base import StoragePath
+from search.storage.campaign_store import read_campaign, read_events
+
+__all__ = ["Earlier", "earlier_studies"]
+
+Earlier = Mapping[str, Sequence[Study]]  # by study of the new campaign, those that it may take from
+DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
+
+
+def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -> Earlier:
+    """The studies of the plan's `warm_start` campaigns, for each study of the plan those that it may take from.
+
+    Of the same target only those whose molecules were divided in the same way: what was best elsewhere was chosen on
+    molecules that this study may be tested on.
+
+    Raises:
+        StorageError: there is no such campaign, or it is damaged.
+    """
+    found: dict[str, list[Study]] = {study.name: [] for study in plan.studies}
+    for name in plan.search.warm_start:
+        head = read_campaign(storage / name)
+        campaign = Campaign(plan_from_dict(head["plan"]), events=read_events(storage / name))
+        for study in campaign.studies.values():
+            for trial in study.ranking:
+                trial.study = f"{name}/{study.name}"
+            split_hash = head["data"][_split(study.plan)]["split_hash"]
+            for mine in plan.studies:
+                same_target = mine.pair.target == study.plan.pair.target
+                if not same_target or split_hash == data[_split(mine)]["split_hash"]:
+                    found[mine.name].append(study)
+    return found
+
+
+def _split(study: StudyPlan) -> str:
+    return f"{study.pair.id}.{study.split}"

@@ -1,0 +1,87 @@
+"""Places on this machine's disk, or on a share that looks like it."""
+
+import contextlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.storage.append_log import AppendedLog, Log
+from search.storage.base import StoragePath
+
+__all__ = ["LocalPath"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPath(StoragePath):
+    """On this machine, or on a share that looks like it."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def parent(self) -> "LocalPath":
+        return LocalPath(self.path.parent)
+
+    def __truediv__(self, relative: str) -> "LocalPath":
+        return LocalPath(self.path / relative)
+
+    def resolved(self) -> "LocalPath":
+        return LocalPath(self.path.resolve())
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def modified(self) -> float:
+        return self.path.stat().st_mtime
+
+    def glob(self, pattern: str) -> list[StoragePath]:
+        return [LocalPath(path) for path in sorted(self.path.glob(pattern))]
+
+    def read_bytes(self) -> bytes:
+        return self.path.read_bytes()
+
+    def write_bytes(self, data: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")
+        try:
+            draft.write_bytes(data)
+            draft.replace(self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
+
+    def remove(self) -> None:
+        if self.path.is_dir():
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+    def check_writable(self) -> None:
+        parent = self.path.absolute()
+        while not parent.exists():
+            parent = parent.parent
+        tempfile.TemporaryDirectory(dir=parent).cleanup()
+
+    @contextlib.contextmanager
+    def local(self) -> Iterator[Path]:
+        if not self.path.exists():
+            raise FileNotFoundError(f"no folder {self.path}")
+        yield self.path
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[Path]:
+        yield self.path
+
+    def new_log(self) -> Log:
+        return AppendedLog(self.path)

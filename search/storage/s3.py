@@ -1,0 +1,253 @@
+"""Folders on S3 and what speaks its language, through pyarrow.
+
+Keys come from the environment or the machine's role, in every process anew: a folder carries the endpoint and the
+region alone. Objects are put whole and seen at once by every reader, but one cannot be put on the condition that nobody
+else has: see `search.storage.lease` for what that means for two drivers.
+"""
+
+import contextlib
+import fnmatch
+import functools
+import json
+import os
+import posixpath
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from pyarrow import NativeFile, fs
+
+from gear.errors import InputDataError, StorageError
+from search.storage.append_log import Log, RewrittenLog
+from search.storage.base import StoragePath
+
+__all__ = ["ObjectStoreError", "S3Path", "open_s3"]
+
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 30.0
+READS = 10  # of an object that is written again and again, before that is told
+WHOLE = "files.json"  # the last object of a folder to be put and the first to be removed: the names of the others
+HOW_TO_ALLOW = (
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role, "
+    "that may list, read, write and delete there"
+)
+
+
+class ObjectStoreError(OSError, StorageError):
+    """The store does not do what it was asked: waited for like a disk's refusal, told in one line in the end.
+
+    `code` is the store's name for it, `NO_SUCH_BUCKET` for instance. Nothing else of what the store said is repeated,
+    since some repeat keys.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class S3Path(StoragePath):
+    """A prefix or an object in a bucket.
+
+    `root` is BUCKET/PREFIX; `endpoint` the URL of a store that is not Amazon's; `region` None for what the AWS
+    library finds.
+    """
+
+    root: str
+    endpoint: str | None = None
+    region: str | None = None
+    lag: ClassVar[float] = 30.0
+
+    def __str__(self) -> str:
+        return f"s3://{self.root}"
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.root)
+
+    @property
+    def parent(self) -> "S3Path":
+        return replace(self, root=posixpath.dirname(self.root))
+
+    def __truediv__(self, relative: str) -> "S3Path":
+        return replace(self, root=posixpath.join(self.root, relative))
+
+    def resolved(self) -> "S3Path":
+        return self
+
+    def exists(self) -> bool:
+        return self._info().type != fs.FileType.NotFound
+
+    def modified(self) -> float:
+        info = self._info()
+        if info.mtime is None:
+            raise FileNotFoundError(f"no object {self}")
+        return float(info.mtime.timestamp())
+
+    def glob(self, pattern: str) -> list[StoragePath]:
+        names = (info.base_name for info in self._list(allow_not_found=True))
+        return [self / name for name in sorted(names) if fnmatch.fnmatchcase(name, pattern)]
+
+    def read_bytes(self) -> bytes:
+        for _ in range(READS):
+            with self._translated(), self._store().open_input_file(self.root) as file:
+                version, data = _etag(file), bytes(file.read())
+            if version == self._version():
+                return data
+            # pyarrow asks how long it is, then for so much: cut off where a longer one was written in between
+        raise ObjectStoreError(f"{self}: is written too often to be read")
+
+    def write_bytes(self, data: bytes) -> None:
+        with self._translated(), self._store().open_output_stream(self.root) as file:
+            file.write(data)
+
+    def remove(self) -> None:
+        with contextlib.suppress(OSError), self._translated():
+            store, kind = self._store(), self._info().type
+            if kind == fs.FileType.File:
+                store.delete_file(self.root)
+            if kind == fs.FileType.Directory:
+                with contextlib.suppress(FileNotFoundError):
+                    store.delete_file(f"{self.root}/{WHOLE}")
+                store.delete_dir(self.root)
+
+    def check_writable(self) -> None:
+        probe = self / f".probe-{uuid.uuid4().hex}"
+        probe.write_bytes(b"")
+        probe.remove()
+
+    @contextlib.contextmanager
+    def local(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+            folder = Path(scratch) / self.name
+            for name in json.loads((self / WHOLE).read_bytes()):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes((self / name).read_bytes())
+            yield folder
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+            folder = Path(scratch) / self.name
+            yield folder
+            (self / WHOLE).remove()
+            names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+            for name in names:
+                (self / name).write_bytes((folder / name).read_bytes())
+            (self / WHOLE).write_text(json.dumps(names))
+
+    def new_log(self) -> Log:
+        return RewrittenLog(self.write_bytes)
+
+    def credentials(self) -> dict[str, str]:
+        return {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
+
+    def located(self) -> "S3Path":
+        """The same with the region that Amazon says the bucket is in."""
+        with self._translated():
+            return replace(self, region=fs.resolve_s3_region(self.root.partition("/")[0]))
+
+    def reach(self) -> None:
+        """Raise ObjectStoreError where there is no bucket or it does not let us in."""
+        with contextlib.suppress(FileNotFoundError):  # of the prefix: nothing was written yet
+            self._list(allow_not_found=False)
+
+    def _store(self) -> fs.S3FileSystem:
+        return _client(self.endpoint, self.region)
+
+    def _version(self) -> bytes | None:
+        with self._translated(), self._store().open_input_file(self.root) as file:
+            return _etag(file)
+
+    def _info(self) -> fs.FileInfo:
+        with self._translated():
+            return self._store().get_file_info(self.root)
+
+    def _list(self, *, allow_not_found: bool) -> list[fs.FileInfo]:
+        with self._translated():
+            return self._store().get_file_info(fs.FileSelector(self.root, allow_not_found=allow_not_found))
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Errors of pyarrow as ours; what does not exist keeps Python's own."""
+        try:
+            yield
+        except (FileNotFoundError, ObjectStoreError):
+            raise
+        except OSError as error:
+            found = re.search(r"AWS Error (.+?) during (\w+) operation", str(error))
+            code, operation = found.groups() if found else ("", "")
+            if re.match("Bucket .* not found", str(error)):  # pyarrow's own word, of a bucket's region
+                code = "NO_SUCH_BUCKET"
+            if code == "NETWORK_CONNECTION":
+                reason = f"nothing answers at {self.endpoint or 'Amazon S3'}"
+            else:
+                reason = f"{code} in {operation}" if found else "the store refuses"
+            raise ObjectStoreError(f"{self}: {reason}", code) from None  # its text may repeat a key
+
+
+def open_s3(place: str) -> S3Path:
+    """A prefix of a bucket, with the endpoint and the region of the environment.
+
+    Args:
+        place: BUCKET/PREFIX.
+
+    Raises:
+        InputDataError: more than that, or an endpoint that is no URL.
+        StorageError: no such bucket, or it refuses us.
+    """
+    bucket, _, prefix = place.partition("/")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]+", bucket) or "?" in prefix:  # not shown: it might hold a key
+        raise InputDataError(
+            "an s3:// place is s3://BUCKET/PREFIX and no more: keys and endpoint go into AWS_... variables"
+        )
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    if endpoint is not None and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", endpoint):
+        raise InputDataError("AWS_ENDPOINT_URL is no URL of a server: write http://HOST:PORT or https://HOST")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
+    folder = S3Path("/".join([bucket, *filter(None, prefix.split("/"))]), endpoint, region)
+    try:
+        if folder.region is None and endpoint is None:
+            folder = folder.located()
+        folder.reach()
+    except OSError as error:
+        raise StorageError(_refusal(folder, bucket, error)) from None
+    return folder
+
+
+def _etag(file: NativeFile) -> bytes | None:
+    """The store's name for the content of an object as it was opened."""
+    told: dict[Any, bytes] = dict(file.metadata())
+    return told.get("ETag")
+
+
+def _refusal(folder: S3Path, bucket: str, error: OSError) -> str:
+    """What to do where a bucket cannot be had."""
+    code = getattr(error, "code", "")
+    if code == "NO_SUCH_BUCKET":
+        return f"there is no bucket {bucket} at {folder.endpoint or 'Amazon S3'}: create it, or give another --storage"
+    if "NETWORK" in code:
+        return f"{error}: set AWS_ENDPOINT_URL to the address of the store, or give another --storage"
+    if "ACCESS" in code or "SIGNATURE" in code or "403" in code:
+        return f"{folder} refuses us ({code}): {HOW_TO_ALLOW}"
+    return str(error)
+
+
+@functools.cache
+def _client(endpoint: str | None, region: str | None) -> fs.S3FileSystem:
+    """One client a process and store."""
+    settings: dict[str, Any] = {
+        "region": region,
+        "connect_timeout": CONNECT_SECONDS,
+        "request_timeout": REQUEST_SECONDS,
+        "allow_delayed_open": True,  # one request for a small object, not three
+    }
+    if endpoint is not None:
+        url = urlsplit(endpoint)
+        settings |= {"region": region or "us-east-1", "scheme": url.scheme, "endpoint_override": url.netloc}
+    return fs.S3FileSystem(**settings)

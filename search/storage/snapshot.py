@@ -1,0 +1,42 @@
+"""A campaign as its folder tells it at one moment, whether or not it is being driven."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search.campaign.campaign import Campaign
+from search.plan.plan_file import plan_from_dict
+from search.storage.base import StoragePath
+from search.storage.campaign_store import read_campaign, read_events
+from search.storage.lease import Holder, read_lease
+
+__all__ = ["Snapshot", "take_snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A campaign as its folder tells it at one moment."""
+
+    campaign: Campaign
+    head: Mapping[str, Any]
+    holder: Holder | None
+
+    @property
+    def driven(self) -> bool:
+        """Whether a driver works on it."""
+        return self.holder is not None and self.holder.alive
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.campaign.done and not self.driven
+
+
+def take_snapshot(folder: StoragePath) -> Snapshot:
+    """Read a campaign folder, whether or not it is being written.
+
+    Raises:
+        StorageError: no campaign there, or a damaged one.
+    """
+    head, holder = read_campaign(folder), read_lease(folder)
+    return Snapshot(Campaign(plan_from_dict(head["plan"]), events=read_events(folder)), head, holder)

@@ -1,0 +1,17 @@
+"""A real export of a tiny model."""
+
+from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
+from gear.export import Member, export_model
+from gear.training.loop import TrainingRun
+from tests.conftest import synthetic_pair
+
+
+def make_export(scratch, to):
+    """Train for two epochs and export."""
+    pair = synthetic_pair()
+    config = TrialConfig(method="stl", training=TrainingConfig(epochs=2, epoch_steps=1, batch_size=50))
+    run = TrainingRun(config, pair, "cpu")
+    list(run.epochs())
+    run.save(scratch / "checkpoint")
+    spec = TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config)
+    export_model([Member(scratch / "checkpoint", spec, pair)], pair, to, {"test RMSE": 0.5})

@@ -1,0 +1,48 @@
+"""Fingerprints: what they count, and that they are computed once."""
+
+import numpy as np
+import pytest
+
+from gear.data.molecules import fingerprint
+from gear.data.molecules.fingerprint import COUNTS, DESCRIPTORS, fingerprints, packed_fingerprints
+from gear.errors import InputDataError
+
+SMILES = ["CCO", "c1ccccc1CCN", "CC(C)C(=O)OCC1CCCCC1", "[Na+].[Cl-]", "Br"]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEAR_CACHE", str(tmp_path))
+
+
+def test_counts_and_descriptors_of_every_molecule_are_finite_numbers():
+    found = fingerprints(SMILES)
+    assert found.shape == (len(SMILES), COUNTS + DESCRIPTORS)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+
+
+def test_environments_are_counted():
+    ethane, decane = fingerprints(["CC", "CCCCCCCCCC"])[:, :COUNTS]
+    assert decane.max() > ethane.max() == pytest.approx(np.log(3))
+
+
+def test_molecules_are_computed_once_and_read_ever_after(monkeypatch):
+    first = packed_fingerprints(np.array(SMILES, dtype=object))
+    np.testing.assert_array_equal(first, fingerprints(SMILES))
+    monkeypatch.setattr(fingerprint, "_computed", lambda _: pytest.fail("computed again"))
+    np.testing.assert_array_equal(packed_fingerprints(np.array(SMILES, dtype=object)), first)
+
+
+def test_damaged_cache_is_built_again(tmp_path, capsys):
+    smiles = np.array(SMILES, dtype=object)
+    first = packed_fingerprints(smiles)
+    (path,) = tmp_path.rglob("fingerprints/*.parquet")
+    path.write_bytes(path.read_bytes()[:100])
+    np.testing.assert_array_equal(packed_fingerprints(smiles), first)
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_what_cannot_be_parsed_is_named():
+    with pytest.raises(InputDataError, match=r"cannot parse SMILES 'C1CC'"):
+        fingerprints(["CC", "C1CC"])

@@ -1,0 +1,206 @@
+"""The export folder: whole, unchanged, of a known format, and of use where nothing but the core is installed."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gear.errors import StorageError
+from gear.evaluation.uncertainty import Interval
+from gear.export import FORMAT, export_model, load_export
+from gear.predict import load_predictor
+from gear.training.checkpoint import read_state, write_folder
+
+ROOT = Path(__file__).parents[4]
+OLDER = Path(__file__).parents[3] / "exports"  # written by the versions of their time, with what these predicted
+FILES = ["members/0/model.safetensors", "config.json", "fingerprints.safetensors", "README.md", "usage.py"]
+SMILES = ["CCO", "c1ccccc1", "CC(=O)O"]
+WITHOUT = """
+import runpy, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"ray", "optuna", "mlflow", "boto3", "search", "tracking"}:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+sys.meta_path.insert(0, Absent())
+sys.argv = sys.argv[1:]
+"""
+
+
+def files_of(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def rewrite_config(folder, **changes):
+    """As a forger would who knows of the checksums."""
+    config, sums = folder / "config.json", folder / "checksums.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | changes))
+    told = json.loads(sums.read_text()) | {"config.json": hashlib.sha256(config.read_bytes()).hexdigest()}
+    sums.write_text(json.dumps(told))
+
+
+def test_folder_holds_safetensors_text_and_nothing_else(export, ensemble_export):
+    assert files_of(export) == sorted([*FILES, "checksums.json"])
+    more = ["members/1/model.safetensors", "members/2/model.safetensors"]
+    assert files_of(ensemble_export) == sorted([*FILES, *more, "checksums.json"])
+
+
+def test_config_tells_what_was_trained_on_what(export, member):
+    info = json.loads((export / "config.json").read_text())
+    assert (info["format"], info["split_hash"], info["data_hash"]) == (FORMAT, "hash", "data")
+    assert info["sizes"]["target"] == {"train": 100, "validation": 10, "test": 10}
+    assert info["members"][0]["trial"]["config"]["method"] == "stl"
+    assert info["members"][0]["scaler"]["mean"] == pytest.approx(member.pair.target.train.value.mean())
+
+
+def test_card_shows_data_hashes_and_numbers_with_their_intervals(member, tmp_path):
+    evidence = {"test RMSE": dataclasses.asdict(Interval(0.51234, 0.4, 0.6)), "trials | all": 8}
+    export_model([member], member.pair, tmp_path / "export", evidence)
+    card = (tmp_path / "export" / "README.md").read_text()
+    assert "| test RMSE | 0.5123 (0.4 to 0.6) |" in card
+    assert "| trials \\| all | 8 |" in card
+    assert "| `target_from_source` | `random` | `hash` | `data` |" in card
+    assert "100 molecules for training, 10 for validation, 10 for test" in card
+    assert "Intended use" in card
+    assert "Limits" in card
+
+
+def test_ensemble_predicts_the_mean_of_its_members_each_with_its_own_scaler(ensemble, ensemble_export, tmp_path):
+    alone = []
+    for index, member in enumerate(ensemble):
+        export_model([member], member.pair, tmp_path / str(index), {})
+        alone.append(load_predictor(tmp_path / str(index)).predict(SMILES))
+    assert len({scaler for _, scaler in load_predictor(ensemble_export).models}) == 3
+    found = load_predictor(ensemble_export).assess(SMILES)
+    np.testing.assert_allclose(found.value, np.mean(alone, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found.spread, np.std(alone, axis=0, ddof=1), rtol=1e-4)
+    assert "the mean of 3 models" in (ensemble_export / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["format1-gear", "format1-stl", "format2-gear", "format3-gear"])
+def test_folder_of_an_older_format_predicts_what_it_predicted_then(name):
+    expected = json.loads((OLDER / f"{name}.predictions.json").read_text())
+    assert f"format{load_export(OLDER / name).info['format']}" in name
+    found = load_predictor(OLDER / name).assess(list(expected))
+    np.testing.assert_allclose(found.value, list(expected.values()), rtol=1e-5)
+    assert np.isnan(found.similarity).all() == (name < "format3")
+    assert np.isnan(found.spread).all()
+
+
+@pytest.mark.parametrize(("method", "warm"), [("gear", (True, 2)), ("stl", (False, 20))])
+def test_warm_start_of_the_first_format_is_told_as_today(method, warm):
+    training = load_export(OLDER / f"format1-{method}").members[0].model.config.training
+    assert (training.warm_start, training.source_epochs) == warm
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_changed_file_is_refused(export, name):
+    path = export / name
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(StorageError, match=f"{name} does not match"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_file_is_refused(export, name):
+    (export / name).unlink()
+    with pytest.raises(StorageError, match=f"has no {name}"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_without_a_checksum_is_refused(export, name):
+    sums = json.loads((export / "checksums.json").read_text())
+    del sums[name]
+    (export / "checksums.json").write_text(json.dumps(sums))
+    with pytest.raises(StorageError, match=f"{name} does not match"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_changed_file_of_an_older_format_is_refused(name, tmp_path):
+    shutil.copytree(OLDER / "format2-gear", tmp_path / "export")
+    (tmp_path / "export" / name).write_bytes(b"{}")
+    with pytest.raises(StorageError, match=f"{name} does not match"):
+        load_export(tmp_path / "export")
+
+
+@pytest.mark.parametrize("version", [99, 0, "3", None])
+def test_unknown_format_is_refused_in_one_line(export, version):
+    rewrite_config(export, format=version)
+    with pytest.raises(StorageError, match=f"export format {version}, this version of gear reads 1 to {FORMAT}"):
+        load_export(export)
+
+
+def test_config_that_does_not_fit_the_weights_is_refused(export):
+    members = json.loads((export / "config.json").read_text())["members"]
+    members[0]["trial"]["config"]["embedding"]["width"] = 32
+    rewrite_config(export, members=members)
+    with pytest.raises(StorageError, match="cannot be loaded"):
+        load_export(export)
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"config.json": 1}', "\x00"])
+def test_folder_that_is_no_export_is_refused(content, tmp_path):
+    if content is not None:
+        for name in ("checksums.json", "config.json"):
+            (tmp_path / name).write_text(content)
+    with pytest.raises(StorageError, match=r"is no export folder|does not match"):
+        load_export(tmp_path)
+
+
+def test_nothing_but_the_core_is_needed(export, tmp_path):
+    """Ray, Optuna, MLflow and boto3 cannot be imported, nor the rooms that need them."""
+    (tmp_path / "in.csv").write_text("smiles\nCCO\nc1ccccc1\n")
+    command = ["gear.predict", export, tmp_path / "in.csv", "--out", tmp_path / "out.csv"]
+    for code, args in (
+        ("runpy.run_module('gear.predict', run_name='__main__')", command),
+        ("runpy.run_path(sys.argv[0])", [export / "usage.py"]),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT + code, *map(str, args)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    expected = load_predictor(export).predict(["CCO"])[0]
+    assert done.stdout.splitlines()[0].startswith("target kJ/mol CCO ")
+    assert float(done.stdout.split()[3]) == pytest.approx(expected, rel=1e-5)
+    assert float((tmp_path / "out.csv").read_text().splitlines()[1].split(",")[1]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_folder_is_replaced_whole_or_left_as_it_was(tmp_path):
+    folder = tmp_path / "state"
+    write_folder(folder, lambda draft: (draft / "a").write_text("old"))
+
+    def interrupted(draft):
+        (draft / "a").write_text("new")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(folder, interrupted)
+    assert (folder / "a").read_text() == "old"
+
+
+def test_missing_checkpoint_is_a_clear_line(member, tmp_path):
+    with pytest.raises(StorageError, match="no readable checkpoint"):
+        read_state(tmp_path / "nothing")
+    absent = dataclasses.replace(member, checkpoint=tmp_path / "nothing")
+    with pytest.raises(StorageError, match="no readable checkpoint"):
+        export_model([absent], member.pair, tmp_path / "export", {})
+    assert not (tmp_path / "export").exists()
+
+
+def test_weights_are_the_best_epochs_not_the_last(member):
+    tensors, state = read_state(member.checkpoint)
+    assert state["best_epoch"] <= state["epoch"]
+    assert {name for name in tensors if name.startswith("best.")}
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())

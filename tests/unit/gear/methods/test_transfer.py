@@ -1,0 +1,159 @@
+"""How methods use their sources: warm starts, frozen features, teachers, several sources, different forms of input."""
+
+import re
+
+import pytest
+import torch
+
+from gear.config import TrialConfig
+from gear.errors import InputDataError
+from gear.methods import METHODS, build_method
+from gear.training.batching import TrainingData, epoch_batches
+from gear.training.loop import TrainingRun
+from gear.variants import with_values
+from tests.conftest import synthetic_pair
+
+
+def same_weights(one, other):
+    theirs = other.state_dict()
+    return {name for name, tensor in one.state_dict().items() if torch.equal(tensor, theirs[name])}
+
+
+def batch_of(pair, size=40, kinds=("dmpnn",)):
+    return TrainingData(pair, kinds, torch.device("cpu")).batch(torch.arange(size))
+
+
+def test_labels_of_held_out_molecules_are_unknown_to_training(pair):
+    data = TrainingData(pair, {"dmpnn"}, torch.device("cpu"))
+    assert data.labels[data.rows(pair.target.test)].isnan().all()
+    assert data.labels[data.rows(pair.target.validation), 0].isnan().all()
+
+
+@pytest.mark.parametrize("method", ["gear", "gate"])
+def test_warm_start_gives_the_target_what_the_source_has_learnt_but_not_its_transfer(method, pair, quick_config):
+    run = TrainingRun(quick_config(method, warm_start=True), pair)
+    before = build_method(run.config).branches[0].state_dict()
+    run._train_sources()
+    target, source = run.model.branches
+    assert "body.0.weight" in same_weights(target.encoder, source.encoder)
+    assert "layers.0.weight" not in same_weights(target.transfer, source.transfer)
+    assert not torch.equal(before["encoder.body.0.weight"], target.encoder.body[0].weight)
+
+
+def test_warm_start_leaves_an_embedding_alone_that_reads_something_else(pair, quick_config):
+    config = with_values(quick_config("gear", warm_start=True), {"embedding.source_kind": "text"})
+    run = TrainingRun(config, pair)
+    before = {name: tensor.clone() for name, tensor in run.model.embeddings[0].state_dict().items()}
+    run._train_sources()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.embeddings[0].state_dict().items())
+
+
+def test_fine_tuned_head_stands_on_frozen_features(pair, quick_config):
+    run = TrainingRun(quick_config("finetune_head", epochs=2), pair)
+    rows = run.epochs()
+    next(rows)
+    network = run.model.network
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    next(rows)
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("heads.0.") for name in changed)
+
+
+def test_fine_tuning_starts_from_the_source_and_moves_on(pair, quick_config):
+    run = TrainingRun(quick_config("finetune_all", epochs=1), pair)
+    run._train_sources()
+    start = {name: tensor.clone() for name, tensor in run.model.network.state_dict().items()}
+    run._train_epoch(torch.Generator().manual_seed(0))
+    assert not torch.equal(start["embedding.network.W_h.weight"], run.model.network.embedding.network.W_h.weight)
+
+
+@pytest.mark.parametrize("method", ["kd", "gsp_kd"])
+def test_teacher_is_trained_on_the_source_and_then_left_alone(method, pair, quick_config):
+    run = TrainingRun(quick_config(method, epochs=2, source_epochs=10), pair)
+    untrained = TrainingRun(quick_config(method), pair).model.source_terms(batch_of(pair))["reg"]
+    rows = run.epochs()
+    next(rows)
+    before = {name: tensor.clone() for name, tensor in run.model.teacher.state_dict().items()}
+    next(rows)
+    assert same_weights(run.model.teacher, run.model.teacher) == before.keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.teacher.state_dict().items())
+    assert run.model.source_terms(batch_of(pair))["reg"] < untrained
+
+
+@pytest.mark.parametrize("method", ["kd", "gsp_kd"])
+def test_student_that_equals_its_teacher_has_nothing_to_learn_from_it(method, quick_config):
+    model = build_method(quick_config(method))
+    z = torch.randn(20, 50)
+    assert model.unlikeness(z, z) == 0
+    assert model.unlikeness(z, torch.randn(20, 50)) > 0
+
+
+def test_global_structure_does_not_see_a_rotation_of_the_latent_space(quick_config):
+    z, (rotation, _) = torch.randn(20, 50), torch.linalg.qr(torch.randn(50, 50))
+    assert build_method(quick_config("gsp_kd")).unlikeness(z, z @ rotation) < 1e-10
+    assert build_method(quick_config("kd")).unlikeness(z, z @ rotation) > 0.1
+
+
+def test_distance_term_is_zero_for_equal_branches_and_trains_both(pair, quick_config):
+    model = build_method(quick_config("gate"))
+    model.loss_terms(batch_of(pair), 0, torch.Generator()).terms["dist"].backward()
+    assert all(branch.transfer.layers[0].weight.grad.abs().max() > 0 for branch in model.branches)
+    model.branches[1].load_state_dict(model.branches[0].state_dict())
+    assert model.loss_terms(batch_of(pair), 0, torch.Generator()).terms["dist"] == 0
+
+
+SECOND_SOURCE = re.compile(r"(branches|embeddings|heads)\.2\.")
+
+
+def test_two_equal_sources_weigh_as_much_as_one(pair, quick_config):
+    """Terms are averaged over sources, so a weight means the same whatever their number."""
+    twice = synthetic_pair(sources=2)
+    for method in ("gear", "gate", "mtl"):
+        one, two = build_method(quick_config(method), 1), build_method(quick_config(method), 2)
+        weights = one.state_dict()
+        two.load_state_dict({name: weights[SECOND_SOURCE.sub(r"\1.1.", name)] for name in two.state_dict()})
+        batch, double = batch_of(pair), batch_of(twice)
+        double = double._replace(labels=batch.labels[:, [0, 1, 1]])
+        losses = []
+        for model, labelled in ((one, batch), (two, double)):
+            torch.manual_seed(0)
+            losses.append(model.total(model.loss_terms(labelled, 0, torch.Generator().manual_seed(0)).terms))
+        torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_several_sources_share_the_source_rows_of_a_step():
+    target, sources = torch.arange(90), [torch.arange(100, 130), torch.arange(200, 500)]
+    steps = list(epoch_batches(target, sources, 30, torch.Generator()))
+    assert [len(rows) for rows in steps] == [60, 60, 60]
+    rows = torch.cat(steps)
+    assert sorted(rows[rows < 100].tolist()) == list(range(90))
+    assert [int(((rows >= low) & (rows < high)).sum()) for low, high in ((100, 130), (200, 500))] == [45, 45]
+
+
+@pytest.mark.parametrize(("least", "passes"), [(1, 1), (3, 1), (4, 2), (25, 9)])
+def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
+    target, source = torch.arange(90), torch.arange(100, 500)
+    steps = list(epoch_batches(target, [source], 30, torch.Generator(), least))
+    assert len(steps) == 3 * passes >= least
+    rows = torch.cat(steps)
+    assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
+
+
+@pytest.mark.parametrize("method", [name for name, built in METHODS.items() if built.one_embedding])
+def test_method_with_one_embedding_refuses_two_forms_of_input(method):
+    config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})
+    with pytest.raises(InputDataError, match=r"embedding\.source_kind must be 'same'"):
+        build_method(config)
+
+
+def test_forms_that_no_embedding_reads_are_not_prepared(pair, quick_config):
+    config = with_values(quick_config("gear"), {"embedding.kind": "text", "embedding.source_kind": "fingerprint"})
+    kinds = build_method(config).embedding_kinds
+    assert kinds == {"text", "fingerprint"}
+    molecules = batch_of(pair, kinds=kinds).molecules
+    assert molecules.dmpnn is None
+    assert build_method(with_values(config, {"weights.map": 0.0}))
+    assert build_method(with_values(quick_config("stl"), {"embedding.source_kind": "text"})).embedding_kinds == {
+        "dmpnn"
+    }

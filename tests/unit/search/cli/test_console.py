@@ -1,0 +1,124 @@
+"""What a person sees of a campaign."""
+
+import dataclasses
+import io
+
+import pytest
+from rich.console import Console
+
+from search.campaign.events import AttemptLost, TrialAsked, TrialEnded
+from search.campaign.leaderboard import Standing
+from search.cli import progress as cli_progress
+from search.cli.console import plan_text
+from search.cli.leaderboard import print_leaderboard
+from search.cli.progress import Progress
+from tests.support.fake_training import Simulation, small_plan
+
+
+def console(terminal, height=40):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=140, height=height, no_color=True)
+
+
+def test_the_table_shows_every_study_its_trials_and_what_runs():
+    simulation = Simulation(small_plan(), slots=2).run(turns=40)
+    simulation.fill()
+    screen = console(terminal=True)
+    progress = Progress(simulation.campaign, lambda: 2, screen)
+    screen.print(progress.render())
+    text = screen.file.getvalue()
+    ended = sum(isinstance(event, TrialEnded) for event in simulation.events)
+    assert f"test: {ended} of 16 trials, 2 of 2 slots busy" in text
+    assert "hv_from_ds.random.gear" in text
+    assert "hv_from_ds.random.stl" in text
+
+
+def test_the_table_says_what_share_of_the_slots_was_busy(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(cli_progress.time, "monotonic", lambda: next(clock))
+    campaign = Simulation(small_plan()).campaign
+    progress = Progress(campaign, lambda: 2, console(terminal=True))
+    asked = TrialAsked(next(iter(campaign.studies)), 0, 0, {}, {}, {})
+    progress(asked, asked)  # at second 1 and, as after a lost worker, at 2
+    progress(AttemptLost(asked.study, 0, 0, "gone"))  # at 3
+    assert progress.busy_share() == pytest.approx((3 - 1) / (2 * 4))
+
+
+def test_on_a_small_terminal_the_running_studies_stay_in_sight():
+    plan = small_plan(splits=("random", "scaffold"))
+    simulation = Simulation(plan, slots=1).run(turns=1)
+    screen = console(terminal=True, height=9)
+    screen.print(Progress(simulation.campaign, lambda: 1, screen).render())
+    first_row = next(line for line in screen.file.getvalue().splitlines() if "hv_from_ds" in line)
+    assert simulation.jobs[0].study in first_row
+
+
+def test_without_a_terminal_there_is_a_line_a_finished_trial():
+    simulation = Simulation(small_plan())
+    screen = console(terminal=False)
+    simulation.campaign.listeners.append(Progress(simulation.campaign, lambda: 3, screen))
+    simulation.run()
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) == 16
+    assert any("complete (last epoch), validation RMSE 0." in line for line in lines)
+    assert any("pruned (outside the best 1/3 at epoch 2)" in line for line in lines)
+    assert any(line.startswith("hv_from_ds.random.stl 8/8: ") for line in lines)
+
+
+def test_the_plan_in_words():
+    text = plan_text(small_plan())
+    assert "campaign test: 2 studies = hv_from_ds x random x gear, stl" in text
+    assert "8 trials a study, 16 in all, of at most 9 epochs" in text
+
+
+def standing(split, method, test, data="d"):
+    hashes = {"split_hash": f"{split}-{data}", "data_hash": data}
+    return Standing(f"p.{split}.{method}", "p", split, method, 3, 4, 1, 0.5, test, 12.5, 2, **hashes)
+
+
+def test_the_leaderboard_says_which_part_a_number_is_on_and_whether_transfer_helped():
+    def row(method, test):
+        return standing("random", method, test)
+
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("gear", 0.45), row("stl", 0.5)], {"p": "kJ/mol"})
+    text = screen.file.getvalue()
+    assert "validation RMSE" in text
+    assert "test RMSE" in text
+    assert "12.5 kJ/mol" in text
+    assert "p random: test RMSE of gear is 10.0 % lower than of stl" in text
+
+
+def test_a_study_without_a_winner_has_no_numbers():
+    screen = console(terminal=False)
+    print_leaderboard(screen, [Standing("p.random.stl", "p", "random", "stl", 0, 0, 6)], {"p": "K"})
+    assert "0/0/6" in screen.file.getvalue()
+
+
+def test_a_method_that_has_learnt_scaffolds_is_named():
+    def row(split, test):
+        return standing(split, "gear", test)
+
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.6)], {"p": "K"})
+    assert "p.scaffold.gear: error on new scaffolds is 2.0 times" in screen.file.getvalue()
+    screen = console(terminal=False)
+    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.4)], {"p": "K"})
+    assert "new scaffolds" not in screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [standing("random", "gear", 0.45), standing("random", "stl", 0.5, data="others")],
+        [standing("random", "gear", 0.45), standing("scaffold", "stl", 0.5)],
+        [standing("random", "gear", 0.3), standing("scaffold", "gear", 0.6, data="others")],
+        [dataclasses.replace(standing("random", m, 0.5), split_hash="", data_hash="") for m in ("gear", "stl")],
+    ],
+)
+def test_numbers_on_different_splits_or_data_are_never_compared(rows):
+    screen = console(terminal=False)
+    print_leaderboard(screen, rows, {"p": "K"})
+    text = screen.file.getvalue()
+    assert all(row.split_hash[:8] in text for row in rows)
+    assert "than of stl" not in text
+    assert "new scaffolds" not in text

@@ -1,0 +1,115 @@
+"""A campaign seen from another terminal: running, interrupted, finished."""
+
+import os
+
+import pytest
+
+from gear.errors import StorageError
+from search.campaign.events import TrialEnded
+from search.cli import status
+from search.plan.plan_file import plan_to_dict, plan_to_toml
+from search.storage.campaign_store import CampaignStore
+from search.storage.snapshot import take_snapshot
+from tests.support.fake_training import BrokenRun, FakeRun, Simulation, small_plan
+
+HEAD = {"data": {"hv_from_ds.random": {"unit": "kJ/mol"}}}
+
+
+@pytest.fixture
+def show(storage, monkeypatch, capsys):
+    """What the command prints."""
+
+    def command(*flags):
+        monkeypatch.setattr("sys.argv", ["search.cli.status", "--storage", str(storage), *flags])
+        code = status.main()
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def written(storage, turns=10_000, factory=FakeRun):
+    """A campaign folder, open, after some turns of its trials."""
+    plan = small_plan()
+    store = CampaignStore.create(storage / "test", {**HEAD, "plan": plan_to_dict(plan)}, plan_to_toml(plan))
+    simulation = Simulation(plan, factory=factory)
+    simulation.run(turns)
+    for step in simulation.steps:
+        store.append(*step)
+    return store, simulation
+
+
+def files(folder):
+    return [str(file) for file in (*folder.glob("*"), *(folder / "events").glob("*"))]
+
+
+def test_a_running_campaign_shows_its_studies_and_who_drives_it(storage, show):
+    store, simulation = written(storage, turns=40)
+    with store:
+        code, out, _ = show("test")
+    ended = sum(isinstance(event, TrialEnded) for event in simulation.events)
+    assert code == 0
+    assert f"driven by process {os.getpid()} on" in out
+    assert f"test: {ended} of 16 trials, {len(simulation.running)} running" in out
+    assert "hv_from_ds.random.gear" in out
+
+
+def test_an_interrupted_campaign_tells_how_to_go_on(storage, show):
+    store, _ = written(storage, turns=40)
+    store.__exit__()
+    _, out, _ = show()
+    assert f"nobody drives it; go on with: python -m search.run --resume --name test --storage {storage}" in out
+    assert "interrupted" in out
+
+
+def test_a_driver_that_died_is_told_from_one_that_lives(storage, show, monkeypatch):
+    store, _ = written(storage, turns=40)
+    with store:
+        monkeypatch.setattr("search.storage.lease.STALE_SECONDS", -1.0)
+        _, out, _ = show()
+    assert f"its driver, process {os.getpid()} on" in out
+    assert "died or lost touch" in out
+
+
+def test_a_finished_campaign_shows_its_leaderboard_and_is_not_watched_on(storage, show):
+    store, simulation = written(storage)
+    store.__exit__()
+    _, out, _ = show("test", "--watch")
+    best = simulation.campaign.studies["hv_from_ds.random.gear"].best
+    assert "finished" in out
+    assert "winners, chosen on validation" in out
+    assert f"{best.value:.4f}" in out
+
+
+def test_looking_changes_nothing_and_asks_for_no_lease(storage, show):
+    store, _ = written(storage, turns=20)
+    with store:
+        before = files(storage / "test")
+        show("test")
+        assert files(storage / "test") == before
+        assert CampaignStore.append(store) is None  # the driver still has it
+
+
+def test_a_line_being_written_is_not_seen_yet(storage):
+    store, simulation = written(storage, turns=20)
+    store.__exit__()
+    segment = storage / "test/events/000001.jsonl"
+    segment.write_bytes(segment.read_bytes() + b'[{"event":"TrialEn')
+    seen = take_snapshot(storage / "test").campaign
+    assert [study.trials for study in seen.studies.values()] == [
+        study.trials for study in simulation.campaign.studies.values()
+    ]
+
+
+def test_why_trials_failed_is_told(storage, show):
+    store, simulation = written(storage, factory=BrokenRun)
+    store.__exit__()
+    failed = sum(isinstance(event, TrialEnded) for event in simulation.events)
+    _, out, _ = show()
+    assert f"failed: {failed} x CUDA out of memory" in out
+
+
+def test_no_campaign_is_one_line(storage, show):
+    code, _, err = show()
+    assert (code, err) == (2, f"error: no campaign in {storage}: start one with python -m search.run\n")
+    with pytest.raises(StorageError, match="no campaign in"):
+        take_snapshot(storage / "gone")

@@ -1,0 +1,141 @@
+"""A plan is what was asked for, or a line about why not."""
+
+import dataclasses
+
+import pytest
+
+from gear.config import EmbeddingConfig, PairSpec, TaskSpec
+from gear.data import PAIRS
+from gear.errors import InputDataError, UnknownNameError
+from search.plan.campaign_plan import expand_pairs, stable_seed
+from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml, read_plan
+from search.plan.presets import PRESETS
+from search.plan.settings import SearchSettings
+from search.plan.space import METHODS
+from tests.support.fake_training import small_plan
+
+OWN = PairSpec(
+    TaskSpec("flashpoint", file="/data/a.csv", column="flash point", unit="K"),
+    (TaskSpec("bp", file="/data/b.parquet", column="bp", log10=True), TaskSpec("hv")),
+)
+
+
+def test_quick_is_few_labels_of_related_pairs_with_and_without_transfer():
+    names = {study.name for study in PRESETS["quick"].studies}
+    assert {
+        f"ct_from_bp.{split}-n60.{method}" for split in ("random", "scaffold") for method in ("gear", "stl")
+    } <= names
+
+
+def test_a_plan_of_an_earlier_version_means_what_it_meant():
+    data = plan_to_dict(PRESETS["small"])
+    del data["config"]["embedding"]["aggregation"], data["config"]["training"]["epoch_steps"]
+    data["search"] |= {"grace_period": 4}
+    del data["search"]["grace_steps"]
+    plan = plan_from_dict(data)
+    assert (plan.config.embedding.aggregation, plan.config.training.epoch_steps) == ("mean", 1)
+    assert plan.search.grace_steps == 4  # an epoch had one step at least
+
+
+def test_benchmark_is_everything():
+    plan = PRESETS["benchmark"]
+    assert len(plan.studies) == len(PAIRS) * 2 * len(METHODS)
+    assert (plan.search.trials, plan.epochs) == (50, 100)
+
+
+def test_pairs_can_be_globs_and_come_once():
+    found = [pair.id for pair in expand_pairs(["hv_from_*", "hv_from_ds"])]
+    assert found == [pair for pair in PAIRS if pair.startswith("hv_from_")]
+    assert [pair.id for pair in expand_pairs(["all"])] == list(PAIRS)
+
+
+def test_a_pair_can_have_several_sources():
+    (pair,) = expand_pairs(["hv_from_bp+ds"])
+    assert (pair.id, [source.property for source in pair.sources]) == ("hv_from_bp+ds", ["bp", "ds"])
+    with pytest.raises(InputDataError, match="names a task twice"):
+        expand_pairs(["hv_from_ds+ds"])
+
+
+def test_the_papers_first_experiments_have_a_preset_each():
+    names = {study.name for study in PRESETS["ablation"].studies}
+    assert {"dk_from_lp.random.gear", "dk_from_lp.random.gear-no-curv"} <= names
+    assert [s.name for s in PRESETS["sanity"].studies] == ["hv_from_ds.random.gear", "hv_from_ds.random.stl"]
+    assert "random-gaussian20" in PRESETS["noise"].splits
+    assert "extrapolation-high" in PRESETS["extrapolation"].splits
+    small = set(PRESETS) - {"benchmark", "curves"}
+    assert all(PRESETS[name].search.trials * len(PRESETS[name].studies) <= 64 for name in small)
+
+
+def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
+    plan = small_plan()
+    assert plan.embedding_kinds == {"dmpnn"}
+    mixed = dataclasses.replace(plan.config, embedding=EmbeddingConfig(source_kind="text"))
+    assert dataclasses.replace(plan, config=mixed).embedding_kinds == {"dmpnn", "text"}
+    varied = dataclasses.replace(plan.search, vary=("embedding.kind",))
+    assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "fingerprint", "text"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hv", "'hv'")]
+)
+def test_a_pair_that_does_not_exist_is_named(pattern, named):
+    with pytest.raises(UnknownNameError, match=named):
+        expand_pairs([pattern])
+
+
+@pytest.mark.parametrize(("field", "kind"), [("splits", "split"), ("methods", "method")])
+def test_a_split_or_method_that_does_not_exist_is_named(field, kind):
+    with pytest.raises(UnknownNameError, match=f"unknown {kind} 'nonsense'"):
+        dataclasses.replace(PRESETS["quick"], **{field: ("nonsense",)})
+
+
+def test_the_same_twice_is_refused():
+    with pytest.raises(InputDataError, match="names a split twice"):
+        dataclasses.replace(PRESETS["quick"], splits=("random", "random"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("trials", 0), ("reduction_factor", 1.0), ("gpus_per_trial", -1.0)])
+def test_settings_out_of_range_are_named(name, value):
+    with pytest.raises(InputDataError, match=rf"search\.{name}"):
+        SearchSettings(**{name: value})
+
+
+@pytest.mark.parametrize("plan", [*PRESETS.values(), dataclasses.replace(small_plan(), pairs=(OWN,))])
+def test_a_plan_survives_its_dict_and_its_toml(plan, tmp_path):
+    assert plan_from_dict(plan_to_dict(plan)) == plan
+    path = tmp_path / "plan.toml"
+    path.write_text(plan_to_toml(plan))
+    assert read_plan(path) == plan
+
+
+def test_a_plan_file_may_be_short(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text('pairs = ["hv_from_*"]\nsplits = ["random"]\nmethods = ["stl"]\n[config.training]\nepochs = 5\n')
+    plan = read_plan(path)
+    assert (plan.epochs, plan.search) == (5, SearchSettings())
+    assert plan.pairs == expand_pairs(["hv_from_*"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pairs = [", "cannot read plan"),
+        ("speed = 1", "unknown key speed"),
+        ('pairs = "hv_from_ds"', "pairs must be a list"),
+        ('pairs=["hv_from_ds"]\nsplits=["random"]\nmethods=["stl"]\n[search]\ntrails = 3', "search.trails"),
+        (
+            'pairs=["hv_from_ds"]\nsplits=["random"]\nmethods=["stl"]\n[search]\ntrials = "3"',
+            "search.trials must be int",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_plan_file_is_named(tmp_path, text, says):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    with pytest.raises(InputDataError, match=says):
+        read_plan(path)
+
+
+def test_a_seed_depends_on_its_parts_alone():
+    assert stable_seed(0, "hv_from_ds.random.gear", 3) == 1438728689  # the same on every machine
+    assert len({stable_seed(s, name, n) for s in range(3) for name in "ab" for n in range(50)}) == 300

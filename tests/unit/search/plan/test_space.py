@@ -1,0 +1,113 @@
+"""Every suggestion is a configuration that can be built, within the bounds of its dimension."""
+
+import dataclasses
+import itertools
+import math
+
+import optuna
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gear.config import TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.methods import METHODS as BUILDABLE
+from gear.methods import build_method
+from gear.training.batching import TrainingData
+from gear.variants import VARIANTS, get_value, method_of
+from search.plan.space import METHODS, OPTIONAL, Choice, base_of, defaults, space, suggest
+
+BASE = TrialConfig(training=TrainingConfig(epochs=7))
+
+
+def asked(seed):
+    return optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed)).ask()
+
+
+NAMES = (*METHODS, *VARIANTS)
+
+
+def test_every_method_has_a_space():
+    assert METHODS == tuple(BUILDABLE)
+
+
+@pytest.mark.parametrize("method", NAMES)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31 - 1))
+def test_every_suggestion_is_valid_and_within_bounds(method, seed):
+    trial = asked(seed)
+    config = suggest(trial, method, BASE)
+    assert from_dict(TrialConfig, to_dict(config)) == config
+    assert config.method == method_of(method).method
+    for dimension in space(method):
+        group, name = dimension.path.split(".")
+        value = getattr(getattr(config, group), name)
+        assert value == trial.params[dimension.path]
+        if isinstance(dimension, Choice):
+            assert value in dimension.choices
+        else:
+            assert dimension.low <= value <= dimension.high
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_the_defaults_lie_in_the_space_and_give_the_base_back(method):
+    study = optuna.create_study()
+    study.enqueue_trial(defaults(method, BASE))
+    assert suggest(study.ask(), method, BASE) == base_of(method, BASE)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variant_fixes_what_it_says_and_searches_the_rest_of_its_method(name):
+    variant = VARIANTS[name]
+    assert {d.path for d in space(name)} == {d.path for d in space(variant.method)} - variant.fixed.keys()
+    config = suggest(asked(0), name, BASE)
+    assert {path: get_value(config, path) for path in variant.fixed} == variant.fixed
+    assert base_of(name, BASE) != base_of(variant.method, BASE) or space(name) != space(variant.method)
+    build_method(config)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_weight_in_a_space_is_of_a_term_that_the_method_has(method, pair):
+    batch = TrainingData(pair, {"dmpnn"}, torch.device("cpu")).batch(torch.arange(20))
+    terms = build_method(TrialConfig(method=method)).loss_terms(batch, 0, torch.Generator()).terms
+    searched = {d.path.removeprefix("weights.") for d in space(method) if d.path.startswith("weights.")}
+    assert searched == terms.keys() - {"reg"}
+
+
+def test_what_is_not_in_the_space_stays_the_bases():
+    base = dataclasses.replace(BASE, curvature=dataclasses.replace(BASE.curvature, immersion="frame"), seed=5)
+    config = suggest(asked(0), "gear", base)
+    assert (config.curvature, config.seed, config.training.epochs) == (base.curvature, 5, 7)
+
+
+def test_single_task_learning_has_no_dimension_of_transfer():
+    assert not [d.path for d in space("stl") if d.path.startswith(("weights.", "transfer.", "curvature."))]
+    assert all({d.path for d in space("stl")} <= {d.path for d in space(method)} for method in METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_have_a_place_in_the_unit_cube(method):
+    for dimension in space(method, OPTIONAL):
+        if isinstance(dimension, Choice):
+            corners = [dimension.place(choice) for choice in dimension.choices]
+            assert all(math.dist(*two) == pytest.approx(1) for two in itertools.combinations(corners, 2))
+        else:
+            assert [*dimension.place(dimension.low), *dimension.place(dimension.high)] == [0, 1]
+
+
+def test_optional_settings_are_searched_on_request():
+    vary = ("curvature.matching", "training.ema")
+    paths = {d.path for d in space("gear", vary)}
+    assert paths - {d.path for d in space("gear")} == set(vary)
+    assert {d.path for d in space("stl", vary)} - {d.path for d in space("stl")} == {"training.ema"}
+    found = {suggest(asked(seed), "gear", BASE, vary).curvature.matching for seed in range(20)}
+    assert {"ricci", "distance"} <= found
+
+
+@pytest.mark.parametrize("path", OPTIONAL)
+def test_every_optional_setting_gives_a_model_that_builds(path):
+    having = [method for method in METHODS if path in {d.path for d in space(method, (path,))}]
+    assert having
+    for method in having:
+        for seed in range(6):
+            build_method(suggest(asked(seed), method, BASE, (path,)))

@@ -1,0 +1,105 @@
+"""A trial on its worker: rows, checkpoints in the campaign folder, errors as rows."""
+
+import pytest
+
+from gear.config import to_dict
+from gear.errors import StorageError
+from search.campaign.campaign import Campaign
+from search.runtime.trainable import make_trainable
+from search.storage import retry
+from tests.support.fake_training import BrokenRun, FakeRun, small_plan
+
+
+@pytest.fixture
+def begin(storage):
+    def build(factory=FakeRun, every=1, **changed):
+        plan = small_plan(methods=["stl"], checkpoint_every=every)
+        config = to_dict(Campaign(plan).next_job("x")) | changed
+        return make_trainable(storage, plan.search, factory)(config)
+
+    return build
+
+
+def rows(trial, n):
+    return [trial.step()["row"] for _ in range(n)]
+
+
+HOME = "checkpoints/hv_from_ds.random.stl/0000"
+
+
+def checkpoints(storage):
+    attempts = (storage / HOME).glob("attempt-*")
+    return [f"{attempt.name}/{folder.name}" for attempt in attempts for folder in attempt.glob("epoch-*")]
+
+
+def test_a_trial_reports_every_epoch_and_that_the_last_is_the_last(begin):
+    found = rows(begin(), 9)
+    assert [row.epoch for row in found] == list(range(1, 10))
+    assert [row.status for row in found] == ["running"] * 8 + ["complete"]
+    assert found[-1].metrics["best_validation_rmse"] < found[0].metrics["best_validation_rmse"]
+
+
+def test_the_checkpoint_before_stays_until_the_driver_has_recorded_the_next(begin, storage, monkeypatch):
+    monkeypatch.setattr(type(storage), "lag", 0.0)
+    trial = begin()
+    rows(trial, 3)
+    assert checkpoints(storage) == ["attempt-0/epoch-2", "attempt-0/epoch-3"]
+    trial.cleanup()  # the driver may have been stopped before it recorded the third
+    assert checkpoints(storage) == ["attempt-0/epoch-2", "attempt-0/epoch-3"]
+
+
+def test_where_recording_may_lag_checkpoints_stay_until_it_is_sure(begin, storage, monkeypatch):
+    monkeypatch.setattr(type(storage), "lag", 30.0)
+    now = [0.0]
+    monkeypatch.setattr("search.runtime.trainable.time.monotonic", lambda: now[0])
+    trial = begin()
+    for _ in range(5):
+        rows(trial, 1)
+        now[0] += 20.0
+    # at 40 s the second was the newest, and by 80 s it was recorded for sure
+    assert checkpoints(storage) == [f"attempt-0/epoch-{epoch}" for epoch in (2, 3, 4, 5)]
+
+
+def test_checkpoints_may_be_rarer_but_the_last_epoch_has_one(begin):
+    names = [None if row.checkpoint is None else row.checkpoint.rpartition("/")[2] for row in rows(begin(every=4), 9)]
+    assert names == [None] * 3 + ["epoch-4"] * 4 + ["epoch-8", "epoch-9"]
+
+
+def test_the_next_attempt_goes_on_from_the_checkpoint_with_the_same_numbers(begin):
+    whole = rows(begin(number=1), 9)
+    middle = rows(begin(), 4)[-1]
+    resumed = rows(begin(attempt=1, checkpoint=middle.checkpoint), 5)
+    assert [(row.epoch, row.metrics) for row in resumed] == [(row.epoch, row.metrics) for row in whole[4:]]
+
+
+def test_where_the_checkpoint_was_lost_with_its_machine_a_trial_begins_again(begin):
+    assert rows(begin(attempt=1, checkpoint="checkpoints/gone/0000/attempt-0/epoch-4"), 1)[0].epoch == 1
+
+
+def test_an_error_of_training_is_a_row_of_one_line_and_its_traceback_a_file(begin, storage):
+    row = rows(begin(BrokenRun), 2)[-1]
+    assert (row.status, row.reason) == ("failed", "RuntimeError: CUDA out of memory")
+    assert "Traceback" in (storage / HOME / "attempt-0/error.txt").read_text()
+
+
+def test_a_worker_takes_one_trial_after_the_other(begin):
+    trial = begin()
+    first = rows(trial, 2)[-1]
+    following = Campaign(small_plan(methods=["stl"]))
+    following.next_job("x")
+    config = to_dict(following.next_job("y"))
+    assert trial.reset(config) is True
+    row = rows(trial, 1)[0]
+    assert (row.epoch, first.epoch) == (1, 2)
+    assert "/0001/attempt-0/epoch-1" in row.checkpoint
+
+
+class FullDiskRun(FakeRun):
+    def save(self, folder):
+        raise StorageError("disk full")
+
+
+def test_a_disk_that_stays_full_loses_the_attempt_not_the_trial(begin, monkeypatch):
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(StorageError, match="disk full"):
+        begin(FullDiskRun).step()

@@ -1,0 +1,77 @@
+"""What a campaign takes over from earlier ones: their best, and nothing that was chosen on what it is tested on."""
+
+import dataclasses
+
+import pytest
+
+from gear.errors import StorageError
+from search.campaign.events import TrialAsked
+from search.plan.campaign_plan import expand_pairs
+from search.plan.plan_file import plan_to_dict, plan_to_toml
+from search.storage.campaign_store import CampaignStore
+from search.storage.earlier_campaigns import earlier_studies
+from search.storage.local import LocalPath
+from tests.support.fake_training import Simulation, small_plan
+
+STUDY = "hv_from_ds.random.stl"
+
+
+def plan_of(pair="hv_from_ds", split="random", **search):
+    plan = small_plan(methods=["stl"], splits=[split], **search)
+    return dataclasses.replace(plan, pairs=expand_pairs([pair]))
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Write a campaign that has run, under the hash of its split."""
+    storage = LocalPath(tmp_path)
+
+    def write(plan, split_hash="same"):
+        (study,) = plan.studies
+        head = {"plan": plan_to_dict(plan), "data": {study.name.removesuffix(".stl"): {"split_hash": split_hash}}}
+        with CampaignStore.create(storage / "before", head, plan_to_toml(plan)) as store:
+            for events in Simulation(plan).run().steps:
+                store.append(*events)
+        return storage
+
+    return write
+
+
+def taken(storage, **search):
+    plan = plan_of(warm_start=("before",), **search)
+    earlier = earlier_studies(storage, plan, {"hv_from_ds.random": {"split_hash": "same"}})
+    simulation = Simulation(plan, slots=1, earlier=earlier).run()
+    asked = [event for event in simulation.events if isinstance(event, TrialAsked)]
+    return [(event.origin, event.params) for event in asked if event.origin.startswith("study ")], earlier
+
+
+def test_the_best_of_an_earlier_campaign_is_tried_early(recorded):
+    found, earlier = taken(recorded(plan_of(trials=12, seed=5)))
+    (before,) = earlier[STUDY]
+    best = before.ranking[0]
+    assert (f"study before/{STUDY} #{best.number}", best.params) in found
+
+
+@pytest.mark.parametrize(
+    ("pair", "split", "split_hash", "wanted"),
+    [
+        ("hv_from_ds", "random", "same", True),
+        ("hv_from_ds", "random", "of another seed", False),
+        ("hv_from_ds", "scaffold", "another", False),
+        ("hv_from_bp", "random", "another", False),
+        ("vp_from_bp", "random", "another", True),
+    ],
+)
+def test_of_the_same_target_only_the_very_same_split_is_taken_from(recorded, pair, split, split_hash, wanted):
+    found, _ = taken(recorded(plan_of(pair, split, trials=12, seed=5), split_hash))
+    assert bool(found) == wanted
+
+
+def test_earlier_campaigns_are_taken_from_where_studies_do_not_share(recorded):
+    found, _ = taken(recorded(plan_of(trials=12, seed=5)), share=False)
+    assert found
+
+
+def test_a_campaign_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StorageError, match="no campaign in"):
+        taken(LocalPath(tmp_path))

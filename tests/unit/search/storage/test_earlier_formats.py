@@ -1,0 +1,53 @@
+"""Campaigns that earlier versions wrote are read, and their trials repeated, as those versions meant them."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from gear.data import load_pair
+from gear.evaluation.evaluate import test_scores as scores_of  # not a test
+from gear.train import read_trial
+from search.campaign.campaign import Campaign
+from search.plan.plan_file import plan_from_dict
+from search.storage.campaign_store import read_campaign, read_events
+from search.storage.local import LocalPath
+
+CAMPAIGN = Path(__file__).parents[2] / "campaigns" / "format2"  # ef_from_hv, random, one tiny trial of gear and of stl
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    folder = LocalPath(CAMPAIGN)
+    return Campaign(plan_from_dict(read_campaign(folder)["plan"]), events=read_events(folder))
+
+
+def test_it_is_complete_and_its_settings_are_those_of_its_time(campaign):
+    assert campaign.done
+    assert campaign.plan.search.grace_steps == 4
+    for study in campaign.studies.values():
+        config = campaign.spec(study.name, 0).config
+        assert (config.embedding.aggregation, config.training.epoch_steps) == ("mean", 1)
+
+
+@pytest.mark.parametrize("method", ["gear", "stl"])
+def test_its_trial_file_is_the_recorded_trial(campaign, method):
+    name = f"ef_from_hv.random.{method}"
+    assert read_trial(CAMPAIGN / "checkpoints" / name / "0000" / "trial.json") == campaign.spec(name, 0)
+
+
+@pytest.mark.parametrize("method", ["gear", "stl"])
+def test_its_winners_checkpoint_scores_what_it_scored_then(campaign, method):
+    study = campaign.studies[f"ef_from_hv.random.{method}"]
+    spec = campaign.spec(study.name, 0)
+    pair = load_pair(spec.pair, spec.split, spec.split_seed)
+    found = scores_of(CAMPAIGN / (study.trials[0].checkpoint or ""), spec, pair)
+    assert math.isclose(found.rmse, study.finished[-1].scores["rmse"], rel_tol=1e-5)
+
+
+def test_a_trial_file_that_names_little_takes_todays_defaults(tmp_path):
+    trial = json.loads((CAMPAIGN / "checkpoints/ef_from_hv.random.stl/0000/trial.json").read_text())
+    trial["config"] = {"method": "stl", "embedding": {"width": 16}}
+    (tmp_path / "trial.json").write_text(json.dumps(trial))
+    assert read_trial(tmp_path / "trial.json").config.embedding.aggregation == "norm"

@@ -1,0 +1,11 @@
+"""MLflow's databases and server, for the tests beside and below."""
+
+from tests.support.mlflow_fixtures import (  # noqa: F401
+    client,
+    impatient,
+    one_server,
+    recorded,
+    server,
+    template,
+    uri,
+)

@@ -1,0 +1,157 @@
+"""The report: what it reads of campaigns, and what it compares."""
+
+import numpy as np
+import pytest
+
+from gear.errors import StorageError, UnknownNameError
+from tests.support.fake_records import LARGE, SMALL, Study, study, trial
+from tests.support.report_page import page_of, words
+from tracking.report.campaigns import Part, read_campaigns
+from tracking.report.compare import averages, best_transfer, changes, learns_logarithm, verdict
+
+
+def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorded):
+    (campaign,) = recorded(Study(test=0.4), Study(method="stl", test=0.5))
+    (change,) = changes(campaign.studies)
+    assert change.change == pytest.approx(-0.2)
+    assert (change.study.method, change.baseline.method) == ("gear", "stl")
+
+
+def test_studies_on_other_molecules_are_not_compared(recorded):
+    (campaign,) = recorded(Study(), Study(method="stl", hash="another"))
+    assert changes(campaign.studies) == []
+    assert "cannot be said" in words(page_of([campaign]))
+
+
+def test_a_campaign_is_compared_with_its_own_single_task_training_first(recorded):
+    recorded(Study(test=0.4), Study(method="stl", test=0.5), campaign="one")
+    campaigns = recorded(Study(method="stl", test=0.8, validation=0.1), campaign="two")
+    found = changes([s for campaign in campaigns for s in campaign.studies])
+    assert [change.change for change in found] == [pytest.approx(-0.2)]
+
+
+def test_the_verdict_is_on_the_method_that_validation_chooses(recorded):
+    """Never on the one that does best on test."""
+    studies = (
+        Study(validation=0.3, test=0.6),
+        Study(method="mtl", validation=0.4, test=0.2),
+        Study(method="stl", test=0.5),
+    )
+    (campaign,) = recorded(*studies)
+    found = changes(campaign.studies)
+    assert [change.study.method for change in best_transfer(found)] == ["gear"]
+    assert verdict(campaign.studies, found).helped == 0
+    assert "Transfer helped on 0 of 1 comparison" in words(page_of([campaign]))
+
+
+def test_an_effect_on_every_molecule_is_beyond_chance_and_none_is_not(recorded):
+    (campaign,) = recorded(
+        Study(errors=SMALL),
+        Study(method="mtl", errors=LARGE[::-1]),
+        Study(method="stl", errors=LARGE),
+    )
+    better, same = changes(campaign.studies)
+    assert better.sure
+    assert better.interval.high < -0.9
+    assert better.p < 0.01
+    assert not same.sure
+    assert same.p > 0.5
+
+
+def test_only_molecules_that_both_have_predicted_count(recorded):
+    """The last ten errors of the longer one are huge, and have no partner."""
+    (campaign,) = recorded(Study(errors=LARGE + (500.0,) * 10), Study(method="stl", errors=LARGE))
+    (change,) = changes(campaign.studies)
+    assert change.interval.low == pytest.approx(0, abs=1e-9)
+
+
+def test_without_predictions_there_is_neither_interval_nor_p(recorded):
+    (campaign,) = recorded(Study(), Study(method="stl", test=0.5))
+    (change,) = changes(campaign.studies)
+    assert (change.interval, change.p, change.sure) == (None, None, False)
+    text = words(page_of([campaign]))
+    assert "were not recorded, so chance cannot be told from effect" in text
+    assert "Predictions not recorded, so there is no parity plot" in text
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_whether_models_see_the_logarithm_is_told_from_their_errors(log):
+    generator = np.random.default_rng(1)
+    true = 10 ** generator.normal(1, 0.4, 300)
+    studies = []
+    for method, size in (("gear", 0.1), ("stl", 0.3)):
+        if log:
+            predicted = true * 10 ** generator.normal(0, size, 300)
+            standardised = float(np.sqrt(np.square(np.log10(predicted / true)).mean())) / 0.4
+        else:
+            predicted = np.abs(true + generator.normal(0, size, 300))
+            standardised = float(np.sqrt(np.square(predicted - true).mean())) / 12
+        parts = {"test": Part(np.arange(300).astype(str), true, predicted)}
+        studies.append(study([trial()], method, predictions=parts, test_rmse=standardised))
+    assert learns_logarithm(studies) is log
+
+
+def test_folds_are_averaged_with_their_spread(recorded):
+    folds = [
+        Study(split=f"random-fold{k}", method=method, test=test, hash=f"s{k}")
+        for k, tests in ((1, (0.4, 0.5)), (2, (0.6, 0.5)))
+        for method, test in zip(("gear", "stl"), tests, strict=True)
+    ]
+    (campaign,) = recorded(*folds, Study(split="scaffold"))
+    gear, stl = averages(campaign.studies, changes(campaign.studies))
+    assert (gear.split, gear.method, gear.n) == ("random", "gear", 2)
+    assert gear.test_rmse == pytest.approx((0.5, 0.1 * 2**0.5))
+    assert gear.change == pytest.approx((0.0, 0.2 * 2**0.5))
+    assert stl.change is None
+
+
+# what is read
+
+
+def test_trials_are_read_with_their_ends_and_curves(recorded):
+    (campaign,) = recorded(Study())
+    (found,) = campaign.studies
+    assert [(t.number, t.state, t.ran) for t in found.trials] == [
+        (0, "complete", True),
+        (1, "pruned", True),
+        (2, "failed", False),
+    ]
+    assert [epoch for epoch, _ in found.trials[0].curve] == [1, 2, 3]
+    assert found.trials[2].curve == ()  # none of its numbers is one
+    assert found.winner.number == 0
+    assert found.geometry["rho_correlation"] == (0.25, 0.75)
+
+
+def test_a_configuration_trained_again_is_no_trial_of_the_search(recorded):
+    (campaign,) = recorded(Study(states=("complete",) * 3, origins={2: "refit of #0"}))
+    (found,) = campaign.studies
+    assert [t.number for t in found.trials] == [0, 1]
+    assert [t.number for t in found.repeats] == [2]
+    assert "Trained again with other seeds: 1 trials" in words(page_of([campaign]))
+
+
+def test_models_that_were_tested_together_are_told_beside_each_alone(recorded):
+    (campaign,) = recorded(Study(metrics={"test_models": 4, "test_rmse_alone": 0.41, "test_rmse_alone_sd": 0.02}))
+    assert "Tested as 4 models together; alone their test RMSE is 0.4100 ± 0.0200." in words(page_of([campaign]))
+
+
+def test_recorded_intervals_are_shown(recorded):
+    (campaign,) = recorded(Study(metrics={"test_rmse_low": 0.3511, "test_rmse_high": 0.4522}))
+    assert "0.3511 to 0.4522" in words(page_of([campaign]))
+
+
+def test_campaigns_are_chosen_by_name_and_runs_of_others_left_out(recorded, client):
+    recorded(Study(), campaign="one")
+    client.create_run(client.get_experiment_by_name("one").experiment_id, run_name="mine")
+    recorded(Study(method="stl"), campaign="two")
+    assert [campaign.name for campaign in read_campaigns(client, [])] == ["one", "two"]
+    (one,) = read_campaigns(client, ["one"])
+    assert [s.method for s in one.studies] == ["gear"]
+
+
+def test_a_campaign_that_is_not_there_is_one_line(recorded, client):
+    with pytest.raises(StorageError, match="holds no campaign: run a search first"):
+        read_campaigns(client, [])
+    recorded(Study())
+    with pytest.raises(UnknownNameError, match="unknown campaign 'gone'"):
+        read_campaigns(client, ["gone"])

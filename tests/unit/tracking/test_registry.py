@@ -1,0 +1,330 @@
+"""The registry's rules, on real exports of a tiny model."""
+
+import dataclasses
+import json
+import re
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+from gear.errors import StorageError, UnknownNameError
+from gear.predict import load_predictor
+from tests.support.tiny_export import make_export
+from tracking import export as export_command
+from tracking import registry
+from tracking.recording.messages import StudyStarted, TrialEnded, TrialStarted
+from tracking.recording.recorder import Recorder
+from tracking.registry import Winner, champion_export, champions, register_winner, rivals
+from tracking.runs import attach, find_run
+
+NAME = "gear.hv_from_ds.random"
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    make_export(folder, folder / "export")
+    return folder / "export"
+
+
+def tell(uri, campaign, created, methods, trials):
+    """Record a campaign of complete trials."""
+    story = []
+    for method in methods:
+        study = f"hv_from_ds.random.{method}"
+        story.append(StudyStarted(study, trials, {"method": method}))
+        for number in range(trials):
+            story += [TrialStarted(study, number), TrialEnded(study, number, "complete", "last epoch")]
+    with Recorder(uri, campaign, created).start(lambda: story) as recorder:
+        assert recorder.flush()
+
+
+@pytest.fixture
+def recorded(uri):
+    """Two studies with two trials each are in MLflow."""
+    tell(uri, "quick-1", "", ("gear", "stl"), 2)
+    return uri
+
+
+def winner(method="gear", rmse=0.5, number=0, **more):
+    scores = {"validation_rmse": rmse, "test_rmse": 0.6, "test_rmse_units": 12.0}
+    study = f"hv_from_ds.random.{method}"
+    return Winner("hv_from_ds", "random", method, study, "quick-1", number, "s1", scores, "d1", **more)
+
+
+def holders(client):
+    return {alias: int(version) for alias, version in client.get_registered_model(NAME).aliases.items()}
+
+
+def test_registered_model_predicts_what_the_export_predicts(recorded, export):
+    found = register_winner(recorded, export, winner())
+    assert found.aliases == ("best_gear", "champion")
+    smiles = ["CCO", "c1ccccc1", "CC(=O)O"]
+    expected = load_predictor(export).predict(smiles)
+    import pandas as pd
+
+    loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    np.testing.assert_allclose(loaded.predict(pd.DataFrame({"smiles": smiles})), expected, rtol=1e-6)
+
+
+def test_no_pickle_is_stored_and_the_evidence_is(recorded, export, client, tmp_path):
+    register_winner(recorded, export, winner())
+    stored = [path for path in (tmp_path / "mlartifacts").rglob("*") if path.is_file()]
+    assert not [path for path in stored if path.suffix in (".pkl", ".pickle", ".pt", ".pth")]
+    tags = client.get_model_version(NAME, "1").tags
+    assert (tags["validation_rmse"], tags["test_rmse"], tags["split_hash"]) == ("0.5", "0.6", "s1")
+    run = client.get_run(client.get_model_version(NAME, "1").run_id)
+    assert run.info.run_name == "gear #0"
+
+
+def test_registering_leaves_the_trials_run_as_it_was(recorded, export, client):
+    def info():
+        experiment = client.get_experiment_by_name("quick-1").experiment_id
+        (run,) = client.search_runs([experiment], "tags.`mlflow.runName` = 'gear #0'")
+        return run.info.status, run.info.end_time
+
+    before = info()
+    register_winner(recorded, export, winner())
+    assert info() == before
+
+
+def test_failed_registration_leaves_the_trials_run_as_it_was_too(recorded, export, client, monkeypatch):
+    def disk_full(**_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(registry.mlflow.pyfunc, "log_model", disk_full)
+    with pytest.raises(StorageError, match="disk full"):
+        register_winner(recorded, export, winner())
+    runs = client.search_runs([client.get_experiment_by_name("quick-1").experiment_id], "tags.`gear.trial` = '0'")
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_model_belongs_to_the_run_of_its_own_campaign(uri, export, client):
+    """Campaigns whose names begin alike, and a later one of the same name, have a trial of the same study."""
+    for campaign, created in (("quick-1", "monday"), ("quick-1", "tuesday"), ("quick-10", "monday")):
+        tell(uri, campaign, created, ["gear"], 1)
+    register_winner(uri, export, dataclasses.replace(winner(), created="monday"))
+    run = client.get_run(client.get_model_version(NAME, "1").run_id)
+    assert client.get_experiment(run.info.experiment_id).name == "quick-1"
+
+
+def test_lowest_validation_error_is_champion_over_all_methods(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    register_winner(recorded, export, winner("stl", 0.4))
+    assert holders(client) == {"best_gear": 1, "best_stl": 2, "champion": 2}
+    assert register_winner(recorded, export, winner("gear", 0.45, number=1)).aliases == ("best_gear", "challenger")
+    assert holders(client) == {"best_gear": 3, "best_stl": 2, "champion": 2, "challenger": 3}
+
+
+@pytest.mark.parametrize("other", [{"split_hash": "s2"}, {"data_hash": "d2"}])
+def test_other_split_or_data_never_dethrones(other, recorded, export, client):
+    register_winner(recorded, export, winner(rmse=0.5))
+    register_winner(recorded, export, dataclasses.replace(winner(rmse=0.1, number=1), **other))
+    assert holders(client)["champion"] == 1
+    assert holders(client)["challenger"] == 2
+
+
+def test_of_equals_the_older_stays_champion(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    assert register_winner(recorded, export, winner("stl", 0.5)).aliases == ("best_stl", "challenger")
+    assert holders(client)["champion"] == 1
+
+
+def test_test_part_never_decides(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    better_on_test = {"validation_rmse": 0.51, "test_rmse": 0.1}
+    register_winner(recorded, export, dataclasses.replace(winner("stl"), scores=better_on_test))
+    assert holders(client)["champion"] == 1
+
+
+def test_champion_that_was_challenger_is_no_longer_one(recorded, export, client):
+    register_winner(recorded, export, winner("gear", 0.5))
+    register_winner(recorded, export, winner("stl", 0.6))
+    assert holders(client)["challenger"] == 2
+    register_winner(recorded, export, winner("stl", 0.4, number=1))
+    assert holders(client) == {"best_gear": 1, "best_stl": 3, "champion": 3, "challenger": 2}
+
+
+def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client):
+    register_winner(recorded, export, winner("stl", 0.5))
+    found = register_winner(
+        recorded,
+        export,
+        winner(
+            "gear",
+            0.4,
+            single_task={"test_rmse": 0.7, "test_rmse_low": 0.65},
+            config={"training": {"epochs": 2}},
+            seed=7,
+            versions={"gear-search": "0.1.0", "commit": "1a2b3c"},
+        ),
+    )
+    tags = found.tags
+    assert (tags["split_hash"], tags["data_hash"], tags["seed"], tags["campaign"]) == ("s1", "d1", "7", "quick-1")
+    assert (tags["stl_test_rmse"], tags["stl_test_rmse_low"]) == ("0.7", "0.65")
+    assert (tags["champion_before"], tags["champion_before_method"]) == ("1", "stl")
+    assert (tags["champion_before_validation_rmse"], tags["champion_before_test_rmse"]) == ("0.5", "0.6")
+    assert json.loads(tags["config"]) == {"training": {"epochs": 2}}
+    assert json.loads(tags["versions"])["commit"] == "1a2b3c"
+    text = client.get_model_version(NAME, found.version).description
+    assert "| this version | 0.4000 | 0.6000 |" in text
+    assert "| champion before | 0.5000 | 0.6000 |" in text
+
+
+def test_champion_on_other_molecules_is_no_evidence(recorded, export):
+    register_winner(recorded, export, winner("stl", 0.5))
+    found = register_winner(recorded, export, dataclasses.replace(winner("gear", 0.4), split_hash="s2"))
+    assert "champion_before" not in found.tags
+
+
+def test_same_trial_is_registered_once(recorded, export, client):
+    for _ in range(2):
+        assert register_winner(recorded, export, winner()).version == "1"
+    assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
+
+
+def test_version_that_does_not_predict_gets_no_alias(recorded, export, client, monkeypatch):
+    class Broken:
+        def predict(self, _):
+            return np.array([np.nan])
+
+    monkeypatch.setattr(registry.mlflow.pyfunc, "load_model", lambda _: Broken())
+    with pytest.raises(Exception, match="does not predict"):
+        register_winner(recorded, export, winner())
+    assert holders(client) == {}
+    monkeypatch.undo()
+    assert register_winner(recorded, export, winner()).aliases == ("best_gear", "champion")
+
+
+def test_trial_that_is_not_recorded_cannot_be_registered(recorded, export):
+    with pytest.raises(StorageError, match=r"trial .* #9 is not recorded"):
+        register_winner(recorded, export, winner(number=9))
+
+
+def test_champion_can_be_taken_away(recorded, export, tmp_path):
+    register_winner(recorded, export, winner())
+    champion_export(recorded, "hv_from_ds", "random", None, tmp_path / "taken")
+    smiles = ["CCO", "CCN"]
+    np.testing.assert_array_equal(
+        load_predictor(tmp_path / "taken").predict(smiles), load_predictor(export).predict(smiles)
+    )
+    assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == sorted(p.name for p in export.iterdir())
+    assert [v.name for v in champions(recorded)] == [NAME]
+
+
+def run_command(command, monkeypatch, capsys, *args):
+    monkeypatch.setattr(sys, "argv", ["command", *map(str, args)])
+    code = command.main()
+    return code, capsys.readouterr()
+
+
+def test_export_command_says_what_it_took(recorded, export, tmp_path, monkeypatch, capsys):
+    register_winner(recorded, export, winner())
+    where = ("--pair", "hv_from_ds", "--split", "random", "--to", tmp_path / "taken", "--tracking-uri", recorded)
+    code, printed = run_command(export_command, monkeypatch, capsys, *where)
+    assert code == 0
+    assert "version 1 (gear): validation RMSE 0.5000" in printed.out
+    code, printed = run_command(export_command, monkeypatch, capsys, *where)
+    assert code == 2
+    assert "is not empty" in printed.err
+
+
+def test_missing_champion_is_one_line_with_what_there_is(recorded, export, tmp_path, monkeypatch, capsys):
+    register_winner(recorded, export, winner())
+    where = ("--pair", "st_from_ri", "--split", "random", "--to", tmp_path / "taken", "--tracking-uri", recorded)
+    code, printed = run_command(export_command, monkeypatch, capsys, *where)
+    assert code == 2
+    assert "gear.st_from_ri.random@champion" in printed.err
+    assert NAME in printed.err
+    assert printed.err.count("\n") == 1
+    assert not (tmp_path / "taken").exists()
+
+
+def test_unwritable_target_leaves_nothing_behind(recorded, export, tmp_path):
+    register_winner(recorded, export, winner())
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "file" / "taken", tmp_path / "file", Path()):
+        with pytest.raises(StorageError, match=r"cannot write|is not empty"):
+            champion_export(recorded, "hv_from_ds", "random", None, target)
+
+
+def test_best_of_a_method_that_has_none_is_named(recorded, export, tmp_path):
+    register_winner(recorded, export, winner())
+    with pytest.raises(UnknownNameError, match="best_stl"):
+        champion_export(recorded, "hv_from_ds", "random", "stl", tmp_path / "taken")
+
+
+def test_listing_shows_the_champions(recorded, export, monkeypatch, capsys):
+    register_winner(recorded, export, winner(rmse=0.25))
+    code, printed = run_command(registry, monkeypatch, capsys, "--tracking-uri", recorded)
+    assert code == 0
+    assert NAME in printed.out
+    assert "0.2500" in printed.out
+
+
+def test_comparison_shows_champion_challenger_and_the_best_of_every_method(recorded, export, monkeypatch, capsys):
+    exact = {"test_rmse_low": 0.55, "test_rmse_high": 0.65}
+    register_winner(recorded, export, winner("stl", 0.5))
+    register_winner(recorded, export, winner("gear", 0.4))
+    better = winner("gear", 0.3, number=1)
+    register_winner(recorded, export, dataclasses.replace(better, scores={**better.scores, **exact}, split_hash="s2"))
+    for model in ("hv_from_ds.random", NAME):
+        code, printed = run_command(registry, monkeypatch, capsys, "compare", model, "--tracking-uri", recorded)
+        assert code == 0
+        lines = {line.partition("  ")[0]: re.split(r" {2,}", line)[1:] for line in printed.out.splitlines()}
+        assert lines["version"] == ["2", "3", "1"]
+        assert lines["method"] == ["gear", "gear", "stl"]
+        assert lines["validation RMSE"] == ["0.4000", "0.3000", "0.5000"]
+        assert lines["test RMSE"] == ["0.6000", "0.6000 (0.55 to 0.65)", "0.6000"]
+        assert lines["split"] == ["s1", "s2", "s1"]
+        assert "version 3: judged on another split or other data than version 2" in printed.out
+    assert [found.aliases for found in rivals(recorded, NAME)] == [
+        ("champion",),
+        ("best_gear", "challenger"),
+        ("best_stl",),
+    ]
+
+
+def test_model_that_does_not_exist_is_one_line_with_what_there_is(recorded, export, monkeypatch, capsys):
+    register_winner(recorded, export, winner())
+    code, printed = run_command(
+        registry, monkeypatch, capsys, "compare", "st_from_ri.random", "--tracking-uri", recorded
+    )
+    assert code == 2
+    assert NAME in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_without_a_record_nothing_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, printed = run_command(
+        export_command, monkeypatch, capsys, "--pair", "hv_from_ds", "--split", "random", "--to", "taken"
+    )
+    assert code == 2
+    assert "run a search first" in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refit_takes_the_place_of_the_trial_it_refits(recorded, export, client):
+    register_winner(recorded, export, winner())
+    refit = register_winner(recorded, export, winner(trials="2 3"))
+    assert (refit.version, refit.aliases) == ("2", ("best_gear", "champion"))
+    assert register_winner(recorded, export, winner(trials="2 3")).version == "2"
+    assert register_winner(recorded, export, winner("stl", 0.4)).aliases == ("best_stl", "champion")
+    assert holders(client)["best_gear"] == 2
+
+
+def test_a_file_is_put_beside_a_study_once(recorded, client, tmp_path):
+    file = tmp_path / "predictions.parquet"
+    for content in (b"first", b"first", b"second"):
+        file.write_bytes(content)
+        attach(recorded, "quick-1", "", "hv_from_ds.random.gear", file)
+    run = find_run(client, "quick-1", "", "hv_from_ds.random.gear", None)
+    stored = client.download_artifacts(run.info.run_id, "predictions.parquet", str(tmp_path / "."))
+    assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["predictions.parquet"]
+    assert Path(stored).read_bytes() == b"second"
+    with pytest.raises(StorageError, match="is not recorded in MLflow"):
+        attach(recorded, "quick-1", "", "hv_from_ds.scaffold.gear", file)

@@ -1,0 +1,1 @@
+"""The one writer of MLflow's record of a campaign."""

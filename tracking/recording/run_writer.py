@@ -1,0 +1,326 @@
+"""What MLflow holds of a campaign: an experiment a campaign, a parent run a study, a child run a trial.
+
+A record is added by as few requests as MLflow allows. Whatever fails half-way may be repeated, by this process or a
+later one: a run is looked up before it is made again, and an epoch, a verdict or a test is recorded once.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from mlflow import MlflowClient
+from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from gear.errors import StorageError
+from tracking.client import artifact_location, first_line, is_away
+from tracking.recording.messages import Record, Scalar, Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+
+__all__ = ["RunWriter"]
+
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}  # MLflow's words
+MAX_METRICS, MAX_PARAMS = 1000, 100  # of a batch
+REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}  # whatever is repeated
+STEP_OF_TRIAL, STEP_OF_STUDY = "epoch", "trials"  # metrics that say how far a run was recorded
+
+Key = tuple[str, int | None]  # a study's name, and a trial's number or None for the study's own run
+
+
+@dataclass(slots=True)
+class _Run:
+    """What MLflow holds of a run.
+
+    Attributes:
+        status: MLflow's word for how it is.
+        state: its tag `gear.status`; one of `STATUS` when it has been told how it ended.
+        step: the last one recorded.
+        tests: of a study, evaluations on the test part that were recorded.
+        params: their names; a value stays as it was first written.
+        tags: those of a study that change.
+        metrics: told, and not yet written.
+        verdict: of a study, how it ended, unless its trials were told of since.
+    """
+
+    id: str
+    status: str = "RUNNING"
+    state: str = "running"
+    step: int = 0
+    tests: int = 0
+    params: set[str] = field(default_factory=set)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    verdict: StudyEnded | None = None
+
+
+class RunWriter:
+    """The record of one campaign.
+
+    Args:
+        client: whose server answers.
+        tracking_uri: its URI.
+        campaign: its name, the experiment's.
+        created: tells a new campaign from an older one of the same name, which keeps its experiment.
+
+    Raises:
+        StorageError: there is no experiment for it.
+        MlflowException: the server is away, or refuses.
+    """
+
+    def __init__(self, client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> None:
+        self._client = client
+        self._campaign = campaign
+        self._experiment = find_experiment(client, tracking_uri, campaign, created)
+        self._runs = {key: run for page in self._pages() for key, run in map(_known, page) if key is not None}
+        self._studies: dict[str, StudyStarted] = {}
+        self._unwritten: dict[str, _Run] = {}  # runs with metrics to write
+        self._doubtful: Key | None = None  # the run whose making was asked for without an answer
+        self.refused, self.first_refusal = 0, ""
+
+    def write(self, record: Record, now: int) -> None:
+        """Add a record, told at `now` milliseconds; what MLflow refuses for good is left out and counted.
+
+        Raises:
+            Exception: anything else, and then the server is away and the record is to be written again.
+        """
+        self._unless_refused(lambda: self._write(record, now))
+
+    def flush(self, now: int) -> None:
+        """Write all metrics that were kept to go together, and close the studies that have ended by now."""
+        for run in list(self._unwritten.values()):
+            self._write_metrics(run)
+            del self._unwritten[run.id]
+        for name in self._studies:
+            study = self._runs.get((name, None))
+            if study is not None and study.verdict is not None:
+                self._unless_refused(partial(self._close_study, study, study.verdict, now))
+
+    def close(self, now: int) -> None:
+        """Mark what is not finished as interrupted: a campaign that is resumed opens it again."""
+        self.flush(now)
+        for run in self._runs.values():
+            if run.status == "RUNNING" and run.state not in STATUS:
+                self._unless_refused(partial(self._interrupt, run, now))
+
+    def _interrupt(self, run: _Run, now: int) -> None:
+        self._client.set_tag(run.id, "gear.status", "interrupted")
+        self._client.set_terminated(run.id, "KILLED", now)
+        run.status, run.state = "KILLED", "interrupted"
+
+    def _write(self, record: Record, now: int) -> None:
+        match record:
+            case StudyStarted():
+                self._start_study(record, now)
+            case TrialStarted():
+                self._start_trial(record, now)
+            case Step():
+                self._add_step(record, now)
+            case TrialEnded():
+                self._end_trial(record, now)
+            case StudyEnded():
+                self._end_study(record, now)
+
+    def _start_study(self, study: StudyStarted, now: int) -> None:
+        self._studies[study.name] = study
+        key = (study.name, None)
+        tags = {**self._tags(study), "gear.kind": "study"}
+        run = self._runs.get(key) or self._make_run(key, study.name, tags, now)
+        self._set_tag(run, "gear.budget", str(study.budget))  # a tag: an extension raises it
+        self._log_params(run, study.params)
+        self._log_files(run, study.files)
+
+    def _start_trial(self, trial: TrialStarted, now: int) -> None:
+        key, parent = (trial.study, trial.number), self._runs[trial.study, None]
+        parent.verdict = None
+        run = self._runs.get(key)
+        if run is None:
+            study = self._studies[trial.study]
+            self._open(parent)
+            tags = self._tags(study) | {f"gear.{name}": value for name, value in trial.tags.items()}
+            tags |= {"gear.kind": "trial", "gear.trial": str(trial.number), "mlflow.parentRunId": parent.id}
+            run = self._make_run(key, f"{study.tags.get('method', 'trial')} #{trial.number}", tags, now)
+        if run.state not in STATUS:
+            self._log_params(run, trial.params)
+
+    def _add_step(self, step: Step, now: int) -> None:
+        run, is_trial = self._runs[step.study, step.number], step.number is not None
+        parent = self._runs[step.study, None]
+        parent.verdict = None
+        if step.step <= run.step or (is_trial and run.state in STATUS):
+            return
+        self._open(run)
+        self._open(parent)
+        if len(run.metrics) >= MAX_METRICS:
+            self._write_metrics(run)
+        values = {**step.metrics, STEP_OF_TRIAL if is_trial else STEP_OF_STUDY: step.step}
+        run.metrics += _metrics(values, now, step.step)
+        run.step = step.step
+        self._unwritten[run.id] = run
+
+    def _end_trial(self, end: TrialEnded, now: int) -> None:
+        run = self._runs[end.study, end.number]
+        if run.state not in STATUS:
+            labels = {"status": end.state, "reason": end.reason, **end.tags}
+            self._conclude(run, _metrics(end.metrics, now, run.step), labels)
+            run.state = end.state
+        self._terminate(run, now)
+
+    def _end_study(self, end: StudyEnded, now: int) -> None:
+        """Its numbers at once; that it has ended when nothing more is told of it, since it may have been extended."""
+        run = self._runs[end.study, None]
+        if end.tests > run.tests:
+            self._log_files(run, end.files)
+            self._conclude(run, _metrics(end.metrics, now, end.tests), {"test_evaluations": str(end.tests), **end.tags})
+            run.tests = end.tests
+        run.verdict = end
+
+    def _close_study(self, run: _Run, end: StudyEnded, now: int) -> None:
+        if run.state != end.state:
+            self._conclude(run, (), {"status": end.state, **end.tags})
+            run.state = end.state
+        self._terminate(run, now)
+
+    def _conclude(self, run: _Run, metrics: Iterable[Metric], labels: Mapping[str, str]) -> None:
+        """The last metrics, and then the tags that say that there are no more."""
+        self._write_metrics(run, metrics)
+        self._client.log_batch(run.id, tags=[RunTag(f"gear.{name}", value) for name, value in labels.items()])
+
+    def _terminate(self, run: _Run, now: int) -> None:
+        status = STATUS.get(run.state, run.status)  # of a study that was extended, still running
+        if status != run.status:
+            self._client.set_terminated(run.id, status, now)
+            run.status = status
+
+    def _open(self, run: _Run) -> None:
+        """Something new is to be told of a run that was closed."""
+        if run.status == "RUNNING":
+            return
+        self._client.update_run(run.id, status="RUNNING")
+        self._client.set_tag(run.id, "gear.status", "running")
+        run.status, run.state = "RUNNING", "running"
+
+    def _make_run(self, key: Key, name: str, tags: Mapping[str, str], now: int) -> _Run:
+        run = self._find_run(key) if self._doubtful == key else None
+        self._doubtful = key  # until there is an answer
+        if run is None:
+            run = _Run(self._client.create_run(self._experiment, now, dict(tags), name).info.run_id)
+        self._doubtful = None
+        self._runs[key] = run
+        return run
+
+    def _find_run(self, key: Key) -> _Run | None:
+        study, number = key
+        own = "tags.`gear.kind` = 'study'" if number is None else f"tags.`gear.trial` = '{number}'"
+        where = f"tags.`gear.study` = '{study}' and {own}"
+        return next((_known(run)[1] for run in self._client.search_runs([self._experiment], where)), None)
+
+    def _write_metrics(self, run: _Run, more: Iterable[Metric] = ()) -> None:
+        """What is kept of a run, and more. Written twice, a metric of the same time, step and value is one."""
+        metrics = [*run.metrics, *more]
+        for start in range(0, len(metrics), MAX_METRICS):
+            batch = metrics[start : start + MAX_METRICS]
+            self._unless_refused(partial(self._client.log_batch, run.id, batch))
+        run.metrics.clear()
+
+    def _log_params(self, run: _Run, params: Mapping[str, Scalar]) -> None:
+        items = [Param(name, str(value)) for name, value in params.items() if name not in run.params]
+        for start in range(0, len(items), MAX_PARAMS):
+            self._client.log_batch(run.id, params=items[start : start + MAX_PARAMS])
+        run.params.update(params)
+
+    def _log_files(self, run: _Run, files: Mapping[str, str]) -> None:
+        """Text as artifacts, unless the run has the same; a place that cannot be written holds nothing else up."""
+        for name, text in files.items():
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            if run.tags.get(f"gear.file.{name}") == digest:
+                continue
+            try:
+                self._client.log_text(run.id, text, name)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                self._refuse(error)
+            else:
+                self._set_tag(run, f"gear.file.{name}", digest)
+
+    def _set_tag(self, run: _Run, name: str, value: str) -> None:
+        if run.tags.get(name) != value:
+            self._client.set_tag(run.id, name, value)
+            run.tags[name] = value
+
+    def _tags(self, study: StudyStarted) -> dict[str, str]:
+        """Tags of every run, for the filters and groups of MLflow's page; what was tested on what is among them."""
+        return {
+            **{f"gear.{name}": value for name, value in study.tags.items()},
+            "gear.campaign": self._campaign,
+            "gear.study": study.name,
+            "gear.status": "running",
+        }
+
+    def _unless_refused(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:
+            if not _never(error):
+                raise
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        self.refused += 1
+        self.first_refusal = self.first_refusal or f"{type(error).__name__}: {first_line(error)}"
+
+    def _pages(self) -> Iterable[Iterable[Run]]:
+        """All runs of the experiment."""
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
+            yield page
+            token = page.token
+            if not token:
+                return
+
+
+def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> str:
+    """Id of the campaign's experiment, made if missing; an older campaign of the same name is left alone.
+
+    Raises:
+        StorageError: it was deleted, or belongs to another campaign.
+    """
+    for name in (campaign, f"{campaign} {created}"):
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            location = artifact_location(tracking_uri, name.replace(":", "-").replace(" ", "-"))
+            tags = {"gear.created": created, "mlflow.experimentKind": "custom_model_development"}  # not an LLM app
+            return str(client.create_experiment(name, location, tags))
+        if found.lifecycle_stage == LifecycleStage.DELETED:
+            identity = found.experiment_id
+            raise StorageError(f"experiment {name} was deleted: mlflow experiments restore -x {identity}")
+        if found.tags.get("gear.created", "") == created:
+            return str(found.experiment_id)
+    raise StorageError(f"experiment {campaign} belongs to another campaign: give another --name")
+
+
+def _known(run: Run) -> tuple[Key | None, _Run]:
+    """A run that is in MLflow already; a user's own has no key."""
+    tags, metrics = run.data.tags, run.data.metrics
+    number = int(tags["gear.trial"]) if "gear.trial" in tags else None
+    return (tags["gear.study"], number) if "gear.study" in tags else None, _Run(
+        id=run.info.run_id,
+        status=run.info.status,
+        state=tags.get("gear.status", "running"),
+        step=int(metrics.get(STEP_OF_STUDY if number is None else STEP_OF_TRIAL, 0)),
+        tests=int(tags.get("gear.test_evaluations", 0)),
+        params=set(run.data.params),
+        tags={} if number is not None else tags,
+    )
+
+
+def _metrics(values: Mapping[str, float], now: int, step: int) -> list[Metric]:
+    return [Metric(name, float(value), now, step) for name, value in values.items()]
+
+
+def _never(error: Exception) -> bool:
+    """Whether repeating is pointless: MLflow refused, or it is a bug of ours; all else is a server that is away."""
+    if isinstance(error, MlflowException):
+        return error.error_code in REFUSED
+    return isinstance(error, LookupError | TypeError)
