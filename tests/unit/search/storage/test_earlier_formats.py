@@ -14,7 +14,7 @@ from search.plan.plan_file import plan_from_dict
 from search.storage.campaign_store import read_campaign, read_events
 from search.storage.local import LocalPath
 
-CAMPAIGN = Path(__file__).parents[2] / "campaigns" / "format2"  # ef_from_hv, random, one tiny trial of gear and of stl
+CAMPAIGN = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one tiny trial of gear and of stl
 
 
 @pytest.fixture(scope="module")
