@@ -14,8 +14,9 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
 from search.campaign.study import Study, Trial
 from search.launch.durations import duration
+from search.launch.launch_options import Listener, attempt_lost_line, trial_ended_line
 
-__all__ = ["Progress", "campaign_table", "time_left"]
+__all__ = ["ConsoleDisplay", "Progress", "campaign_table", "time_left"]
 
 REASONS, LONGEST_REASON = 2, 60  # of failed trials, shown
 ROWS_KEPT_FREE = 9  # of the terminal, for what was printed before and the table's own frame
@@ -48,11 +49,9 @@ class Progress:
             if self.console.is_terminal:
                 continue
             if isinstance(event, TrialEnded):
-                self.console.print(self._line(event), soft_wrap=True)
+                self.console.print(trial_ended_line(self.campaign, event), soft_wrap=True)
             if isinstance(event, AttemptLost):
-                self.console.print(
-                    f"{event.study} trial {event.number}: its worker died ({event.reason})", soft_wrap=True
-                )
+                self.console.print(attempt_lost_line(event), soft_wrap=True)
 
     def render(self) -> RenderableType:
         """The table as it is now."""
@@ -83,13 +82,21 @@ class Progress:
             case TrialEnded() | AttemptLost():
                 self._running.discard((event.study, event.number))
 
-    def _line(self, event: TrialEnded) -> str:
-        study = self.campaign.studies[event.study]
-        trial = study.trials[event.number]
-        value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
-        place = f"{study.ended}/{study.planned}"
-        name = f"trial {event.number}" + (f", {trial.origin}," if trial.purpose != "search" else "")
-        return f"{event.study} {place}: {name} {event.state} ({event.reason}){value}"
+
+class ConsoleDisplay:
+    """Shows a launch on a console, see `search.launch.launch_options.Display`."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        self.console.print(line, soft_wrap=True)
+
+    def follow(self, campaign: Campaign, slots: Callable[[], int]) -> tuple[Listener, AbstractContextManager[object]]:
+        """See `search.launch.launch_options.Display.follow`."""
+        progress = Progress(campaign, slots, self.console)
+        return progress, progress.shown()
 
 
 def campaign_table(campaign: Campaign, headline: str, note: str, height: int | None = None) -> Table:

@@ -5,7 +5,6 @@ import dataclasses
 import itertools
 import re
 from pathlib import Path
-from typing import Any
 
 from gear.config import EMBEDDINGS, TrialConfig
 from gear.data import SPLITS, expand_splits
@@ -14,6 +13,7 @@ from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
 from search.cli.own_data_options import FIXED, add_own_data, own_pair
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.extension import RESUMABLE, extended_plan
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
 from search.plan.settings import FINALS, SAMPLERS, SearchSettings
@@ -24,7 +24,6 @@ from tracking.recording.recorder import DEFAULT_TRACKING_URI
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
-CHANGEABLE = ("trials", "epoch_timeout", "finalists", "final")  # of a campaign that is resumed
 SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
 
 
@@ -190,8 +189,8 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         if getattr(args, name) not in (None, []):
             flag = "--" + name.replace("_", "-")
             raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
-    given = {name: getattr(args, name) for name in CHANGEABLE}
-    return _changed(plan, {name: value for name, value in given.items() if value is not None})
+    given = {name: getattr(args, name) for name in RESUMABLE}
+    return extended_plan(plan, {name: value for name, value in given.items() if value is not None})
 
 
 def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
@@ -200,17 +199,10 @@ def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
     Raises:
         InputDataError: it was begun by another command.
     """
-    plan = _changed(before, {name: getattr(asked.search, name) for name in CHANGEABLE})
+    plan = extended_plan(before, {name: getattr(asked.search, name) for name in RESUMABLE})
     if plan != asked:
         raise InputDataError(f"campaign {before.name} was begun with another plan: give its flags, or another --name")
     return plan
-
-
-def _changed(plan: CampaignPlan, changes: dict[str, Any]) -> CampaignPlan:
-    trials = changes.get("trials", plan.search.trials)
-    if trials < plan.search.trials:
-        raise InputDataError(f"--trials {trials}: the campaign has {plan.search.trials} already; it can only grow")
-    return dataclasses.replace(plan, search=dataclasses.replace(plan.search, **changes))
 
 
 def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from gear.errors import user_command
 from search.campaign.leaderboard import standings, units
-from search.cli.commands import resume_command
 from search.cli.console import make_console
 from search.cli.leaderboard import print_leaderboard
 from search.cli.progress import campaign_table, time_left
+from search.launch.commands import resume_command
 from search.launch.durations import duration
 from search.storage.base import StoragePath
 from search.storage.campaign_store import newest_campaign

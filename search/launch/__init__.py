@@ -1,1 +1,1 @@
-"""What is asked before a campaign starts: what it takes, and which code runs it."""
+"""Launching a campaign: checks and preparation, the run itself, its result, and what it would take."""

@@ -3,10 +3,11 @@
 import fnmatch
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig
-from gear.data import PAIRS, parse_pair, parse_split
+from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.splits.split_name import FOLDED
 from gear.errors import InputDataError, UnknownNameError
 from gear.variants import VARIANTS
@@ -14,7 +15,7 @@ from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
 from search.plan.space import METHODS
 
-__all__ = ["CampaignPlan", "StudyPlan", "expand_pairs", "stable_seed"]
+__all__ = ["CampaignPlan", "StudyPlan", "expand_pairs", "make_plan", "stable_seed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,47 @@ class CampaignPlan:
     def epochs(self) -> int:
         """Most epochs of a trial."""
         return self.config.training.epochs
+
+
+def make_plan(
+    pairs: Sequence[str | PairSpec],
+    splits: Sequence[str],
+    methods: Sequence[str],
+    *,
+    name: str = "",
+    preset: str = "plan",
+    epochs: int | None = None,
+    config: TrialConfig | None = None,
+    **search: Any,  # noqa: ANN401 - fields of SearchSettings
+) -> CampaignPlan:
+    """A plan from names.
+
+    Args:
+        pairs: ids or globs of built-in pairs, or specifications of pairs of your own.
+        splits: such as `random`, `scaffold-n60`, `random-kfold`.
+        methods: and variants of them.
+        name: of the campaign; empty for the first free one of its preset.
+        preset: what the plan is known as.
+        epochs: maximum of a trial, instead of the configuration's.
+        config: what the search leaves alone.
+        **search: fields of `SearchSettings`, such as `trials=20`.
+
+    Raises:
+        UnknownNameError, InputDataError: see `CampaignPlan`.
+    """
+    config = config or TrialConfig()
+    if epochs is not None:
+        config = replace(config, training=replace(config.training, epochs=epochs))
+    found = [pair for named in pairs for pair in ([named] if isinstance(named, PairSpec) else expand_pairs([named]))]
+    return CampaignPlan(
+        name=name,
+        preset=preset,
+        pairs=tuple(dict.fromkeys(found)),
+        splits=expand_splits(splits),
+        methods=tuple(methods),
+        search=SearchSettings(**search),
+        config=config,
+    )
 
 
 def stable_seed(*parts: str | int) -> int:

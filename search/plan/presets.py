@@ -16,9 +16,7 @@ make them large.
 from collections.abc import Sequence
 from typing import Any
 
-from gear.config import TrainingConfig, TrialConfig
-from search.plan.campaign_plan import CampaignPlan, expand_pairs
-from search.plan.settings import SearchSettings
+from search.plan.campaign_plan import CampaignPlan, make_plan
 from search.plan.space import METHODS
 
 __all__ = ["PRESETS"]
@@ -35,15 +33,7 @@ def _preset(
     epochs: int,
     **search: Any,  # noqa: ANN401 - fields of SearchSettings
 ) -> CampaignPlan:
-    return CampaignPlan(
-        name="",
-        preset=name,
-        pairs=expand_pairs(pairs),
-        splits=tuple(splits),
-        methods=tuple(methods),
-        search=SearchSettings(**search),
-        config=TrialConfig(training=TrainingConfig(epochs=epochs)),
-    )
+    return make_plan(pairs, splits, methods, preset=name, epochs=epochs, **search)
 
 
 _ALL = (

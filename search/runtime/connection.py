@@ -35,6 +35,8 @@ def where(address: str | None) -> str | None:
 def connected(address: str | None) -> Iterator[None]:
     """Ray for the length of a block: started here where `address` is None, otherwise joined.
 
+    A connection that this process has already is used as it is and left open.
+
     Raises:
         InputDataError: not the kind of address a search can be driven from.
         GearError: nothing answers there, or it does not let us in.
@@ -44,6 +46,9 @@ def connected(address: str | None) -> Iterator[None]:
         _check_address(address)
     import ray
 
+    if ray.is_initialized():
+        yield
+        return
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
     try:
         if address is None:

@@ -19,7 +19,7 @@ from search.runtime.tune_scheduler import CampaignScheduler
 from search.runtime.tune_searcher import CampaignSearcher
 from search.storage.campaign_store import CampaignStore
 
-__all__ = ["Launch", "run_search"]
+__all__ = ["Launch", "Outcome", "run_search"]
 
 Outcome = Literal["done", "out of time", "interrupted"]
 

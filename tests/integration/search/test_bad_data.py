@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from search import run
+from search.launch import run_campaign
 from tests.conftest import molecules
 
 FLAGS = ["--target-column", "tg", "--source-data", "other.csv", "--source-column", "tm", "--splits", "random"]
@@ -16,8 +17,7 @@ def search(tmp_path, monkeypatch, capsys):
     """Search with a target file of these lines; gives exit code and what was said on stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GEAR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(run, "_local_gpu", lambda: False)
-    monkeypatch.setattr(run.connection, "connected", None)  # bad data end a run before anything is started
+    monkeypatch.setattr(run_campaign, "connected", None)  # bad data end a run before anything is started
     (tmp_path / "other.csv").write_text("\n".join(["smiles,tm", *(f"{row}5" for row in GOOD)]))
 
     def command(content, *flags, target="mine.csv"):

@@ -14,14 +14,12 @@ import pytest
 from gear.data import load_pair
 from gear.errors import InputDataError
 from gear.export import load_export
-from search import run
-from search.campaign.campaign import Campaign
+from search import load_campaign, run
 from search.cli import record
+from search.cli import run as cli
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
 from search.plan.space import METHODS
 from search.runtime import connection, resources
-from search.storage.campaign_store import CampaignStore
-from search.storage.local import LocalPath
 from tests.support.fake_training import small_plan
 from tracking.registry import champions
 
@@ -30,7 +28,7 @@ from tracking.registry import champions
 def call(tmp_path, monkeypatch, capsys):
     """Run the command with flags in an empty folder; gives exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "_local_gpu", lambda: False)
+    monkeypatch.setattr(cli, "_has_gpu", lambda options: False)
 
     def command(*flags):
         monkeypatch.setattr("sys.argv", ["search.run", *flags])
@@ -262,8 +260,7 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     assert code == 0
     assert [path.read_text() for path in sorted(folder.glob("events/*"))] == before
     assert [line for line in again.splitlines() if "│" in line] == [line for line in out.splitlines() if "│" in line]
-    with CampaignStore.resume(LocalPath(folder)) as store:
-        assert Campaign(run._resumed_plan(parse("--resume")), events=store.events()).done
+    assert load_campaign("mine", str(tmp_path / "campaigns")).outcome == "done"
 
 
 @pytest.mark.ray

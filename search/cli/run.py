@@ -1,0 +1,147 @@
+"""The search from the command line: flags to a plan and options, a launch, its leaderboard."""
+
+import argparse
+import dataclasses
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from gear.errors import InputDataError, StorageError, user_command
+from search.cli.cluster.remote import run_on_cluster, split_flags
+from search.cli.run_options import begun_again, extended, make_parser, new_plan
+from search.plan.campaign_plan import CampaignPlan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.launch.campaign_result import CampaignResult
+    from search.launch.launch_options import LaunchOptions
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # exit code, as a shell gives for Ctrl-C
+SECONDS_PER_EPOCH = 1.0  # of a trial on its share of a GPU, for the estimate before a big search
+
+
+@user_command
+def main() -> int:
+    """Plan, check, search, evaluate and register the winners."""
+    cluster_file, flags = split_flags(sys.argv[1:])
+    if cluster_file is not None:
+        return run_on_cluster(cluster_file, flags)
+    args = make_parser().parse_args()
+    from search.cli.console import make_console  # the rest imports late, so that a wrong flag is answered at once
+
+    console = make_console()
+    try:
+        return _run(args, console)
+    except KeyboardInterrupt:
+        console.print("stopped", soft_wrap=True)
+        return INTERRUPTED
+
+
+def _run(args: argparse.Namespace, console: "Console") -> int:
+    from search.cli.console import plan_text
+    from search.cli.progress import ConsoleDisplay
+    from search.launch.launch_options import LaunchOptions
+    from search.launch.run_campaign import continue_campaign, run_campaign
+    from search.runtime import connection
+
+    address = connection.where(args.address)
+    options = LaunchOptions(args.storage, args.tracking_uri, address, args.concurrency, args.time_budget)
+    with ExitStack() as stack:
+        if address is not None:  # first, since the cluster decides the preset
+            stack.enter_context(connection.connected(address))
+        plan, resumes = _plan(args, options, console)
+        console.print(plan_text(plan), soft_wrap=True)
+        if args.dry_run:
+            return _estimate(plan, options, console)
+        if not resumes and not _confirmed(plan, args):
+            return 0
+        launch = continue_campaign if resumes else run_campaign
+        return _conclude(launch(plan, options, ConsoleDisplay(console)), options, console)
+
+
+def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console") -> tuple[CampaignPlan, bool]:
+    """The plan, and whether a campaign is to go on with it."""
+    from search.storage.campaign_store import newest_campaign, next_name
+
+    storage = options.place
+    if args.resume:
+        return extended(_recorded_plan(options, args.name or newest_campaign(storage)), args), True
+    plan, why = new_plan(args, gpu=_has_gpu(options))
+    console.print(f"preset {plan.preset}: {why}", soft_wrap=True)
+    if not plan.name:
+        if args.or_resume:
+            raise InputDataError("--or-resume: give the campaign a --name, to be known by again")
+        return dataclasses.replace(plan, name=next_name(storage, plan.preset)), False
+    if not (storage / plan.name).exists():
+        return plan, False
+    if args.or_resume:
+        return begun_again(_recorded_plan(options, plan.name), plan), True
+    raise StorageError(f"{storage / plan.name} exists: give another --name, or --resume to go on with it")
+
+
+def _recorded_plan(options: "LaunchOptions", name: str) -> CampaignPlan:
+    from search.plan.plan_file import plan_from_dict
+    from search.storage.campaign_store import read_campaign
+
+    return plan_from_dict(read_campaign(options.place / name)["plan"])
+
+
+def _has_gpu(options: "LaunchOptions") -> bool:
+    """Whether trials can run on a GPU: of the cluster, or of this machine."""
+    if options.address is not None:
+        from search.runtime import resources
+
+        return resources.has_gpu()
+    from gear.device import pick_device  # torch, a second
+
+    return pick_device("auto").type == "cuda"
+
+
+def _estimate(plan: CampaignPlan, options: "LaunchOptions", console: "Console") -> int:
+    """Print what the campaign takes, without starting it."""
+    from search.launch.checks import misfits
+    from search.launch.estimate import probe, report, this_machine
+    from search.runtime import resources
+
+    nodes = [this_machine()] if options.address is None else resources.largest()
+    for line in report(plan, nodes, options.concurrency, probe(plan), misfits(plan, options)):
+        console.print(line, soft_wrap=True)
+    return 0
+
+
+def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
+    """Ask before a big search, where there is somebody to ask."""
+    if plan.preset != "benchmark" or args.yes or not sys.stdin.isatty():
+        return True
+    epochs = len(plan.studies) * plan.search.trials * plan.search.validation_folds * plan.epochs
+    hours = epochs * SECONDS_PER_EPOCH / 3600
+    cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
+    return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
+
+
+def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Console") -> int:
+    """Show the winners, or how to go on; the exit code says whether there is any winner."""
+    from search.campaign.leaderboard import standings, units
+    from search.cli.leaderboard import print_leaderboard
+
+    if result.outcome == "interrupted":
+        console.print(f"stopped; go on with: {_resume_command(result, options)}", soft_wrap=True)
+        return INTERRUPTED
+    rows = standings(result.campaign)
+    print_leaderboard(console, rows, units(result.head))
+    if not result.campaign.done:
+        console.print(f"the time budget is used up; go on with: {_resume_command(result, options)}", soft_wrap=True)
+    console.print(f"campaign folder: {result.folder}", soft_wrap=True)
+    return 0 if any(row.validation_rmse is not None for row in rows) else 1
+
+
+def _resume_command(result: "CampaignResult", options: "LaunchOptions") -> str:
+    from search.launch.commands import resume_command
+    from tracking.client import DEFAULT_TRACKING_URI
+
+    more = [] if options.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", options.tracking_uri]
+    more += [] if options.address is None else ["--address", options.address]
+    return resume_command(result.name, result.folder.parent, *more)

@@ -1,0 +1,163 @@
+"""What a campaign has found, as tables and models: the return value of `run_campaign`, read from its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gear.errors import UnknownNameError
+from search.campaign.campaign import Campaign
+from search.campaign.leaderboard import standings
+from search.storage.base import StoragePath
+from search.storage.campaign_store import EXPORTS
+from search.storage.layout import predictions_file
+from search.storage.locate import DEFAULT_STORAGE, open_folder
+from search.storage.snapshot import take_snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gear.predict import Predictor
+    from search.runtime.tune_run import Outcome
+
+__all__ = ["CampaignResult", "load_campaign"]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignResult:
+    """A campaign as it stands.
+
+    Attributes:
+        campaign: its studies and trials.
+        head: its campaign.json.
+        folder: that holds it.
+        outcome: of the launch: `done`, `out of time` or `interrupted`; a campaign that was only loaded is `done` or
+            `interrupted`.
+    """
+
+    campaign: Campaign
+    head: Mapping[str, Any]
+    folder: StoragePath
+    outcome: Outcome
+
+    @property
+    def name(self) -> str:
+        """The campaign's name."""
+        return self.folder.name
+
+    def leaderboard(self) -> pd.DataFrame:
+        """A row a study: pair, split, method, number of trials, validation and test RMSE of its winner, hashes.
+
+        RMSEs are in standard deviations of the target's training part, `test_rmse_units` in the property's unit.
+        """
+        import pandas as pd
+
+        rows = [dataclasses.asdict(standing) for standing in standings(self.campaign)]
+        return pd.DataFrame(rows).set_index("study")
+
+    def trials(self) -> pd.DataFrame:
+        """A row a trial: study, number, state, reason, value (validation RMSE), epochs, seconds, its parameters."""
+        import pandas as pd
+
+        rows = [
+            {
+                "study": study.name,
+                "trial": trial.number,
+                "purpose": trial.purpose,
+                "state": trial.state,
+                "reason": trial.reason,
+                "value": trial.value,
+                "epochs": trial.epoch,
+                "seconds": trial.seconds,
+                **trial.params,
+            }
+            for study in self.campaign.studies.values()
+            for trial in study.trials
+        ]
+        return pd.DataFrame(rows)
+
+    def curves(self) -> pd.DataFrame:
+        """A row an epoch of each trial: study, trial, epoch, `best_validation_rmse` up to it."""
+        import pandas as pd
+
+        rows = [
+            (study.name, trial.number, epoch, value)
+            for study in self.campaign.studies.values()
+            for trial in study.trials
+            for epoch, value in sorted(trial.curve.items())
+        ]
+        return pd.DataFrame(rows, columns=["study", "trial", "epoch", "best_validation_rmse"])
+
+    def champions(self) -> dict[tuple[str, str], str]:
+        """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""
+        found: dict[tuple[str, str], tuple[float, str]] = {}
+        for row in standings(self.campaign):
+            if row.validation_rmse is not None:
+                place, candidate = (row.pair, row.split), (row.validation_rmse, row.study)
+                found[place] = min(found.get(place, candidate), candidate)
+        return {place: study for place, (_, study) in found.items()}
+
+    def predictions(self, study: str) -> pd.DataFrame:
+        """What the winner of a study predicts for held-out molecules: smiles, value, prediction, spread, part.
+
+        Raises:
+            UnknownNameError: no such study, or it has no tested winner.
+        """
+        file = self.folder / predictions_file(self._known(study))
+        if not file.exists():
+            raise UnknownNameError("study with a tested winner", study, self._tested())
+        return pq.read_table(pa.BufferReader(file.read_bytes())).to_pandas()
+
+    @contextlib.contextmanager
+    def exported(self, study: str) -> Iterator[Path]:
+        """The export folder of a study's winner, on this machine for the length of a block.
+
+        Raises:
+            UnknownNameError: no such study, or it has no tested winner.
+        """
+        place = self.folder / EXPORTS / self._known(study)
+        if not place.exists():
+            raise UnknownNameError("study with a tested winner", study, self._tested())
+        with place.local() as path:
+            yield path
+
+    def predictor(self, study: str) -> Predictor:
+        """The winner of a study, loaded: `.predict(smiles)`.
+
+        Raises:
+            UnknownNameError: no such study, or it has no tested winner.
+        """
+        from gear.predict import load_predictor
+
+        with self.exported(study) as path:
+            return load_predictor(path)
+
+    def _known(self, study: str) -> str:
+        if study not in self.campaign.studies:
+            raise UnknownNameError("study", study, list(self.campaign.studies))
+        return study
+
+    def _tested(self) -> list[str]:
+        return [study.name for study in self.campaign.studies.values() if study.finished] or ["none yet"]
+
+
+def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:
+    """A campaign from its folder, whether or not it is running.
+
+    Args:
+        name: of the campaign.
+        storage: that holds it.
+
+    Raises:
+        StorageError: no campaign there, or a damaged one.
+    """
+    folder = (open_folder(storage) if isinstance(storage, str) else storage) / name
+    snapshot = take_snapshot(folder)
+    return CampaignResult(snapshot.campaign, snapshot.head, folder, "done" if snapshot.campaign.done else "interrupted")
