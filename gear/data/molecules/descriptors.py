@@ -78,7 +78,8 @@ class DescriptorScaler:
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Inputs (M, K) float64 of a model, of descriptors (M, D)."""
         scaled = (_log_modulus(values[:, self.kept]) - self.centre) / self.scale
-        return np.nan_to_num(scaled, nan=0.0).clip(-CLIP, CLIP)
+        inputs: np.ndarray = np.nan_to_num(scaled, nan=0.0).clip(-CLIP, CLIP)
+        return inputs
 
 
 def _log_modulus(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from gear.data.molecules.descriptors import CLIP, DescriptorScaler, descriptor_n
 from gear.errors import InputDataError
 from tests.conftest import molecules
 
-VALUES = hnp.arrays(np.float32, (8, 5), elements=st.floats(-1e30, 1e30, width=32) | st.just(np.nan))
+VALUES = hnp.arrays(np.float32, (8, 5), elements=st.floats(-(2.0**99), 2.0**99, width=32) | st.just(np.nan))
 
 
 def test_they_are_rdkits_own():
@@ -25,8 +25,8 @@ def test_they_are_rdkits_own():
 
 def test_what_rdkit_cannot_compute_is_missing_and_the_rest_is_there():
     found = dict(zip(descriptor_names(), descriptors(["[Na+].[Cl-]"])[0], strict=True))
-    assert np.isnan(found["MaxPartialCharge"]) or np.isfinite(found["MaxPartialCharge"])
     assert found["HeavyAtomCount"] == 2
+    assert not np.isinf(list(found.values())).any()
 
 
 def test_a_smiles_that_is_none_is_named():
