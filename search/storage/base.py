@@ -69,6 +69,15 @@ class StoragePath(abc.ABC):
         self.write_bytes(text.encode())
 
     @abc.abstractmethod
+    def create(self, data: bytes) -> None:
+        """Write a new file, and the folders above it, whole; of several writers exactly one succeeds.
+
+        Raises:
+            FileExistsError: there is such a file.
+            StorageError: a package that this needs is not installed.
+        """
+
+    @abc.abstractmethod
     def remove(self) -> None:
         """Remove a file, or a folder and all in it. What the storage does not give up stays."""
 

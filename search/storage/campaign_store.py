@@ -7,7 +7,7 @@ predictions/STUDY.parquet    what its winner says of the held-out molecules
 events/NNNNNN.jsonl      one line a step of the campaign: a JSON list of events that hold together or not at all
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials
 exports/STUDY/           the winners
-lease.json               who drives
+lease/NNNNNN.json        who drives
 """
 
 import contextlib
@@ -62,10 +62,14 @@ class CampaignStore:
         Raises:
             StorageError: it exists, or cannot be written.
         """
+        exists = StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
         if folder.exists():
-            raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
+            raise exists
         with _told(f"cannot write campaign folder {folder}"):
             lease = Lease(folder)
+            if (folder / HEAD).exists():  # another driver was faster
+                lease.release()
+                raise exists
             _write_plan(folder, head, plan_toml)
         return cls(folder, head, lease)
 

@@ -1,8 +1,8 @@
-"""Folders on S3 and what speaks its language, through pyarrow.
+"""Folders on S3, or on a store with the same interface, through pyarrow.
 
-Keys come from the environment or the machine's role, in every process anew: a folder carries the endpoint and the
-region alone. Objects are put whole and seen at once by every reader, but one cannot be put on the condition that nobody
-else has: see `search.storage.lease` for what that means for two drivers.
+Keys come from the environment or the role of the machine, in every process anew: a folder carries the endpoint and the
+region only. An object is written whole, and every reader sees it at once. pyarrow cannot write an object on the
+condition that there is none, as a lease needs: `search.storage.s3_create` does it.
 """
 
 import contextlib
@@ -106,6 +106,17 @@ class S3Path(StoragePath):
         with self._translated(), self._store().open_output_stream(self.root) as file:
             file.write(data)
 
+    def create(self, data: bytes) -> None:
+        from search.storage.s3_create import put_new  # imports boto3, which only a driver needs
+
+        try:
+            put_new(self, data)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if self.read_bytes() == data:  # ours: the answer to an earlier attempt was lost
+                    return
+            raise
+
     def remove(self) -> None:
         with contextlib.suppress(OSError), self._translated():
             store, kind = self._store(), self._info().type
@@ -118,7 +129,7 @@ class S3Path(StoragePath):
 
     def check_writable(self) -> None:
         probe = self / f".probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"")
+        probe.create(b"")
         probe.remove()
 
     @contextlib.contextmanager
@@ -172,23 +183,25 @@ class S3Path(StoragePath):
         with self._translated():
             return self._store().get_file_info(fs.FileSelector(self.root, allow_not_found=allow_not_found))
 
+    def error(self, code: str, operation: str) -> ObjectStoreError:
+        """What to raise where the store answers a request with an error code, without any more of its answer."""
+        if code == "NETWORK_CONNECTION":
+            return ObjectStoreError(f"{self}: nothing answers at {self.endpoint or 'Amazon S3'}", code)
+        return ObjectStoreError(f"{self}: {code} in {operation}", code)
+
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """Errors of pyarrow as ours; what does not exist keeps Python's own."""
+        """Re-raise pyarrow's errors as ObjectStoreError, except FileNotFoundError."""
         try:
             yield
         except (FileNotFoundError, ObjectStoreError):
             raise
-        except OSError as error:
-            found = re.search(r"AWS Error (.+?) during (\w+) operation", str(error))
-            code, operation = found.groups() if found else ("", "")
-            if re.match("Bucket .* not found", str(error)):  # pyarrow's own word, of a bucket's region
-                code = "NO_SUCH_BUCKET"
-            if code == "NETWORK_CONNECTION":
-                reason = f"nothing answers at {self.endpoint or 'Amazon S3'}"
-            else:
-                reason = f"{code} in {operation}" if found else "the store refuses"
-            raise ObjectStoreError(f"{self}: {reason}", code) from None  # its text may repeat a key
+        except OSError as error:  # from None: its text may repeat a key
+            if found := re.search(r"AWS Error (.+?) during (\w+) operation", str(error)):
+                raise self.error(*found.groups()) from None
+            if re.match("Bucket .* not found", str(error)):  # pyarrow's own message, when it looks up a region
+                raise self.error("NO_SUCH_BUCKET", "HeadBucket") from None
+            raise ObjectStoreError(f"{self}: the store refuses") from None
 
 
 def open_s3(place: str) -> S3Path:
