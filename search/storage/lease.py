@@ -7,8 +7,8 @@ can do (`StoragePath.create`): a hard link on a disk or share, a conditional PUT
 removed. The file appears with its whole content, so a crash leaves either the old lease or the new one. A lease that is
 given back stays as an empty one, so that a number is never the highest twice.
 
-What is guaranteed: of any number of drivers that want a free or stale lease, exactly one gets it; the others end with an
-error before they write anything. A driver that was suspended so long that another took over finds the higher number
+What is guaranteed: of any number of drivers that want a free or stale lease, exactly one gets it; the others end with
+an error before they write anything. A driver that was suspended so long that another took over finds the higher number
 before its next durable event, and stops. What is not: a driver suspended for over `STALE_SECONDS` between that look and
 its write may still write this one line, into a segment that its successor has read already.
 

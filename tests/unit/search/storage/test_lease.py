@@ -88,9 +88,8 @@ def test_a_driver_that_looked_before_the_lease_changed_hands_and_was_given_back_
 def test_a_new_campaign_is_not_begun_where_another_driver_has_just_begun_it(folder, monkeypatch):
     with create(folder):
         pass
-    monkeypatch.setattr(
-        type(folder), "exists", lambda place, exists=type(folder).exists: place != folder and exists(place)
-    )
+    exists = type(folder).exists
+    monkeypatch.setattr(type(folder), "exists", lambda place: place != folder and exists(place))
     with pytest.raises(StorageError, match="exists: give another --name"):
         create(folder)
     assert read_lease(folder) is None
@@ -155,7 +154,7 @@ def test_a_folder_that_is_away_is_not_taken_for_one_that_was_taken_over(tmp_path
     folder = LocalPath(tmp_path / "quick-1")
     with create(folder) as store:
         folder.path.rename(tmp_path / "away")
-        with pytest.raises(StorageError, match="cannot write events of .*: the lease in .* is gone"):
+        with pytest.raises(StorageError, match=r"cannot write events of .*: the lease in .* is gone"):
             store.append(ENDED)
         (tmp_path / "away").rename(folder.path)
         store.append(ENDED)
