@@ -36,6 +36,10 @@ class StoragePath(abc.ABC):
     def resolved(self) -> "StoragePath":
         """The same place as every machine names it."""
 
+    def same_as(self, other: "StoragePath") -> bool:
+        """Whether both are the same file or folder, whatever path leads there."""
+        return self.resolved() == other.resolved()
+
     @abc.abstractmethod
     def exists(self) -> bool:
         """Whether there is such a file or folder."""

@@ -1,6 +1,7 @@
 """The campaign folder, the only module that reads or writes it in the driver.
 
-campaign.json            format, plan, versions of packages, data and split hashes of every pair and split
+campaign.json            format, plan, versions of packages, data and split hashes of every pair and split, the
+                         place of the folder when it was last driven
 plan.toml                the plan again, for people and for --plan
 splits/PAIR.SPLIT.parquet    who is in which part
 predictions/STUDY.parquet    what its winner says of the held-out molecules
@@ -31,7 +32,7 @@ from search.storage.layout import predictions_file, trial_folder
 from search.storage.lease import Lease
 from search.storage.retry import retry_while_unavailable
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events"]
+__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "read_head"]
 
 FORMAT = 3  # 2 lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
@@ -204,10 +205,21 @@ class CampaignStore:
 
 
 def read_campaign(folder: StoragePath) -> dict[str, Any]:
-    """The contents of campaign.json.
+    """The contents of campaign.json. The plan has the name of the folder, whatever was recorded.
 
     Raises:
-        StorageError: no campaign there, or of a future format.
+        StorageError: there is no campaign, or one of a future format.
+    """
+    head = read_head(folder)
+    head["plan"] = head["plan"] | {"name": folder.name}
+    return head
+
+
+def read_head(folder: StoragePath) -> dict[str, Any]:
+    """The contents of campaign.json as they were recorded.
+
+    Raises:
+        StorageError: there is no campaign, or one of a future format.
     """
     try:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text())
@@ -267,7 +279,8 @@ def _decode_line(line: bytes, segment: StoragePath, number: int) -> list[Event]:
 
 def _write_plan(folder: StoragePath, head: Mapping[str, Any], plan_toml: str) -> None:
     (folder / PLAN).write_text(plan_toml)
-    (folder / HEAD).write_text(json.dumps({"format": FORMAT, **head}, indent=1))
+    head = {"format": FORMAT, **head, "place": str(folder.resolved())}
+    (folder / HEAD).write_text(json.dumps(head, indent=1))
 
 
 @contextlib.contextmanager

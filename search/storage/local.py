@@ -41,6 +41,9 @@ class LocalPath(StoragePath):
     def resolved(self) -> "LocalPath":
         return LocalPath(self.path.resolve())
 
+    def same_as(self, other: StoragePath) -> bool:
+        return isinstance(other, LocalPath) and self.path.samefile(other.path)
+
     def exists(self) -> bool:
         return self.path.exists()
 

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gear.errors import InputDataError
 from search.campaign.campaign import Campaign
+from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_campaign, read_events
 from search.storage.lease import Holder, read_lease
 
-__all__ = ["Snapshot", "take_snapshot"]
+__all__ = ["Snapshot", "recorded_plan", "take_snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,20 @@ def take_snapshot(folder: StoragePath) -> Snapshot:
     """
     head, holder = read_campaign(folder), read_lease(folder)
     return Snapshot(Campaign(plan_from_dict(head["plan"]), events=read_events(folder)), head, holder)
+
+
+def recorded_plan(storage: StoragePath, name: str) -> CampaignPlan:
+    """The plan of a campaign as it was recorded.
+
+    Args:
+        storage: of all campaigns.
+        name: of the campaign, which is that of its folder.
+
+    Raises:
+        InputDataError: the name is a path.
+        StorageError: there is no such campaign.
+    """
+    plan = plan_from_dict(read_campaign(storage / name)["plan"])
+    if plan.name != name:
+        raise InputDataError(f"--name {name}: give the name of a folder in {storage}, or another --storage")
+    return plan
