@@ -13,7 +13,7 @@ from ray.tune.experiment import Trial
 
 from search.campaign.campaign import Campaign
 from search.runtime.deferred_error import FaultKeeper
-from search.runtime.ray_patches import mend
+from search.runtime.ray_internals import apply_patches
 from search.runtime.trainable import RunFactory, make_trainable, training_run
 from search.runtime.tune_scheduler import CampaignScheduler
 from search.runtime.tune_searcher import CampaignSearcher
@@ -42,7 +42,7 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
         GearError: the campaign folder can no longer be written.
     """
     _silence()
-    mend()
+    apply_patches()
     faults, started = FaultKeeper(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:

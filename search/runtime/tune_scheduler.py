@@ -8,6 +8,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from search.campaign.campaign import Campaign
 from search.runtime.deferred_error import FaultKeeper
+from search.runtime.ray_internals import controller_of
 from search.storage.campaign_store import CampaignStore
 
 __all__ = ["CampaignScheduler"]
@@ -44,25 +45,21 @@ class CampaignScheduler(FIFOScheduler):
             self.campaign.lose(trial.trial_id, own or _last_words(trial))
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ANN401
-        """Any that waits. Also finds the trials that Tune gave up without telling any hook.
+        """Any that waits. Also finds the trials that Tune gave up without calling any hook.
 
         A trial whose own worker is starting waits for it: Tune would give it the worker of the next trial that ends and
         end the one that starts, so that trials shorter than a start would never get onto a new node.
         """
-        controller = tune_controller._tune_controller  # sets by status, where its interface has a list of all trials
-        for trial in controller._failed_trials:
+        controller = controller_of(tune_controller)
+        if controller is None:
+            return super().choose_trial_to_run(tune_controller)
+        for trial in controller.failed:
             self.on_trial_error(tune_controller, trial)
-        return next((trial for trial in controller._pending_trials if not _is_starting(controller, trial)), None)
+        return next((trial for trial in controller.pending if not controller.is_starting(trial)), None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles what it never reads back here."""
         return {}
-
-
-def _is_starting(controller: Any, trial: Trial) -> bool:  # noqa: ANN401 - a TuneController
-    """Whether a trial has resources of its own, on which its worker is about to be ready."""
-    actor = controller._trial_to_actor.get(trial)
-    return actor is not None and bool(controller._actor_manager.is_actor_started(actor))
 
 
 def _last_words(trial: Trial) -> str:

@@ -110,7 +110,7 @@ def test_what_is_read_is_never_half_of_what_is_written_meanwhile(storage):
     def write():
         for beat in itertools.count():
             file.write_text(json.dumps({"beat": beat, "more": "x" * (beat % 2 * 9)}))
-            if done.is_set():
+            if done.wait(0.01):
                 return
 
     file.write_text("{}")
