@@ -65,7 +65,7 @@ def _take_any_failure() -> None:
             exception = RayActorError(error_msg=in_a_line(exception))
         original(self, tracked_actor_task, exception)
 
-    RayActorManager._actor_task_failed = failed
+    RayActorManager._actor_task_failed = failed  # type: ignore[method-assign]
 
 
 def _keep_keys_out_of_environments() -> None:

@@ -60,8 +60,7 @@ def _tuner(
     campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory, scratch: str
 ) -> tune.Tuner:
     search = campaign.plan.search
-    folder = store.folder.resolved()
-    trainable = tune.with_parameters(make_trainable(folder, search, factory), credentials=folder.credentials())
+    trainable = make_trainable(store.folder.resolved(), search, factory)
     again = search.finalists * search.finalist_seeds + search.refit_seeds
     most_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
