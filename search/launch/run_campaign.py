@@ -20,7 +20,7 @@ from search.runtime.connection import connected
 from search.runtime.resources import Slots
 from search.runtime.tune_run import Launch, Outcome, run_search
 from search.storage.campaign_store import CampaignStore, newest_campaign, next_name
-from search.storage.checkpoint_cleanup import Housekeeper
+from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.earlier_campaigns import earlier_studies
 from search.storage.relocation import relocated
 from search.storage.snapshot import recorded_plan
@@ -118,7 +118,7 @@ def _launch(
         if recorder.away:
             display.say(_away(options.tracking_uri, store))
         listener, shown = display.follow(campaign, slots.now)
-        campaign.listeners += [Housekeeper(campaign, store), feed, listener]
+        campaign.listeners += [CheckpointCleanup(campaign, store), feed, listener]
         outcome: Outcome = "done"
         if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
             with shown:

@@ -1,4 +1,4 @@
-"""Ray for the length of a block: a local one on this machine, or a cluster that runs already."""
+"""Connects to Ray for the length of a block: a local one that is started here, or a cluster that is running."""
 
 import functools
 import logging
@@ -15,9 +15,9 @@ __all__ = ["connected", "where"]
 CONNECT_SECONDS = 5.0
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or Ray would build the environment again on every worker
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # otherwise Ray builds the environment again on every worker
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints errors at every verbosity
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints errors at every level of verbosity
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is never read
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -25,7 +25,7 @@ _QUIET = {
 
 
 def where(address: str | None) -> str | None:
-    """The address of the Ray to join, None to start one here; without `--address`, what this machine is decides."""
+    """The address of the Ray to join, or None to start one here. Without `--address` the head of a cluster joins it."""
     if address is None:
         return "auto" if resources.BOOTSTRAP.exists() else None
     return None if address == "local" else address
@@ -38,8 +38,8 @@ def connected(address: str | None) -> Iterator[None]:
     A connection that this process has already is used as it is and left open.
 
     Raises:
-        InputDataError: not the kind of address a search can be driven from.
-        GearError: nothing answers there, or it does not let us in.
+        InputDataError: a search cannot be driven through such an address.
+        GearError: nothing answers there, or access is denied.
     """
     os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     if address is not None:
@@ -66,7 +66,7 @@ def connected(address: str | None) -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Fail in seconds and in a line, where Ray would try for minutes."""
+    """Fail within seconds and with one line, where Ray would try for minutes."""
     if address == "auto":
         return
     if "://" in address:

@@ -1,4 +1,4 @@
-"""Places on this machine's disk, or on a share that looks like it."""
+"""Paths on a disk of this machine, or on a network share that is mounted."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP}  # a file system's
 
 @dataclass(frozen=True, slots=True)
 class LocalPath(StoragePath):
-    """On this machine, or on a share that looks like it."""
+    """A path on a disk of this machine, or on a network share that is mounted."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""A campaign as its folder tells it at one moment, whether or not it is being driven."""
+"""A campaign as it is recorded in its folder at one moment, whether or not a driver works on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ __all__ = ["Snapshot", "recorded_plan", "take_snapshot"]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A campaign as its folder tells it at one moment."""
+    """A campaign as it is recorded in its folder at one moment."""
 
     campaign: Campaign
     head: Mapping[str, Any]
@@ -25,20 +25,20 @@ class Snapshot:
 
     @property
     def driven(self) -> bool:
-        """Whether a driver works on it."""
+        """Whether a driver works on the campaign."""
         return self.holder is not None and self.holder.alive
 
     @property
     def over(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether all trials have ended and no driver works on the campaign."""
         return self.campaign.done and not self.driven
 
 
 def take_snapshot(folder: StoragePath) -> Snapshot:
-    """Read a campaign folder, whether or not it is being written.
+    """Read a campaign folder, which a driver may be writing.
 
     Raises:
-        StorageError: no campaign there, or a damaged one.
+        StorageError: there is no campaign, or it is damaged.
     """
     head, holder = read_campaign(folder), read_lease(folder)
     return Snapshot(Campaign(plan_from_dict(head["plan"]), events=read_events(folder)), head, holder)

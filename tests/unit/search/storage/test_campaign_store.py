@@ -46,7 +46,7 @@ def test_events_are_read_in_the_order_they_were_written_over_several_launches(fo
 
 def test_a_long_launch_writes_several_segments(folder, monkeypatch):
     for kind in (AppendedLog, RewrittenLog):
-        monkeypatch.setattr(kind, "most_lines", 2)
+        monkeypatch.setattr(kind, "max_lines", 2)
     with create(folder) as store:
         for _ in range(5):
             store.append(EPOCH)
