@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 
-__all__ = ["DeferredError"]
+__all__ = ["DeferredErrors"]
 
 
-class DeferredError:
+class DeferredErrors:
     """Stores the first error; the hooks then end the experiment, and the driver raises the error after that."""
 
     first: Exception | None = None

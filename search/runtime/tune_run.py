@@ -12,7 +12,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import DeferredError
+from search.runtime.deferred_error import DeferredErrors
 from search.runtime.ray_internals import apply_patches
 from search.runtime.trainable import RunFactory, make_trainable, training_run
 from search.runtime.tune_scheduler import CampaignScheduler
@@ -48,7 +48,7 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
     """
     _silence()
     apply_patches()
-    errors, started = DeferredError(), time.monotonic()
+    errors, started = DeferredErrors(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:
             _tuner(campaign, store, launch, errors, factory, scratch).fit()
@@ -62,7 +62,7 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
 
 
 def _tuner(
-    campaign: Campaign, store: CampaignStore, launch: Launch, errors: DeferredError, factory: RunFactory, scratch: str
+    campaign: Campaign, store: CampaignStore, launch: Launch, errors: DeferredErrors, factory: RunFactory, scratch: str
 ) -> tune.Tuner:
     search = campaign.plan.search
     trainable = make_trainable(store.folder.resolved(), search, factory)

@@ -7,7 +7,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import DeferredError
+from search.runtime.deferred_error import DeferredErrors
 from search.runtime.ray_internals import controller_of
 from search.storage.campaign_store import CampaignStore
 
@@ -19,7 +19,7 @@ MAX_REASON = 300  # characters
 class CampaignScheduler(FIFOScheduler):
     """Reports results and lost trials to the campaign: Tune calls its scheduler before any other hook."""
 
-    def __init__(self, campaign: Campaign, errors: DeferredError, store: CampaignStore) -> None:
+    def __init__(self, campaign: Campaign, errors: DeferredErrors, store: CampaignStore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign = campaign
         self.errors = errors

@@ -7,7 +7,7 @@ from ray.tune.search import Searcher
 
 from gear.config import to_dict
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import DeferredError
+from search.runtime.deferred_error import DeferredErrors
 
 __all__ = ["CampaignSearcher"]
 
@@ -21,7 +21,7 @@ class CampaignSearcher(Searcher):
         limit: gives the number of attempts that may be submitted and not ended at this moment.
     """
 
-    def __init__(self, campaign: Campaign, errors: DeferredError, limit: Callable[[], int]) -> None:
+    def __init__(self, campaign: Campaign, errors: DeferredErrors, limit: Callable[[], int]) -> None:
         super().__init__()
         self.campaign = campaign
         self.errors = errors
