@@ -99,7 +99,7 @@ class S3Path(StoragePath):
                 version, data = _etag(file), bytes(file.read())
             if version == self._version():
                 return data
-            # pyarrow asks for the length, then for so many bytes: it cuts off a longer object that was written meanwhile
+            # pyarrow asks for the length, then for so many bytes: a longer object that was written meanwhile is cut off
         raise ObjectStoreError(f"{self} is written too often to be read")
 
     def write_bytes(self, data: bytes) -> None:
