@@ -84,7 +84,8 @@ class TrialContext:
 class CampaignTrainable(tune.Trainable):
     """One attempt at a trial, and then at the next in the same process."""
 
-    def setup(self, config: dict[str, Any], context: TrialContext) -> None:  # type: ignore[override]  # with_parameters adds it
+    # tune.with_parameters adds the context, which Tune's own setup does not have
+    def setup(self, config: dict[str, Any], context: TrialContext) -> None:  # type: ignore[override]
         """Do nothing heavy: an error here looks like a dead worker."""
         os.environ.update(context.credentials)
         self.context, self.folder = context, context.folder
