@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gear.results import EpochResult
     from gear.train import train_trial
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "EmbeddingConfig",
     "EpochResult",
