@@ -1,7 +1,7 @@
-"""How the code is divided: packages, their sizes, imports between them, cycles. `python benchmarks/structure.py [DIR]`.
+"""How the code is divided: packages, their sizes, imports between them, cycles. `python benchmarks/structure.py`.
 
-DIR is another checkout to compare with. A unit is a package with the modules that lie directly in it; a module that lies
-directly in `gear`, `search` or `tracking` is a unit of its own. Imports under `if TYPE_CHECKING` do not count.
+An argument names another checkout to compare with. A unit is a package with the modules that lie directly in it; a
+module directly in `gear`, `search` or `tracking` is a unit of its own. Imports under `if TYPE_CHECKING` do not count.
 """
 
 import argparse
@@ -25,7 +25,9 @@ def main() -> None:
     sys.path.insert(0, str(checkout))
     lines = line_counts(checkout)
     graph = grimp.build_graph(*ROOTS, exclude_type_checking_imports=True, cache_dir=None)
-    imports = nx.DiGraph((one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one))
+    imports = nx.DiGraph(
+        (one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one)
+    )
     packages = {module for module in lines if any(other.startswith(f"{module}.") for other in lines)}
     unit_of = {module: unit(module, packages) for module in lines}
     arrows = Counter((unit_of[one], unit_of[other]) for one, other in imports.edges if unit_of[one] != unit_of[other])
