@@ -1,7 +1,8 @@
 """The curvature as published: metric, Christoffel symbols, Riemann and Ricci tensor, Ricci scalar.
 
 Computed from first, second and third derivatives, slowly but readably; tests compare the Gauss equation with it.
-Indices i, j, k, l run over latent dimensions, a over frame dimensions; commas are partial derivatives, repeated indices sum:
+Indices i, j, k, l run over latent dimensions, a over frame dimensions; commas are partial derivatives; repeated indices
+are summed:
 
     g_ij       = J_ai J_aj
     Gamma^k_ij = g^kl (g_il,j + g_jl,i - g_ij,l) / 2

@@ -15,6 +15,8 @@ class WeightAverage(Generic[M]):
     """A copy of a model with averaged weights. With decay 0 it has the weights of the model.
 
     The decay grows with the steps t, min(decay, (1 + t) / (10 + t)), so that the random start is soon forgotten.
+    `torch.optim.swa_utils.AveragedModel` would copy the first step instead of averaging it, and an update of it takes
+    three times as long.
     """
 
     def __init__(self, model: M, decay: float) -> None:

@@ -45,12 +45,8 @@ class Property:
         return abs(a - b) <= limit
 
 
-_BOILING_WEAK = (
-    "Common Chemistry",
-    "Wikidata",
-    "Yaws",
-    "CRC",
-)  # some boiling points at reduced pressure have lost their pressure
+# some of their boiling points were measured at a reduced pressure that the table does not state
+_BOILING_WEAK = ("Common Chemistry", "Wikidata", "Yaws", "CRC")
 
 PROPERTIES: dict[str, Property] = {
     p.code: p
