@@ -4,9 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 EXTRA ?= dev
 ARGS ?=
-# packages with their modules, and the modules of packages whose __all__ names only what is public
+# modules with a page in the API reference; a package without __all__ brings its modules along
 API := gear gear.config gear.data gear.errors gear.evaluation gear.export gear.geometry gear.methods gear.methods.base \
-	gear.model gear.predict gear.results gear.train gear.training gear.variants search tracking !search.cli
+	gear.model gear.predict gear.results gear.train gear.training gear.variants search search.campaign search.launch \
+	search.plan search.results search.runtime search.simulation search.storage tracking
 
 .DEFAULT_GOAL := help
 .PHONY: help env run test faults cluster check bench docs ui clean

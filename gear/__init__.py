@@ -39,26 +39,36 @@ __all__ = [
     "train_trial",
 ]
 
-_NAMES = {
-    "gear.config": ("EmbeddingConfig", "PairSpec", "TaskSpec", "TrainingConfig", "TrialConfig", "TrialSpec"),
-    "gear.data.builtin.tables": ("load_property",),
-    "gear.data.pairs": ("PairData", "load_pair", "parse_pair"),
-    "gear.evaluation.evaluate": ("Scores", "test_scores"),
-    "gear.export.export": ("Member", "export_model"),
-    "gear.predict": ("Prediction", "Predictor", "load_predictor"),
-    "gear.results": ("EpochResult",),
-    "gear.train": ("train_trial",),
+_HOMES = {
+    "EmbeddingConfig": "gear.config",
+    "EpochResult": "gear.results",
+    "Member": "gear.export.export",
+    "PairData": "gear.data.pairs",
+    "PairSpec": "gear.config",
+    "Prediction": "gear.predict",
+    "Predictor": "gear.predict",
+    "Scores": "gear.evaluation.evaluate",
+    "TaskSpec": "gear.config",
+    "TrainingConfig": "gear.config",
+    "TrialConfig": "gear.config",
+    "TrialSpec": "gear.config",
+    "export_model": "gear.export.export",
+    "load_pair": "gear.data.pairs",
+    "load_predictor": "gear.predict",
+    "load_property": "gear.data.builtin.tables",
+    "parse_pair": "gear.data.pairs",
+    "test_scores": "gear.evaluation.evaluate",
+    "train_trial": "gear.train",
 }
-_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'gear' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gear' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value  # found without this function from now on
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
