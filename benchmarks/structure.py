@@ -31,7 +31,7 @@ def main() -> None:
     packages = {module for module in lines if any(other.startswith(f"{module}.") for other in lines)}
     unit_of = {module: unit(module, packages) for module in lines}
     arrows = Counter((unit_of[one], unit_of[other]) for one, other in imports.edges if unit_of[one] != unit_of[other])
-    print_units(lines, unit_of, arrows)
+    print_units(lines, packages, unit_of, arrows)
     print_cycles("units", nx.DiGraph(arrows.keys()))
     print_cycles("modules", imports)
     for name, count in sorted(lines.items(), key=lambda item: -item[1]) if args.files else ():
@@ -52,7 +52,9 @@ def unit(module: str, packages: set[str]) -> str:
     return module if package in ROOTS else package
 
 
-def print_units(lines: dict[str, int], unit_of: dict[str, str], arrows: Counter[tuple[str, str]]) -> None:
+def print_units(
+    lines: dict[str, int], packages: set[str], unit_of: dict[str, str], arrows: Counter[tuple[str, str]]
+) -> None:
     members = defaultdict(list)
     for module in lines:
         members[unit_of[module]].append(lines[module])
@@ -60,12 +62,18 @@ def print_units(lines: dict[str, int], unit_of: dict[str, str], arrows: Counter[
     for name, sizes in sorted(members.items()):
         targets = ", ".join(f"{other} {arrows[name, other]}" for other in sorted(members) if arrows[name, other])
         print(f"{name:28} {len(sizes):7} {sum(sizes):7} {median(sizes):7g} {max(sizes):7}   {targets}")
-    flat = {root: sum(module.count(".") == 1 for module in lines if module.startswith(f"{root}.")) for root in ROOTS}
     print(
         f"\n{len(lines)} modules in {len(members)} units, {sum(lines.values()):,} lines; lines of a module: median "
-        f"{median(lines.values()):g}, maximum {max(lines.values())}; {len(arrows)} arrows between units"
+        f"{median(lines.values()):g}, maximum {max(lines.values())}; {len(arrows)} imports between units"
     )
-    print("directly in a root: " + ", ".join(f"{root} {count}" for root, count in flat.items()))
+    for root in ROOTS:
+        names = [module for module in lines if module.partition(".")[0] == root]
+        folders = Counter(module if module in packages else module.rpartition(".")[0] for module in names)
+        direct = sum(module.count(".") == 1 and module not in packages for module in names)
+        print(
+            f"{root}: {len(names)} modules in {len(folders)} folders, "
+            f"at most {max(folders.values())} in one, {direct} directly in {root}"
+        )
 
 
 def print_cycles(what: str, graph: nx.DiGraph) -> None:
