@@ -16,7 +16,7 @@ from tests.support.s3_server import Server
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("search.cli.simulator",)  # joblib has one pool a process, which another command may have made smaller
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands():
