@@ -24,10 +24,7 @@ def main() -> None:
     checkout = args.checkout.resolve()
     sys.path.insert(0, str(checkout))
     lines = line_counts(checkout)
-    graph = grimp.build_graph(*ROOTS, exclude_type_checking_imports=True, cache_dir=None)
-    imports = nx.DiGraph(
-        (one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one)
-    )
+    imports = import_graph()
     packages = {module for module in lines if any(other.startswith(f"{module}.") for other in lines)}
     unit_of = {module: unit(module, packages) for module in lines}
     arrows = Counter((unit_of[one], unit_of[other]) for one, other in imports.edges if unit_of[one] != unit_of[other])
@@ -36,6 +33,17 @@ def main() -> None:
     print_cycles("modules", imports)
     for name, count in sorted(lines.items(), key=lambda item: -item[1]) if args.files else ():
         print(f"{count:5} {name}")
+
+
+def import_graph() -> nx.DiGraph:
+    """The modules of the packages on the path, each with an edge to every module that it imports."""
+    graph = grimp.build_graph(*ROOTS, exclude_type_checking_imports=True, cache_dir=None)
+    return nx.DiGraph((one, other) for one in graph.modules for other in graph.find_modules_directly_imported_by(one))
+
+
+def cycles(graph: nx.DiGraph) -> list[list[str]]:
+    """Groups of nodes from each of which all others of the group are reached."""
+    return sorted(sorted(found) for found in nx.strongly_connected_components(graph) if len(found) > 1)
 
 
 def line_counts(checkout: Path) -> dict[str, int]:
@@ -77,9 +85,9 @@ def print_units(
 
 
 def print_cycles(what: str, graph: nx.DiGraph) -> None:
-    cycles = sorted(sorted(found) for found in nx.strongly_connected_components(graph) if len(found) > 1)
-    print(f"{what} in import cycles: {sum(map(len, cycles))}")
-    for cycle in cycles:
+    found = cycles(graph)
+    print(f"{what} in import cycles: {sum(map(len, found))}")
+    for cycle in found:
         print("  " + ", ".join(cycle))
 
 

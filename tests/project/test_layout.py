@@ -7,7 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import networkx as nx
 import pytest
+
+from benchmarks.structure import cycles, import_graph
 
 ROOT = Path(__file__).parents[2]
 ROOTS = ("gear", "search", "tracking")
@@ -30,6 +33,11 @@ def test_imports_between_packages_point_one_way():
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_module_is_in_an_import_cycle():
+    assert cycles(nx.DiGraph([("a", "b"), ("b", "c"), ("c", "b")])) == [["b", "c"]]
+    assert cycles(import_graph()) == []
 
 
 def test_the_method_imports_neither_ray_nor_optuna_nor_mlflow():
