@@ -67,7 +67,7 @@ def test_one_bad_row_of_a_hundred_thousand_is_found(search):
     rows[77_777] = "C1CC,1"
     code, error = search(["smiles,tg", *rows])
     assert code == 2
-    assert "row 77779: cannot parse SMILES 'C1CC': mend" in error
+    assert "row 77779: cannot parse SMILES 'C1CC': fix" in error
     assert_one_line(error)
 
 
