@@ -1,6 +1,6 @@
 """Predict with an export folder: `python -m gear.predict DIR molecules.csv --out predictions.csv`.
 
-Needs torch, chemprop and RDKit alone.
+Needs only the core install: no Ray, Optuna or MLflow.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ADDED = {
 
 
 class Prediction(NamedTuple):
-    """What an export says of B molecules."""
+    """Predictions for B molecules."""
 
     value: np.ndarray  # (B,) in the unit, the mean over the members
     spread: np.ndarray  # (B,) standard deviation over the members, NaN for one member
@@ -53,14 +53,14 @@ class Predictor:
 
     Attributes:
         property: code of the predicted property.
-        unit: of the predictions.
-        method: that trained the model, or the first of an ensemble.
-        members: how many models there are.
+        unit: unit of the predictions.
+        method: method that trained the model, or the first model of an ensemble.
+        members: number of models.
 
     Args:
         folder: the export.
-        device: `auto` takes a GPU where there is one.
-        batch_size: molecules that a model sees at once.
+        device: `auto` uses a GPU if there is one.
+        batch_size: number of molecules in one forward pass.
     """
 
     def __init__(self, folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> None:
@@ -77,7 +77,7 @@ class Predictor:
         self.neighbours = exported.neighbours
 
     def predict(self, smiles: Sequence[str]) -> np.ndarray:
-        """Predictions (B,) in `unit`, in the order given; of the molecule as training sees it, without stereo.
+        """Predictions (B,) in `unit`, in the order given. Stereo and isotopes are ignored, as in training.
 
         Raises:
             InputDataError: a SMILES cannot be used.
@@ -85,7 +85,7 @@ class Predictor:
         return self._of(smiles, functools.partial(prepare, self.kinds, None)).value
 
     def assess(self, smiles: Sequence[str]) -> Prediction:
-        """Predictions with what tells how far to trust them.
+        """Predictions with their spread over the members and their similarity to the training molecules.
 
         Raises:
             InputDataError: a SMILES cannot be used.
@@ -94,7 +94,7 @@ class Predictor:
 
     @property
     def prepare(self) -> Callable[[Sequence[Cell]], Query]:
-        """Makes SMILES ready for `answer`; it may run in another process, and does not take the model there."""
+        """A function that prepares SMILES for `answer`, in another process if wanted: it does not hold the model."""
         return functools.partial(prepare, self.kinds, self.neighbours)
 
     @torch.no_grad()
@@ -128,14 +128,14 @@ def load_predictor(folder: Path, device: str = "auto", batch_size: int = BATCH_S
     """Load an export folder.
 
     Raises:
-        StorageError: the folder is no export, was changed, or is of a future format.
+        StorageError: the folder is not an export, a file in it was changed, or a newer version wrote it.
         InputDataError: there is no such device.
     """
     return Predictor(Path(folder), device, batch_size)
 
 
 class Counts(NamedTuple):
-    """Rows of a file, and those of them that could not be predicted."""
+    """How many rows a file has, and how many of them could not be predicted."""
 
     rows: int
     bad: int
@@ -149,11 +149,11 @@ def predict_file(
     A row whose SMILES cannot be used gets no prediction and the reason.
 
     Args:
-        predictor: to ask.
+        predictor: makes the predictions.
         molecules: CSV, TSV or Parquet, plain or gzip.
         out: CSV or Parquet by its name; appears whole or not at all.
         smiles_column: name of the column of SMILES.
-        strict: refuse the file at its first bad row.
+        strict: stop with an error at the first bad row.
 
     Raises:
         InputDataError: the file or its column cannot be used, or a bad row with `strict`.
@@ -170,18 +170,18 @@ def predict_file(
     with open_writer(out, schema) as write:
         for query in map_chunks(predictor.prepare, _cells(table, column, waiting), table.size, "predicting"):
             chunk = [waiting.popleft() for _ in query.reasons]
-            told = list(_told(chunk, table, query, predictor.answer(query), predictor.unit))
-            wrong = [row.line for row, cells in zip(chunk, told, strict=True) if cells[-1]]
+            rows_out = list(_output_rows(chunk, table, query, predictor.answer(query), predictor.unit))
+            wrong = [row.line for row, output in zip(chunk, rows_out, strict=True) if output[-1]]
             if strict and wrong:
-                reason = next(cells[-1] for cells in told if cells[-1])
-                raise InputDataError(f"{molecules} row {wrong[0]}: {reason}: mend the file")
-            write(told)
+                reason = next(output[-1] for output in rows_out if output[-1])
+                raise InputDataError(f"{molecules} row {wrong[0]}: {reason}: fix the file")
+            write(rows_out)
             rows, bad = rows + len(chunk), bad + len(wrong)
     return Counts(rows, bad)
 
 
 def _cells(table: TableFile, column: int, waiting: deque[Row]) -> Iterator[Cell]:
-    """SMILES of the rows, which wait for their predictions; nothing of a row of another length."""
+    """SMILES of the rows, None for a row of another length; `waiting` keeps the rows until they are predicted."""
     for row in table.rows:
         waiting.append(row)
         yield None if _fault(row, table) else row.cells[column]
@@ -193,10 +193,10 @@ def _fault(row: Row, table: TableFile) -> str:
     return f"{len(row.cells)} cells where the header has {len(table.columns)}"
 
 
-def _told(
+def _output_rows(
     rows: Sequence[Row], table: TableFile, query: Query, found: Prediction, unit: str
 ) -> Iterator[Sequence[object]]:
-    """Rows with what was found; numbers that are not known are None."""
+    """The rows of the output file; numbers that are not known are None."""
     width = len(table.columns)
     answers = zip(*map(_known, found), strict=True)
     for row, unusable in zip(rows, query.reasons, strict=True):
@@ -220,7 +220,7 @@ def main() -> int:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="refuse a file with a bad SMILES, instead of telling the reason in its row",
+        help="stop at the first bad SMILES, instead of writing the reason into its row",
     )
     parser.add_argument(
         "--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU if there is one"
@@ -229,9 +229,9 @@ def main() -> int:
     args = parser.parse_args()
     predictor = load_predictor(args.model, args.device, args.batch_size)
     counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, strict=args.strict)
-    told = f"; {counts.bad:,} not, see the column reason" if counts.bad else ""
+    bad = f"; {counts.bad:,} rows without a prediction, see the column reason" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
-    print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
+    print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{bad}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Data: built-in properties, a user's files, pairs of tasks, splits that cannot leak, packed graphs."""
+"""Data: built-in properties, users' files, pairs of tasks, splits without leakage, packed graphs."""
 
 from gear.data.builtin.properties import PROPERTIES, Property
 from gear.data.builtin.tables import load_property

@@ -1,4 +1,4 @@
-"""`python -m gear.data`: what is built in, what a property, a split or a user's file looks like, tables as files."""
+"""`python -m gear.data`: list the built-in properties, show one, export it; show a split; check a user's file."""
 
 import argparse
 import sys
@@ -35,13 +35,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     show = commands.add_parser(
-        "show", help="how a property was cleaned, its histogram, where its sources disagree most"
+        "show", help="how a property was cleaned, its histogram, the largest disagreements of its sources"
     )
     show.add_argument("property", metavar="CODE")
-    show.add_argument("--plot", nargs="?", type=Path, const=Path(), metavar="FILE", help="draw it too (CODE.png)")
+    show.add_argument(
+        "--plot", nargs="?", type=Path, const=Path(), metavar="FILE", help="also write a plot (default: CODE.png)"
+    )
     show.set_defaults(run=_show)
 
-    export = commands.add_parser("export", help="write a property's table with its provenance")
+    export = commands.add_parser("export", help="write a property's table with the sources of every value")
     export.add_argument("property", metavar="CODE")
     export.add_argument("file", type=Path, metavar="FILE", help=".parquet or .csv")
     export.set_defaults(run=_export)
@@ -56,12 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--out", type=Path, metavar="FILE", help=".parquet or .csv")
     split.set_defaults(run=_split)
 
-    check = commands.add_parser("check", help="read a file of yours and tell what was found")
+    check = commands.add_parser("check", help="read a file of yours and report what it holds")
     check.add_argument("file", type=Path, metavar="FILE")
     check.add_argument("--column", required=True, metavar="NAME", help="of the values")
     check.add_argument("--smiles-column", default="smiles", metavar="NAME")
     check.add_argument("--split-column", metavar="NAME")
-    check.add_argument("--log", action="store_true", help="models are to see the logarithm")
+    check.add_argument("--log", action="store_true", help="models learn the logarithm")
     check.add_argument("--drop-bad-rows", action="store_true")
     check.set_defaults(run=_check)
     return parser

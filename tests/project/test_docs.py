@@ -16,7 +16,7 @@ from tests.support.s3_server import Server
 
 ROOT = Path(__file__).parents[2]
 ALONE = ("search.cli.simulator",)  # joblib has one pool a process, which another command may have made smaller
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands():
@@ -112,7 +112,7 @@ def test_command_works(command, workplace, bucket, monkeypatch):
 @pytest.mark.parametrize("path", [path for path in DOCS if "```python" in path.read_text()], ids=lambda path: path.name)
 def test_python_in_the_docs_works(path, workplace, monkeypatch):
     if not (workplace / "hv-model").exists():
-        done = run("python -m tracking.export --pair hv_from_ds --split random --to hv-model", workplace)
+        done = run("python -m tracking.export --pair hv_from_bp --split random-n60 --to hv-model", workplace)
         assert done.returncode == 0, done.stderr
     monkeypatch.chdir(workplace)
     for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL):
@@ -131,7 +131,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
         [sys.executable, "-m", "search.run", "--dry-run"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "hv_from_ds" in done.stdout
+    assert "hv_from_bp" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

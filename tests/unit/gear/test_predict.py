@@ -73,7 +73,7 @@ def test_bad_smiles_keep_their_place_with_the_reason(export, tmp_path, monkeypat
     code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
     assert code == 0
     assert "1 of 5 molecules predicted" in printed.out
-    assert "; 4 not, see the column reason" in printed.out
+    assert "; 4 rows without a prediction, see the column reason" in printed.out
     rows = read_csv(tmp_path / "out.csv")
     assert [row["id"] for row in rows] == ["1", "2", "3", "4", "6"]
     assert [row["reason"] for row in rows] == [
@@ -229,7 +229,7 @@ def test_predictor_refuses_what_it_cannot_use(export, monkeypatch):
     with pytest.raises(InputDataError, match="a batch of 0 molecules"):
         load_predictor(export, batch_size=0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputDataError, match="device cuda: PyTorch sees no GPU"):
+    with pytest.raises(InputDataError, match="device cuda: PyTorch finds no GPU"):
         load_predictor(export, device="cuda")
 
 
