@@ -75,6 +75,11 @@ class PairSpec:
         """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`."""
         return f"{self.target.property}_from_{'+'.join(task.property for task in self.sources)}"
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether all tasks are built-in properties, so that the id says everything."""
+        return all(task.file is None for task in (self.target, *self.sources))
+
 
 EmbeddingKind = Literal["dmpnn", "fingerprint", "text"]
 EMBEDDINGS: tuple[EmbeddingKind, ...] = typing.get_args(EmbeddingKind)

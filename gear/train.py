@@ -1,9 +1,8 @@
-"""Train one configuration without Ray: `python -m gear.train TRIAL.json`, or `train_trial` from Python.
+"""Train one configuration without Ray: `gear-search train TRIAL.json`, or `train_trial` from Python.
 
 TRIAL.json is a `TrialSpec`. The search writes one for every trial; training it here gives the same numbers again.
 """
 
-import argparse
 import dataclasses
 import functools
 import json
@@ -11,15 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gear.command_line import Parser, make_parser
 from gear.config import TrialSpec, from_dict
-from gear.device import claim
 from gear.errors import InputDataError, user_command
-from gear.evaluation.diagnostics import diagnose
 from gear.recorded import complete
 from gear.results import EpochResult
-from gear.training.folds import make_run
 
-__all__ = ["read_trial", "train_trial"]
+__all__ = ["command_parser", "main", "read_trial", "train_trial"]
 
 
 def read_trial(path: Path) -> TrialSpec:
@@ -59,6 +56,9 @@ def train_trial(
         InputDataError: the data or the configuration cannot be used.
         StorageError: the cache or the checkpoint cannot be written, or the checkpoint cannot be read.
     """
+    from gear.device import claim  # torch, two seconds
+    from gear.training.folds import make_run
+
     folder = None if checkpoint is None else Path(checkpoint)
     claim(spec.threads, spec.gpu_share)
     run = make_run(spec)
@@ -77,16 +77,30 @@ def train_trial(
 @user_command
 def main() -> int:
     """Train one trial and print one line for each epoch."""
-    parser = argparse.ArgumentParser(prog="python -m gear.train", description=main.__doc__)
-    parser.add_argument("trial", type=Path, metavar="TRIAL.json")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="save every epoch there, and continue from it")
-    parser.add_argument("--json", action="store_true", help="print each epoch as a JSON object")
-    args = parser.parse_args()
+    args = command_parser().parse_args()
     spec = read_trial(args.trial)
     history = train_trial(spec, args.checkpoint, functools.partial(_print_epoch, as_json=args.json))
+    from gear.evaluation.diagnostics import diagnose
+
     for finding in diagnose(history, spec.config):
         print(f"finding: {finding.message}", file=sys.stderr)
     return 1 if history[-1].status == "failed" else 0
+
+
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("gear.train", main.__doc__)
+    parser.add_argument(
+        "trial", type=Path, metavar="TRIAL.json", help="the trial; the search writes one for each of its trials"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="save every epoch in this folder, and continue from it if it exists",
+    )
+    parser.add_argument("--json", action="store_true", help="print each epoch as a JSON object")
+    return parser
 
 
 def _print_epoch(row: EpochResult, *, as_json: bool) -> None:

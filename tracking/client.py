@@ -4,7 +4,6 @@ A user's name, password or token for a server come from MLflow's own environment
 """
 
 import logging
-import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
 from gear.errors import GearError, StorageError
+from tracking.default_uri import DEFAULT_TRACKING_URI
 
 __all__ = [
     "DEFAULT_TRACKING_URI",
@@ -30,8 +30,6 @@ __all__ = [
     "open_client",
 ]
 
-# without the variable, what a bare `mlflow ui` in the same folder shows
-DEFAULT_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases on a server, where the URI names none
 CREDENTIALS = {
     "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",

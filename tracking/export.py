@@ -1,34 +1,45 @@
-"""Take a champion away: `python -m tracking.export --pair hv_from_ds --split random --to DIR`."""
+"""Take a champion away: `gear-search export --pair hv_from_ds --split random --to DIR`."""
 
-import argparse
 import sys
 from pathlib import Path
 
+from gear.command_line import Parser, make_parser
 from gear.errors import user_command
-from tracking.client import DEFAULT_TRACKING_URI
-from tracking.registry import champion_export
+from tracking.default_uri import DEFAULT_TRACKING_URI
 
-__all__ = ["main"]
+__all__ = ["command_parser", "main"]
 
 
 @user_command
 def main() -> int:
     """Copy the export folder of a registered model: it predicts without MLflow, Ray or Optuna."""
-    parser = argparse.ArgumentParser(prog="python -m tracking.export", description=main.__doc__)
-    parser.add_argument("--pair", required=True, metavar="ID", help="for instance hv_from_ds")
-    parser.add_argument("--split", required=True, metavar="SPLIT", help="random or scaffold")
-    parser.add_argument("--method", metavar="METHOD", help="the best of one method instead of the champion")
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a new folder")
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
-    args = parser.parse_args()
+    args = command_parser().parse_args()
+    from tracking.registry import champion_export  # MLflow, a second
+
     found = champion_export(args.tracking_uri, args.pair, args.split, args.method, args.to)
     validation, test = float(found.tags["validation_rmse"]), float(found.tags["test_rmse"])
     print(
         f"{found.name} version {found.version} ({found.tags['method']}): validation RMSE {validation:.4f}, "
         f"test RMSE {test:.4f}"
     )
-    print(f"predict with: python -m gear.predict {args.to} molecules.csv --out predictions.csv")
+    print(f"predict with: gear-search predict {args.to} molecules.csv --out predictions.csv")
     return 0
+
+
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("tracking.export", main.__doc__)
+    parser.add_argument("--pair", required=True, metavar="ID", help="the pair, for instance hv_from_ds")
+    parser.add_argument("--split", required=True, metavar="SPLIT", help="the split, for instance random or scaffold")
+    parser.add_argument("--method", metavar="METHOD", help="take the best model of this method, not the champion")
+    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="the folder to write; it must not exist")
+    parser.add_argument(
+        "--tracking-uri",
+        default=DEFAULT_TRACKING_URI,
+        metavar="URI",
+        help="of MLflow (default: %(default)s)",
+    )
+    return parser
 
 
 if __name__ == "__main__":

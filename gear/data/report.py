@@ -7,7 +7,8 @@ import numpy as np
 
 from gear.data.builtin.properties import PROPERTIES, Property
 from gear.data.builtin.tables import WITHOUT, cleaning_steps, load_property
-from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
+from gear.data.pair_names import CONTROL_PAIRS, PAIRS
+from gear.data.pairs import PairData
 from gear.data.task import PARTS, TaskTable
 
 __all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]

@@ -1,41 +1,50 @@
-"""A campaign's Optuna studies in a database: `python -m search.cli.optuna_export NAME --to study.db`.
+"""A campaign's Optuna studies in a database: `gear-search optuna NAME --to study.db`.
 
 For Optuna's dashboard and tools. The search itself keeps no such file: it rebuilds its studies from events.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import optuna
-from optuna.trial import FrozenTrial
-
+from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
-from search.campaign.optuna_mirror import OptunaMirror
-from search.campaign.study import Study
-from search.storage.campaign_store import newest_campaign
-from search.storage.locate import open_folder
-from search.storage.snapshot import take_snapshot
+from search.cli.common_options import add_campaign, add_storage
 
-__all__ = ["main", "write_studies"]
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from search.campaign.study import Study
+
+__all__ = ["command_parser", "main", "write_studies"]
 
 
 @user_command
 def main() -> int:
     """Write the Optuna studies of a campaign, as they are now, to a new SQLite file."""
-    parser = argparse.ArgumentParser(prog="python -m search.cli.optuna_export", description=main.__doc__)
-    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file")
-    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
-    args = parser.parse_args()
+    args = command_parser().parse_args()
+    from search.storage.campaign_store import newest_campaign
+    from search.storage.snapshot import take_snapshot
+
     studies = take_snapshot(args.storage / (args.name or newest_campaign(args.storage))).campaign.studies
     write_studies(studies.values(), args.to)
     print(f"{args.to}: {len(studies)} studies; to look at them: optuna-dashboard sqlite:///{args.to}")
     return 0
 
 
-def write_studies(studies: Iterable[Study], to: Path) -> None:
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("search.cli.optuna_export", main.__doc__)
+    add_campaign(parser)
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="the SQLite file to write; it must not exist"
+    )
+    add_storage(parser)
+    return parser
+
+
+def write_studies(studies: "Iterable[Study]", to: Path) -> None:
     """Write studies as Optuna's, each under its name: its trials with their settings, curves and states.
 
     Args:
@@ -45,6 +54,8 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
     Raises:
         StorageError: it exists, or cannot be written.
     """
+    import optuna
+
     if to.exists():
         raise StorageError(f"{to} exists: give --to a new file")
     draft = to.with_name(f".{to.name}.draft")
@@ -61,8 +72,10 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
         raise StorageError(f"cannot write {to}: {error.strerror or error}") from error
 
 
-def _trials(study: Study) -> list[FrozenTrial]:
+def _trials(study: "Study") -> "list[FrozenTrial]":
     """As the sampler sees them, with their number in the campaign, where they came from and how they ended."""
+    from search.campaign.optuna_mirror import OptunaMirror
+
     mirror = OptunaMirror()
     mirror.follow(study.searched)
     found = mirror.study.get_trials()

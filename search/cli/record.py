@@ -1,28 +1,29 @@
-"""Complete or rebuild a campaign's record in MLflow from its folder: `python -m search.cli.record NAME`.
+"""Complete or rebuild a campaign's record in MLflow from its folder: `gear-search record NAME`.
 
-Everything is in the campaign folder, so a database that was lost is told again, and what MLflow has already stays as it
-is: running this twice changes nothing.
+Everything is in the campaign folder, so a record that was lost is written again, and what MLflow has already stays as
+it is: running this twice changes nothing.
 """
 
-import argparse
 import sys
 
+from gear.command_line import Parser, make_parser
 from gear.errors import GearError, user_command
-from search.cli.console import make_console
-from search.results.finalize import register_winners
-from search.results.rebuild import rebuild
-from search.storage.campaign_store import newest_campaign
-from search.storage.locate import DEFAULT_STORAGE, open_folder
-from search.storage.snapshot import take_snapshot
-from tracking.client import DEFAULT_TRACKING_URI
+from search.cli.common_options import add_campaign, add_storage, add_tracking_uri
 
-__all__ = ["main"]
+__all__ = ["command_parser", "main"]
 
 
 @user_command
 def main() -> int:
-    """Tell MLflow a campaign from its beginning, and register its winners."""
-    args, console = _parse(), make_console()
+    """Write a campaign's record in MLflow from its folder, and register its winners."""
+    args = command_parser().parse_args()
+    from search.cli.console import make_console
+    from search.results.finalize import register_winners  # MLflow, a second
+    from search.results.rebuild import rebuild
+    from search.storage.campaign_store import newest_campaign
+    from search.storage.snapshot import take_snapshot
+
+    console = make_console()
     folder = args.storage / (args.name or newest_campaign(args.storage))
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
@@ -34,14 +35,13 @@ def main() -> int:
     return 0
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m search.cli.record", description=main.__doc__)
-    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument(
-        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
-    )
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
-    return parser.parse_args()
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("search.cli.record", main.__doc__)
+    add_campaign(parser)
+    add_storage(parser)
+    add_tracking_uri(parser)
+    return parser
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ __all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
 
 def plan_to_dict(plan: CampaignPlan) -> dict[str, Any]:
     """The plain dict of a plan: built-in pairs by their id."""
-    pairs = [pair.id if _is_built_in(pair) else to_dict(pair) for pair in plan.pairs]
+    pairs = [pair.id if pair.is_built_in else to_dict(pair) for pair in plan.pairs]
     return {**to_dict(plan), "pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
 
 
@@ -85,7 +85,3 @@ def _without_none(value: Any) -> Any:  # noqa: ANN401 - any value of a plan
     if isinstance(value, list | tuple):
         return [_without_none(item) for item in value]
     return value
-
-
-def _is_built_in(pair: PairSpec) -> bool:
-    return all(task.file is None for task in (pair.target, *pair.sources))

@@ -1,32 +1,28 @@
-"""Write the report: `python -m tracking.report --to report.html`."""
+"""Write the report: `gear-search report --to report.html`."""
 
 import argparse
 import datetime
 import sys
 from pathlib import Path
 
+from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
-from tracking.client import DEFAULT_TRACKING_URI, open_client
-from tracking.report.campaigns import read_campaigns
-from tracking.report.page import make_page
-from tracking.report.publish import log_report, plots_folder, write_report
+from tracking.default_uri import DEFAULT_TRACKING_URI
 
-__all__ = ["main"]
+__all__ = ["command_parser", "main"]
 
 
 @user_command
 def main() -> int:
-    """Tell on one page what campaigns found, from MLflow's record."""
-    parser = argparse.ArgumentParser(prog="python -m tracking.report", description=main.__doc__)
-    parser.add_argument("--campaign", nargs="+", default=[], metavar="NAME", help="default: all that MLflow holds")
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
-    parser.add_argument("--to", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
-    parser.add_argument(
-        "--log", action=argparse.BooleanOptionalAction, default=True, help="also log it in MLflow (default: yes)"
-    )
-    args = parser.parse_args()
+    """Write one page about what campaigns found, from MLflow's record."""
+    args = command_parser().parse_args()
     if not args.to.parent.is_dir():
         raise StorageError(f"cannot write {args.to}: there is no folder {args.to.parent}")
+    from tracking.client import open_client  # MLflow and matplotlib, two seconds
+    from tracking.report.campaigns import read_campaigns
+    from tracking.report.page import make_page
+    from tracking.report.publish import log_report, plots_folder, write_report
+
     client = open_client(args.tracking_uri)
     campaigns = read_campaigns(client, args.campaign, print)
     page = make_page(campaigns, datetime.datetime.now().astimezone())
@@ -35,6 +31,31 @@ def main() -> int:
     if args.log:
         log_report(client, args.tracking_uri, campaigns, args.to)
     return 0
+
+
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("tracking.report", main.__doc__)
+    parser.add_argument(
+        "--campaign",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="campaigns to report on (default: all that MLflow holds)",
+    )
+    parser.add_argument(
+        "--tracking-uri",
+        default=DEFAULT_TRACKING_URI,
+        metavar="URI",
+        help="of MLflow (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--to", type=Path, default=Path("report.html"), metavar="FILE", help="the page to write (default: report.html)"
+    )
+    parser.add_argument(
+        "--log", action=argparse.BooleanOptionalAction, default=True, help="log the page in MLflow, too (default: yes)"
+    )
+    return parser
 
 
 if __name__ == "__main__":

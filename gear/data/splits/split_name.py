@@ -19,13 +19,24 @@ followed by any of these modifiers, each once and in this order:
 """
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Literal, NamedTuple
 
 from gear.errors import InputDataError, UnknownNameError
 
-__all__ = ["FOLDED", "FOLDS", "NOISES", "SPLITS", "Protocol", "expand_splits", "parse_split", "with_modifiers"]
+__all__ = [
+    "FOLDED",
+    "FOLDS",
+    "NOISES",
+    "SPLITS",
+    "Protocol",
+    "expand_splits",
+    "parse_split",
+    "with_modifiers",
+    "without",
+]
 
+Modifier = Literal["labels", "overlap", "noise"]
 SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file")
 FOLDS = 4
 NOISES = ("gaussian", "outliers", "shuffled", "published")
@@ -92,11 +103,28 @@ def with_modifiers(name: str, *, overlap: bool = False, noise: str | None = None
         raise InputDataError(f"split {name} has noise already")
     if labels is not None and protocol.labels is not None:
         raise InputDataError(f"split {name} names its number of labels already")
-    labels = labels or protocol.labels
+    noise = noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else "")
+    return _joined(protocol._replace(overlap=overlap or protocol.overlap, labels=labels or protocol.labels), noise)
+
+
+def without(name: str, modifiers: Collection[Modifier]) -> str:
+    """The name of a split without some of its modifiers.
+
+    Raises:
+        UnknownNameError, InputDataError: see `parse_split`.
+    """
+    protocol = parse_split(name)
+    labels = None if "labels" in modifiers else protocol.labels
+    overlap = protocol.overlap and "overlap" not in modifiers
+    noise = f"{protocol.noise}{protocol.noise_percent}" if protocol.noise and "noise" not in modifiers else ""
+    return _joined(protocol._replace(overlap=overlap, labels=labels), noise)
+
+
+def _joined(protocol: Protocol, noise: str) -> str:
     parts = [
         protocol.base if protocol.fold is None else f"{protocol.base}-fold{protocol.fold}",
-        "" if labels is None else f"n{labels}",
-        "overlap" if overlap or protocol.overlap else "",
-        noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else ""),
+        "" if protocol.labels is None else f"n{protocol.labels}",
+        "overlap" if protocol.overlap else "",
+        noise,
     ]
     return parse_split("-".join(filter(None, parts))).name

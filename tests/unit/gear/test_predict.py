@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gear import predict
+from gear import predict, prediction
 from gear.config import EmbeddingConfig
 from gear.data import canonical_smiles, parallel
 from gear.errors import InputDataError
@@ -217,7 +217,7 @@ def test_predicting_in_pieces_changes_nothing(export, monkeypatch):
     smiles = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCC"]
     whole = load_predictor(export).assess(smiles)
     for pieces in (load_predictor(export, batch_size=2), load_predictor(export)):
-        monkeypatch.setattr(predict, "CHUNK", 3)
+        monkeypatch.setattr(prediction, "CHUNK", 3)
         for a, b in zip(pieces.assess(smiles), whole, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
     assert load_predictor(export).predict([]).shape == (0,)
