@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
 from gear.errors import GearError, StorageError
-from tracking.default_uri import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
 __all__ = [
     "DEFAULT_TRACKING_URI",

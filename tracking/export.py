@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gear.command_line import Parser, make_parser
 from gear.errors import user_command
-from tracking.default_uri import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["command_parser", "main"]
 
@@ -33,12 +33,7 @@ def command_parser() -> Parser:
     parser.add_argument("--split", required=True, metavar="SPLIT", help="the split, for instance random or scaffold")
     parser.add_argument("--method", metavar="METHOD", help="take the best model of this method, not the champion")
     parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="the folder to write; it must not exist")
-    parser.add_argument(
-        "--tracking-uri",
-        default=DEFAULT_TRACKING_URI,
-        metavar="URI",
-        help="of MLflow (default: %(default)s)",
-    )
+    add_tracking_uri(parser)
     return parser
 
 

@@ -1,33 +1,38 @@
-"""Flags that several commands have."""
+"""Options that several commands have, each defined once."""
 
 import argparse
 
+from search.storage.base import StoragePath
 from search.storage.locate import DEFAULT_STORAGE, open_folder
-from tracking.default_uri import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import add_tracking_uri
 
-__all__ = ["add_campaign", "add_storage", "add_tracking_uri"]
+__all__ = ["add_campaign", "add_storage", "add_tracking_uri", "campaign_folder"]
 
 
-def add_campaign(parser: argparse._ActionsContainer) -> None:
-    """Add a campaign's name."""
-    parser.add_argument(
-        "name", nargs="?", metavar="CAMPAIGN", help="name of the campaign (default: the one that was driven last)"
-    )
+def add_campaign(parser: argparse.ArgumentParser) -> None:
+    """Add the name of a campaign and its storage; `campaign_folder` gives its folder."""
+    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that ran last")
+    add_storage(parser)
 
 
 def add_storage(parser: argparse._ActionsContainer) -> None:
-    """Add `--storage`."""
+    """Add `--storage` to a parser or to a group of one."""
     parser.add_argument(
         "--storage",
         type=open_folder,
         default=DEFAULT_STORAGE,
         metavar="PLACE",
-        help="where all campaigns are: a folder, or s3://BUCKET/PREFIX (default: %(default)s)",
+        help="holds all campaigns: a folder or s3://BUCKET/PREFIX (default: $GEAR_STORAGE, else campaigns)",
     )
 
 
-def add_tracking_uri(parser: argparse._ActionsContainer) -> None:
-    """Add `--tracking-uri`."""
-    parser.add_argument(
-        "--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="of MLflow (default: %(default)s)"
-    )
+def campaign_folder(args: argparse.Namespace) -> StoragePath:
+    """The folder of the campaign that was asked for.
+
+    Raises:
+        StorageError: none was named, and there is none.
+    """
+    from search.storage.campaign_store import newest_campaign  # RDKit and pandas, a second
+
+    storage: StoragePath = args.storage
+    return storage / (args.name or newest_campaign(storage))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
-from search.cli.common_options import add_campaign, add_storage
+from search.cli.common_options import add_campaign, campaign_folder
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -24,10 +24,9 @@ __all__ = ["command_parser", "main", "write_studies"]
 def main() -> int:
     """Write the Optuna studies of a campaign, as they are now, to a new SQLite file."""
     args = command_parser().parse_args()
-    from search.storage.campaign_store import newest_campaign
     from search.storage.snapshot import take_snapshot
 
-    studies = take_snapshot(args.storage / (args.name or newest_campaign(args.storage))).campaign.studies
+    studies = take_snapshot(campaign_folder(args)).campaign.studies
     write_studies(studies.values(), args.to)
     print(f"{args.to}: {len(studies)} studies; to look at them: optuna-dashboard sqlite:///{args.to}")
     return 0
@@ -40,7 +39,6 @@ def command_parser() -> Parser:
     parser.add_argument(
         "--to", type=Path, required=True, metavar="FILE", help="the SQLite file to write; it must not exist"
     )
-    add_storage(parser)
     return parser
 
 

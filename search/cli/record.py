@@ -8,7 +8,7 @@ import sys
 
 from gear.command_line import Parser, make_parser
 from gear.errors import GearError, user_command
-from search.cli.common_options import add_campaign, add_storage, add_tracking_uri
+from search.cli.common_options import add_campaign, add_tracking_uri, campaign_folder
 
 __all__ = ["command_parser", "main"]
 
@@ -20,11 +20,10 @@ def main() -> int:
     from search.cli.console import make_console
     from search.results.finalize import register_winners  # MLflow, a second
     from search.results.rebuild import rebuild
-    from search.storage.campaign_store import newest_campaign
     from search.storage.snapshot import take_snapshot
 
     console = make_console()
-    folder = args.storage / (args.name or newest_campaign(args.storage))
+    folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
         who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
@@ -39,7 +38,6 @@ def command_parser() -> Parser:
     """The command line."""
     parser = make_parser("search.cli.record", main.__doc__)
     add_campaign(parser)
-    add_storage(parser)
     add_tracking_uri(parser)
     return parser
 

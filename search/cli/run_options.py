@@ -19,6 +19,7 @@ from search.cli.common_options import add_storage, add_tracking_uri
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
 from search.plan.setting import settings_of
@@ -166,7 +167,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
             f"{', '.join(map(_flag, guilty or given))} cannot change campaign {plan.name}, which is resumed: leave it "
             "out, or start another campaign"
         )
-    return _changed(plan, _on_top_of(plan, args))
+    return extended_plan(plan, _settings(_on_top_of(plan, args)))
 
 
 def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
@@ -175,19 +176,19 @@ def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
     Raises:
         InputDataError: it was begun by another command.
     """
-    was, now = _identity(before), _identity(asked)
+    was, now = identity(before), identity(asked)
     if other := [part for part in was if was[part] != now[part]]:
         raise InputDataError(
             f"campaign {before.name} was begun with another plan (other {', '.join(other)}): give the same flags, or "
             "another --name"
         )
-    return _changed(before, asked)
+    return extended_plan(before, _settings(asked))
 
 
 def _asks_for_another(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Whether flags change what a resumed campaign must keep."""
     try:
-        return _identity(_on_top_of(plan, args)) != _identity(plan)
+        return identity(_on_top_of(plan, args)) != identity(plan)
     except InputDataError:  # they fit no plan, or not this one
         return True
 
@@ -202,20 +203,8 @@ def _on_top_of(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     return dataclasses.replace(_with_flags(base, args, asked), preset=args.preset or base.preset)
 
 
-def _identity(plan: CampaignPlan) -> dict[str, Any]:
-    """What a campaign keeps from its beginning to its end; the order in a plan is no part of it."""
-    fixed = {setting.name: getattr(plan.search, setting.name) for setting in SETTINGS if setting.resume == "fixed"}
-    sets = {"pairs": frozenset(plan.pairs), "splits": frozenset(plan.splits), "methods": frozenset(plan.methods)}
-    return {"preset": plan.preset, **sets, "configuration": plan.config, **fixed}
-
-
-def _changed(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
-    """The plan of a resumed campaign with the settings asked for."""
-    for setting in SETTINGS:
-        had, wanted = getattr(before.search, setting.name), getattr(asked.search, setting.name)
-        if setting.resume == "grows" and wanted < had:
-            raise InputDataError(f"{setting.flag} {wanted}: the campaign has {had} already; the number can only grow")
-    return dataclasses.replace(before, search=asked.search)
+def _settings(plan: CampaignPlan) -> dict[str, Any]:
+    return {setting.name: getattr(plan.search, setting.name) for setting in SETTINGS}
 
 
 def _only(args: argparse.Namespace, name: str) -> argparse.Namespace:

@@ -7,7 +7,7 @@ import sys
 
 from gear.command_line import Parser, make_parser
 from gear.errors import user_command
-from search.cli.common_options import add_campaign, add_storage
+from search.cli.common_options import add_campaign, campaign_folder
 
 __all__ = ["command_parser", "main"]
 
@@ -20,11 +20,10 @@ def main() -> int:
     from search.cli.console import make_console
     from search.cli.leaderboard import print_leaderboard
     from search.cli.status_view import driver_line, status_table, watched
-    from search.storage.campaign_store import newest_campaign
     from search.storage.snapshot import take_snapshot  # RDKit and pandas, a second
 
     console = make_console()
-    folder = args.storage / (args.name or newest_campaign(args.storage))
+    folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     try:
         if args.watch:
@@ -42,7 +41,6 @@ def command_parser() -> Parser:
     """The command line."""
     parser = make_parser("search.cli.status", main.__doc__)
     add_campaign(parser)
-    add_storage(parser)
     parser.add_argument("--watch", action="store_true", help="refresh until the campaign is finished")
     return parser
 

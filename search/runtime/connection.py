@@ -4,8 +4,10 @@ import functools
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gear.errors import GearError, InputDataError
 from search.runtime import resources
@@ -13,6 +15,7 @@ from search.runtime import resources
 __all__ = ["connected", "where"]
 
 CONNECT_SECONDS = 5.0
+PROJECT = str(Path(__file__).parents[2])  # the folder of the packages that this process runs
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # otherwise Ray builds the environment again on every worker
@@ -31,6 +34,22 @@ def where(address: str | None) -> str | None:
     return None if address == "local" else address
 
 
+class _WorkerPaths(list[str]):
+    """Folders that a worker puts before its import path, one after the other, so that the last is the first.
+
+    Ray would add the working folder after them, so that a file `search.py` there would take the place of this package.
+    """
+
+    def extend(self, _: Iterable[str], /) -> None:
+        """Add nothing."""
+
+
+def _folders() -> list[str]:
+    """The working folder and the running script's, for modules that a plan names, before this project."""
+    script = os.path.dirname(os.path.realpath(sys.argv[0]))
+    return [os.getcwd(), *([script] if script in sys.path else []), PROJECT]
+
+
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Ray for the length of a block: started here where `address` is None, otherwise joined.
@@ -45,11 +64,13 @@ def connected(address: str | None) -> Iterator[None]:
     if address is not None:
         _check_address(address)
     import ray
+    from ray.job_config import JobConfig
 
     if ray.is_initialized():
         yield
         return
-    start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
+    paths = JobConfig(_py_driver_sys_path=_WorkerPaths(_folders()))
+    start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
         if address is None:
             start("local", num_cpus=resources.machine_cpus(), include_dashboard=False)

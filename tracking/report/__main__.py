@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
-from tracking.default_uri import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["command_parser", "main"]
 
@@ -43,12 +43,7 @@ def command_parser() -> Parser:
         metavar="NAME",
         help="campaigns to report on (default: all that MLflow holds)",
     )
-    parser.add_argument(
-        "--tracking-uri",
-        default=DEFAULT_TRACKING_URI,
-        metavar="URI",
-        help="of MLflow (default: %(default)s)",
-    )
+    add_tracking_uri(parser)
     parser.add_argument(
         "--to", type=Path, default=Path("report.html"), metavar="FILE", help="the page to write (default: report.html)"
     )
