@@ -4,14 +4,11 @@
 versions with the same split and data hash; the test part never decides. An alias moves only after the version was
 loaded back and has predicted. A version carries its evidence as tags.
 
-`python -m tracking.registry` lists the champions, `python -m tracking.registry compare MODEL` shows one beside its
-rivals.
+`gear-search models` lists the champions, see `tracking.models`.
 """
 
-import argparse
 import importlib.metadata
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -25,9 +22,9 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 import gear
-from gear.errors import GearError, StorageError, UnknownNameError, user_command
-from tracking.client import DEFAULT_TRACKING_URI, open_client
-from tracking.evidence import RegisteredVersion, Winner, champion_lines, description, evidence, rival_lines
+from gear.errors import GearError, StorageError, UnknownNameError
+from tracking.client import open_client
+from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.runs import find_run
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
@@ -203,30 +200,3 @@ def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersi
     aliases = client.get_registered_model(name).aliases
     held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
     return RegisteredVersion(name, str(version), held, dict(client.get_model_version(name, version).tags))
-
-
-@user_command
-def main() -> int:
-    """List the champion of every pair and split, or show one model's champion beside its rivals."""
-    args = _parse()
-    if args.model is None:
-        lines = champion_lines(champions(args.tracking_uri))
-    else:
-        lines = rival_lines(rivals(args.tracking_uri, args.model))
-    print("\n".join(lines))
-    return 0
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
-    commands = parser.add_subparsers(metavar="COMMAND")
-    compare = commands.add_parser("compare", help="champion, challenger and the best of every method side by side")
-    compare.add_argument("model", help="gear.PAIR.SPLIT, or PAIR.SPLIT")
-    compare.add_argument("--tracking-uri", default=argparse.SUPPRESS, metavar="URI")
-    parser.set_defaults(model=None)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

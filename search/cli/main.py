@@ -35,10 +35,10 @@ class Command:
 
 
 COMMANDS = {
-    "run": Command("search.run", "search for the best models; begin, resume or extend a campaign", "search"),
+    "run": Command("search.cli.run", "search for the best models; begin, resume or extend a campaign", "search"),
     "status": Command("search.cli.status", "show how a campaign stands", "search"),
     "report": Command("tracking.report.__main__", "write one page about what campaigns found", "tracking"),
-    "models": Command("tracking.registry", "list the registered models", "tracking"),
+    "models": Command("tracking.models", "list the registered models, or compare one with its rivals", "tracking"),
     "export": Command("tracking.export", "copy a registered model to a folder", "tracking"),
     "predict": Command("gear.predict", "predict the molecules of a table with an exported model"),
     "data": Command("gear.data.__main__", "show built-in properties and pairs, check tables of your own"),

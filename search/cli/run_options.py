@@ -164,7 +164,7 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
         given = [name for name in PLAN_FLAGS if getattr(args, name) is not None]
         guilty = [name for name in given if _asks_for_another(plan, _only(args, name))]
         raise InputDataError(
-            f"{', '.join(map(_flag, guilty or given))} cannot change campaign {plan.name}, which is resumed: leave it "
+            f"{', '.join(_flag(args, name) for name in guilty or given)} cannot change campaign {plan.name}, which is resumed: leave it "
             "out, or start another campaign"
         )
     return extended_plan(plan, _settings(_on_top_of(plan, args)))
@@ -212,8 +212,10 @@ def _only(args: argparse.Namespace, name: str) -> argparse.Namespace:
     return argparse.Namespace(**{**dict.fromkeys(PLAN_FLAGS), name: getattr(args, name)})
 
 
-def _flag(name: str) -> str:
-    return {setting.name: setting.flag for setting in SETTINGS}.get(name, "--" + name.replace("_", "-"))
+def _flag(args: argparse.Namespace, name: str) -> str:
+    """A flag as it was given."""
+    flag = {setting.name: setting.flag for setting in SETTINGS}.get(name, "--" + name.replace("_", "-"))
+    return f"--no-{flag[2:]}" if getattr(args, name) is False else flag
 
 
 def _with_flags(plan: CampaignPlan, args: argparse.Namespace, pairs: Iterable[PairSpec]) -> CampaignPlan:

@@ -253,7 +253,7 @@ def newest_campaign(storage: StoragePath) -> str:
     """
     folders = [folder for folder in storage.glob("*") if (folder / HEAD).exists()]
     if not folders:
-        raise StorageError(f"no campaign in {storage}: start one with python -m search.run")
+        raise StorageError(f"no campaign in {storage}: start one with gear-search run")
     return max(folders, key=_last_driven).name
 
 

@@ -106,8 +106,7 @@ class Recorder:
         if not self._wait(lambda: not self._thread.is_alive(), timeout):
             self._abandoned = True
             log.error(
-                "MLflow did not take all of campaign %s (%s); nothing is lost: "
-                "python -m search.cli.record %s completes it",
+                "MLflow did not take all of campaign %s (%s); nothing is lost: gear-search record %s completes it",
                 self._campaign,
                 self._trouble or "it is slow",
                 self._campaign,

@@ -292,12 +292,12 @@ def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(cal
     flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --name mine".split()
     code, out, _ = call(*flags, "--tracking-uri", away)
     assert code == 0
-    later = f"python -m search.cli.record mine --storage campaigns --tracking-uri {away}"
+    later = f"gear-search record mine --storage campaigns --tracking-uri {away}"
     assert f"MLflow at {away} does not answer: the search goes on" in out
     assert later in out
     assert f"hv_from_ds.random.stl: exported, but not registered: MLflow at {away} does not answer" in out
     back = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[2:])
+    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[1:])
     assert record.main() == 0
     (found,) = champions(back)
     assert found.aliases == ("best_stl", "champion")
