@@ -29,7 +29,7 @@ def main() -> int:
     batch_size = BATCH_SIZE if args.batch_size is None else args.batch_size
     predictor = load_predictor(args.model, args.device, batch_size)
     counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, strict=args.strict)
-    told = f"; {counts.bad:,} could not be predicted, see the column reason" if counts.bad else ""
+    told = f"; {counts.bad:,} rows without a prediction, see the column reason" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
     print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
     return 0

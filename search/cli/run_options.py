@@ -163,9 +163,9 @@ def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     if _asks_for_another(plan, args):
         given = [name for name in PLAN_FLAGS if getattr(args, name) is not None]
         guilty = [name for name in given if _asks_for_another(plan, _only(args, name))]
+        named = ", ".join(_flag(args, name) for name in guilty or given)
         raise InputDataError(
-            f"{', '.join(_flag(args, name) for name in guilty or given)} cannot change campaign {plan.name}, which is resumed: leave it "
-            "out, or start another campaign"
+            f"{named} cannot change campaign {plan.name}, which is resumed: leave it out, or start another campaign"
         )
     return extended_plan(plan, _settings(_on_top_of(plan, args)))
 

@@ -192,7 +192,7 @@ def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else()
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
     assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
-    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--share"]):
+    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--no-share"]):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))
 

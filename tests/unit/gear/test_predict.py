@@ -238,7 +238,7 @@ def test_number_that_is_none_is_told_as_a_reason(predictor, tmp_path, monkeypatc
     (tmp_path / "in.csv").write_text("smiles\nCCO\nbad(\nCCN\n")
     assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv") == (3, 3)
     assert [row["prediction"] for row in read_csv(tmp_path / "out.csv")] == ["", "", ""]
-    assert read_csv(tmp_path / "out.csv")[2]["reason"] == predict.NOT_FINITE
+    assert read_csv(tmp_path / "out.csv")[2]["reason"] == prediction.NOT_FINITE
 
 
 @pytest.mark.parametrize(
