@@ -6,7 +6,7 @@ EXTRA ?= dev
 ARGS ?=
 # modules with a page in the API reference; a package without __all__ brings its modules along
 API := gear gear.config gear.data gear.errors gear.evaluation gear.export gear.geometry gear.methods gear.methods.base \
-	gear.model gear.predict gear.results gear.train gear.training gear.variants search search.campaign search.launch \
+	gear.model gear.predict gear.prediction gear.results gear.train gear.training gear.variants search search.campaign search.launch \
 	search.plan search.results search.runtime search.simulation search.storage tracking
 
 .DEFAULT_GOAL := help
@@ -25,7 +25,7 @@ env: .venv/.built  ## build .venv from constraints.txt
 	@touch $@
 
 run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
-	$(BIN)/python -m search.run $(ARGS)
+	$(BIN)/gear-search run $(ARGS)
 
 test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
 	$(BIN)/pytest $(ARGS)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gear.config import EmbeddingConfig, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
     from gear.data.builtin.tables import load_property
-    from gear.data.pairs import PairData, load_pair, parse_pair
+    from gear.data.pair_names import parse_pair
+    from gear.data.pairs import PairData, load_pair
     from gear.evaluation.evaluate import Scores, test_scores
     from gear.export.export import Member, export_model
-    from gear.predict import Prediction, Predictor, load_predictor
+    from gear.prediction import Prediction, Predictor, load_predictor
     from gear.results import EpochResult
     from gear.train import train_trial
 
@@ -45,8 +46,8 @@ _HOMES = {
     "Member": "gear.export.export",
     "PairData": "gear.data.pairs",
     "PairSpec": "gear.config",
-    "Prediction": "gear.predict",
-    "Predictor": "gear.predict",
+    "Prediction": "gear.prediction",
+    "Predictor": "gear.prediction",
     "Scores": "gear.evaluation.evaluate",
     "TaskSpec": "gear.config",
     "TrainingConfig": "gear.config",
@@ -54,9 +55,9 @@ _HOMES = {
     "TrialSpec": "gear.config",
     "export_model": "gear.export.export",
     "load_pair": "gear.data.pairs",
-    "load_predictor": "gear.predict",
+    "load_predictor": "gear.prediction",
     "load_property": "gear.data.builtin.tables",
-    "parse_pair": "gear.data.pairs",
+    "parse_pair": "gear.data.pair_names",
     "test_scores": "gear.evaluation.evaluate",
     "train_trial": "gear.train",
 }

@@ -97,7 +97,7 @@ def command_parser() -> Parser:
         "--checkpoint",
         type=Path,
         metavar="DIR",
-        help="save every epoch in this folder, and continue from it if it exists",
+        help="save every epoch in this folder, and continue from it",
     )
     parser.add_argument("--json", action="store_true", help="print each epoch as a JSON object")
     return parser

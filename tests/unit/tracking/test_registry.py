@@ -14,6 +14,7 @@ from gear.errors import StorageError, UnknownNameError
 from gear.predict import load_predictor
 from tests.support.tiny_export import make_export
 from tracking import export as export_command
+from tracking import models, registry
 from tracking.recording.messages import StudyStarted, TrialEnded, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
