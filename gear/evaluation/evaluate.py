@@ -12,7 +12,8 @@ from gear.data.pairs import PairData
 from gear.device import pick_device
 from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
 from gear.label_scaler import Scaler
-from gear.methods import Method, build_method
+from gear.methods import build_method
+from gear.methods.base import Method
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, read_state
 from gear.training.loop import predict_rows

@@ -28,7 +28,8 @@ from gear.evaluation.evaluate import load_best
 from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card
 from gear.label_scaler import Scaler
-from gear.methods import Method, build_method
+from gear.methods import build_method
+from gear.methods.base import Method
 from gear.training.checkpoint import write_folder
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]

@@ -51,7 +51,7 @@ def _standing(study: Study, settings: SearchSettings) -> Standing:
         study=study.name,
         pair=study.plan.pair.id,
         split=study.plan.split,
-        method=study.plan.method,
+        method=study.plan.method_name,
         complete=study.count("complete"),
         pruned=study.count("pruned"),
         failed=study.count("failed"),

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gear.errors import GearError, StorageError
+from gear.methods import base_of, build_method
 from search.launch.launch_options import LaunchOptions
-from search.plan.campaign_plan import CampaignPlan
-from search.plan.space import base_of
+from search.plan.campaign_plan import CampaignPlan, check_settings
 from search.runtime.node_check import different
 from search.runtime.storage_check import unreachable
 from search.storage.base import StoragePath
@@ -23,6 +23,7 @@ def check_launch(plan: CampaignPlan, options: LaunchOptions, say: Callable[[str]
         GearError: a node differs from this one, or a model cannot be built.
         StorageError: campaigns cannot be written, or a node does not see them.
     """
+    check_settings(plan)
     if odd := _odd_nodes(plan, options):
         raise GearError("; ".join(odd))
     _check_storage(options, options.place)
@@ -59,8 +60,6 @@ def _check_storage(options: LaunchOptions, place: StoragePath) -> None:
 
 def _check_models(plan: CampaignPlan, say: Callable[[str], None]) -> None:
     """Build the first model of every method once."""
-    from gear.methods import build_method  # torch, a second
-
     for method, sources in itertools.product(plan.methods, {len(pair.sources) for pair in plan.pairs}):
         for note in build_method(base_of(method, plan.config), sources).notes:
             say(f"{method}: {note}")

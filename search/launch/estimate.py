@@ -11,10 +11,10 @@ from gear.config import PairSpec, TrialConfig
 from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
+from gear.methods import base_of
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.plan.campaign_plan import CampaignPlan
-from search.plan.space import base_of
 from search.runtime import resources
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gear.config import PairSpec, from_dict, to_dict
 from gear.data import expand_splits
 from gear.errors import InputDataError
 from gear.recorded import recorded_config
-from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.settings import SearchSettings
 
 __all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
@@ -70,6 +70,8 @@ def read_plan(path: Path) -> CampaignPlan:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputDataError(f"cannot read plan {path}: {error}") from error
+    if isinstance(methods := data.get("methods"), list):
+        data["methods"] = [*expand_methods([*map(str, methods)])]
     return plan_from_dict(data)
 
 

@@ -16,8 +16,8 @@ make them large.
 from collections.abc import Sequence
 from typing import Any
 
+from gear.methods import METHODS
 from search.plan.campaign_plan import CampaignPlan, make_plan
-from search.plan.space import METHODS
 
 __all__ = ["PRESETS"]
 
@@ -43,7 +43,7 @@ _ALL = (
         "benchmark",
         ["all"],
         BOTH,
-        METHODS,
+        [*METHODS],
         100,
         trials=50,
         startup_trials=10,

@@ -69,5 +69,5 @@ class SearchSettings:
         """
         check_ranges(self, "search")
         for path in self.vary:
-            if path not in OPTIONAL:
+            if path not in OPTIONAL and not path.startswith("settings."):  # of a plug-in: see `check_settings`
                 raise UnknownNameError("setting to vary", path, list(OPTIONAL))

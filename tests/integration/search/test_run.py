@@ -16,11 +16,11 @@ import pytest
 from gear.data import load_pair
 from gear.errors import InputDataError
 from gear.export import load_export
+from gear.methods import METHODS
 from search import load_campaign, run
 from search.cli import record
 from search.cli import run as cli
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
-from search.plan.space import METHODS
 from search.runtime import connection, resources
 from tests.support.fake_training import small_plan
 from tracking.client import open_client

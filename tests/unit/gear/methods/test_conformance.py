@@ -11,12 +11,11 @@ from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialCo
 from gear.device import peak_memory_mb
 from gear.evaluation.diagnostics import MEMORY_RATIO, expected_memory_mb
 from gear.export import Member, export_model
-from gear.methods import METHODS, build_method
+from gear.methods import METHODS, base_of, build_method
 from gear.predict import load_predictor
 from gear.training.batching import TrainingData
 from gear.training.loop import TrainingRun, fit, predict_rows
 from gear.variants import VARIANTS, with_values
-from search.plan.space import base_of
 from tests.conftest import synthetic_pair
 
 MACHINE_DEPENDENT = {"seconds", "molecules_per_second", "peak_memory_mb"}

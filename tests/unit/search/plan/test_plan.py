@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from gear.config import EmbeddingConfig, PairSpec, TaskSpec
 from gear.data import PAIRS
 from gear.errors import InputDataError, UnknownNameError
+from gear.methods import METHODS
 from search.plan.campaign_plan import expand_pairs, stable_seed
 from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml, read_plan
 from search.plan.presets import PRESETS
 from search.plan.settings import SearchSettings
-from search.plan.space import METHODS
 from tests.support.fake_training import small_plan
 
 OWN = PairSpec(
