@@ -1,14 +1,16 @@
 """A user's own code by its import path, `my_module:MyThing`: what a name with a colon means."""
 
 import importlib
+import importlib.util
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from gear.config import TrialConfig
 from gear.errors import InputDataError
 
-__all__ = ["is_import_path", "load_object"]
+__all__ = ["import_paths", "is_import_path", "load_object", "path_of", "refuse_code_in", "source_of"]
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -32,9 +34,7 @@ def load_object(path: str, kind: str) -> Any:  # noqa: ANN401 - whatever lies th
     if not is_import_path(path):
         raise InputDataError(f"{kind} '{path}' is no import path: write it as my_module:MyObject")
     module_name, _, name = path.partition(":")
-    if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.append(folder)  # last, so that no file there hides an installed module
-    importlib.invalidate_caches()
+    _see_working_folder()
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
@@ -48,3 +48,55 @@ def load_object(path: str, kind: str) -> Any:  # noqa: ANN401 - whatever lies th
         return getattr(module, name)
     except AttributeError as error:
         raise InputDataError(f"{kind} '{path}': {module.__file__} has no '{name}'") from error
+
+
+def path_of(name: str) -> str:
+    """The import path of a name that is one, or that is written NAME=PATH."""
+    return name.rpartition("=")[2]
+
+
+def import_paths(config: TrialConfig) -> list[str]:
+    """The import paths that a configuration names."""
+    named = (config.method, config.embedding.kind, config.embedding.source_kind)
+    return [path for path in map(path_of, named) if is_import_path(path)]
+
+
+def source_of(path: str) -> Path | None:
+    """The file of the outermost module of an import path, or the folder of its package; None where it is not found.
+
+    Nothing is imported.
+    """
+    _see_working_folder()
+    try:
+        found = importlib.util.find_spec(path.partition(":")[0].partition(".")[0])
+    except ValueError:  # a module that no file was read for
+        return None
+    if found is None:
+        return None
+    places = [*(found.submodule_search_locations or []), found.origin]
+    return next((Path(place).resolve() for place in places if place), None)
+
+
+def refuse_code_in(folder: Path, path: str, kind: str) -> None:
+    """Refuse an import path that leads into a folder of somebody else's, whose code must not run.
+
+    Args:
+        folder: for instance an export.
+        path: that a file in it names.
+        kind: what lies there, for people.
+
+    Raises:
+        InputDataError: it does.
+    """
+    source = source_of(path)
+    if source is not None and source.is_relative_to(folder.resolve()):
+        raise InputDataError(
+            f"{kind} '{path}': {source} is part of {folder}, whose code is not run: run in the folder that holds your "
+            "own copy, or install it"
+        )
+
+
+def _see_working_folder() -> None:
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.append(folder)  # last, so that no file there hides an installed module
+    importlib.invalidate_caches()

@@ -9,9 +9,9 @@ import re
 
 from gear.errors import InputDataError
 from gear.methods.spec import MethodSpec
-from gear.plugins import is_import_path, load_object
+from gear.plugins import is_import_path, load_object, path_of
 
-__all__ = ["is_plugin", "load_plugin", "path_of", "plugin_name", "short_name"]
+__all__ = ["is_plugin", "load_plugin", "plugin_name", "short_name"]
 
 
 def plugin_name(spec: MethodSpec) -> str:
@@ -28,11 +28,6 @@ def is_plugin(method: str) -> bool:
 def short_name(method: str) -> str:
     """The name of a method in a study's name, a table, a chart."""
     return method.partition("=")[0]
-
-
-def path_of(method: str) -> str:
-    """The import path of a plug-in."""
-    return method.rpartition("=")[2]
 
 
 def load_plugin(method: str) -> MethodSpec:

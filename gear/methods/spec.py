@@ -24,7 +24,7 @@ class MethodSpec:
         optional: dimensions that are searched on request, `--vary PATH`.
         settings: the defaults of settings that no other method has, weights of its own loss terms among them. They are
             at `settings.NAME` in a configuration and in the space.
-        colour: of its studies in the report, a name in `tracking.report.drawing.COLOURS`.
+        colour: of a built-in method's studies in the report, a name in `tracking.report.drawing.COLOURS`.
         model: import path of the class, `package.module:Class`. Left out by a plug-in, which is named by that path.
     """
 

@@ -91,7 +91,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; your own: my_module:MyMethod",
+        help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; "
+        "your own: my_module:MyMethod",
     )
     what.add_argument("--embedding", choices=EMBEDDINGS, help="form in which models read molecules (default: dmpnn)")
     what.add_argument(

@@ -12,6 +12,7 @@ from gear.data.splits.split_name import FOLDED
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
+from gear.plugins import import_paths, path_of
 from gear.variants import VARIANTS, method_of
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
@@ -92,6 +93,12 @@ class CampaignPlan:
         return tuple(
             StudyPlan(pair, split, method) for pair in self.pairs for split in self.splits for method in self.methods
         )
+
+    @property
+    def import_paths(self) -> tuple[str, ...]:
+        """The import paths of the user's own code that trials run."""
+        methods = (path_of(method) for method in self.methods if is_plugin(method))
+        return (*methods, *import_paths(self.config))
 
     @property
     def embedding_kinds(self) -> frozenset[EmbeddingKind]:

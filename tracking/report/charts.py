@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from gear.methods import METHODS
+from gear.variants import method_of
 from tracking.report.axes import LABEL, Panel, Scale, span, width_of
 from tracking.report.campaigns import StudyRecord
 from tracking.report.compare import Change, best_transfer
@@ -12,13 +14,14 @@ __all__ = ["change_chart", "curvature_chart", "method_colour", "per_cent"]
 
 WIDTH = 960.0
 BAR, GAP = 15.0, 10.0  # pixels of a bar, and between groups of bars
-METHOD_COLOURS = {"stl": "muted", "gear": "blue", "mtl": "green", "gate": "orange", "kd": "brown", "gsp_kd": "olive"}
+OTHER = "purple"  # of methods that are not built in
 LARGEST = 0.6  # a longer bar is cut off there, and its number tells
 
 
 def method_colour(method: str) -> str:
-    """The colour of a method, the same in every chart; variants have that of theirs."""
-    return METHOD_COLOURS.get(method.partition("-")[0], "purple")
+    """The colour of a method, the same in every chart; variants have that of theirs, users' own methods one for all."""
+    spec = METHODS.get(method_of(method).method)
+    return OTHER if spec is None else spec.colour
 
 
 def per_cent(share: float) -> str:

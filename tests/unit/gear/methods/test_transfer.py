@@ -8,10 +8,10 @@ import torch
 from gear.config import TrialConfig
 from gear.errors import InputDataError
 from gear.methods import METHODS, build_method, method_class
+from gear.testing.pairs import synthetic_pair
 from gear.training.batching import TrainingData, epoch_batches
 from gear.training.loop import TrainingRun
 from gear.variants import with_values
-from tests.conftest import synthetic_pair
 
 
 def same_weights(one, other):
