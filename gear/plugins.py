@@ -66,15 +66,20 @@ def source_of(path: str) -> Path | None:
 
     Nothing is imported.
     """
+    return next(iter(_places(path)), None)
+
+
+def _places(path: str) -> list[Path]:
+    """All places that the outermost module is read from; a package may have several."""
     _see_working_folder()
     try:
         found = importlib.util.find_spec(path.partition(":")[0].partition(".")[0])
     except ValueError:  # a module that no file was read for
-        return None
+        return []
     if found is None:
-        return None
-    places = [*(found.submodule_search_locations or []), found.origin]
-    return next((Path(place).resolve() for place in places if place), None)
+        return []
+    places = [*(found.submodule_search_locations or []), *([found.origin] if found.has_location else [])]
+    return [Path(place).resolve() for place in places if place]
 
 
 def refuse_code_in(folder: Path, path: str, kind: str) -> None:
@@ -88,12 +93,12 @@ def refuse_code_in(folder: Path, path: str, kind: str) -> None:
     Raises:
         InputDataError: it does.
     """
-    source = source_of(path)
-    if source is not None and source.is_relative_to(folder.resolve()):
-        raise InputDataError(
-            f"{kind} '{path}': {source} is part of {folder}, whose code is not run: run in the folder that holds your "
-            "own copy, or install it"
-        )
+    for place in _places(path):
+        if place.is_relative_to(folder.resolve()):
+            raise InputDataError(
+                f"{kind} '{path}': {place} is part of {folder}, whose code is not run: run in the folder that holds "
+                "your own copy, or install it"
+            )
 
 
 def _see_working_folder() -> None:

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.plugins import is_import_path, load_object
+from gear.plugins import import_paths, is_import_path, load_object, refuse_code_in, source_of
 
 
 @pytest.fixture
@@ -64,3 +65,38 @@ def test_error_in_the_users_module_keeps_its_traceback(folder):
 @pytest.mark.parametrize(("name", "yes"), [("a:B", True), ("a.b_1:C", True), ("dmpnn", False), ("a:", False)])
 def test_import_path_is_known_by_its_form(name, yes):
     assert is_import_path(name) is yes
+
+
+def test_import_paths_of_a_configuration_are_those_of_the_users_code():
+    assert import_paths(TrialConfig()) == []
+    assert import_paths(TrialConfig(method="mine=a.b:C")) == ["a.b:C"]
+
+
+def test_source_of_a_path_is_the_outermost_module_which_is_not_imported(folder):
+    (folder / "mine_here.py").write_text("1 / 0\n")
+    (folder / "mine_pack").mkdir()
+    (folder / "mine_pack/__init__.py").write_text("1 / 0\n")
+    assert source_of("mine_here:Thing") == folder.resolve() / "mine_here.py"
+    assert source_of("mine_pack.deep:Thing") == folder.resolve() / "mine_pack"
+    assert source_of("no_such_module:Thing") is None
+    assert source_of("sys:path") is None
+
+
+def test_code_in_a_folder_that_may_be_anybodys_is_refused_and_not_run(folder):
+    export = folder / "export"
+    export.mkdir()
+    (folder / "own_code.py").write_text("")
+    refuse_code_in(export, "own_code:Thing", "method")
+    (export / "other_code.py").write_text("raise SystemExit('was run')\n")
+    sys.path.insert(0, str(export))  # as `python export/usage.py` does
+    with pytest.raises(InputDataError, match=r"is part of .*export, whose code is not run"):
+        refuse_code_in(export, "other_code:Thing", "method")
+    assert "other_code" not in sys.modules
+
+
+def test_code_of_a_package_that_continues_in_the_folder_is_refused(folder):
+    for place in (folder / "mine", folder / "export/mine"):
+        place.mkdir(parents=True)
+    sys.path.append(str(folder / "export"))
+    with pytest.raises(InputDataError, match="whose code is not run"):
+        refuse_code_in(folder / "export", "mine.deep:Thing", "method")
