@@ -4,7 +4,7 @@ The prediction is a linear function of what the source's model predicts, plus th
 output makes the target rely on the source as far as the labels allow (delta learning, Ramakrishnan et al., 2015,
 doi:10.1021/acs.jctc.5b00099, with a learnt source in the place of a cheap calculation).
 
-    python -m search.run --methods my_method:Delta stl
+    gear-search run --methods my_method:Delta stl
 """
 
 import torch
