@@ -1,8 +1,8 @@
 """The search space: pure functions from an Optuna trial to a configuration.
 
 A dimension is named by its path in `TrialConfig`, so that the sampler's parameters, the configuration and what is
-logged share their names. The space is unconditional: a multivariate sampler learns from every trial.
-A variant (`gear.variants`) is searched like the method it belongs to, without what it fixes.
+logged share their names. The space is unconditional: every trial has a value in every dimension, so a multivariate
+sampler learns from all of them. A variant (`gear.variants`) is searched like its method, without what it fixes.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Suggester(Protocol):
-    """The part of `optuna.Trial` that a space needs."""
+    """The methods of `optuna.Trial` that a space needs."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...  # noqa: D102
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1) -> int: ...  # noqa: D102
@@ -47,15 +47,15 @@ class Float:
     log: bool = True
 
     def suggest(self, trial: Suggester) -> float:
-        """Ask the sampler."""
-        return trial.suggest_float(self.path, self.low, self.high, log=self.log)
+        """Ask the sampler, which may give a number of NumPy's."""
+        return float(trial.suggest_float(self.path, self.low, self.high, log=self.log))
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is a value of this dimension."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
     def place(self, value: float) -> tuple[float, ...]:
-        """Where a value lies, 0 to 1."""
+        """Coordinate of a value, from 0 to 1."""
         if self.log:
             return (math.log(value / self.low) / math.log(self.high / self.low),)
         return ((value - self.low) / (self.high - self.low),)
@@ -71,42 +71,41 @@ class Integer:
     step: int = 1
 
     def suggest(self, trial: Suggester) -> int:
-        """Ask the sampler."""
-        return trial.suggest_int(self.path, self.low, self.high, step=self.step)
+        """Ask the sampler, which may give a number of NumPy's."""
+        return int(trial.suggest_int(self.path, self.low, self.high, step=self.step))
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is a value of this dimension."""
         return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
     def place(self, value: float) -> tuple[float, ...]:
-        """Where a value lies, 0 to 1."""
+        """Coordinate of a value, from 0 to 1."""
         return ((value - self.low) / (self.high - self.low),)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few."""
+    """One of a few values."""
 
     path: str
     choices: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...]
 
     def suggest(self, trial: Suggester) -> Value:
-        """Ask the sampler."""
-        value: Value = trial.suggest_categorical(self.path, self.choices)
-        return value
+        """Ask the sampler, which may give a choice as NumPy has it."""
+        return self.choices[self.choices.index(trial.suggest_categorical(self.path, self.choices))]
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is one of the choices."""
         return value in self.choices
 
     def place(self, value: Value) -> tuple[float, ...]:
-        """A corner for each choice, all at distance 1 from each other."""
+        """Coordinates of a choice: corners of a simplex, at distance 1 from each other."""
         return tuple(math.sqrt(0.5) * (value == choice) for choice in self.choices)
 
 
 Dimension = Float | Integer | Choice
 
-# Upper bounds are moderate: a search on a laptop spends its time on many small models, not on a few large ones.
+# Upper bounds are moderate, so that a search on a laptop trains many small models rather than a few large ones.
 _NETWORK: tuple[Dimension, ...] = (
     Integer("embedding.depth", 2, 5),
     Integer("embedding.width", 48, 160, step=16),
@@ -142,9 +141,9 @@ _SPACES: dict[str, tuple[Dimension, ...]] = {
     "kd": _DISTILLED + _NETWORK,
     "gsp_kd": _DISTILLED + _NETWORK,
 }
-METHODS = tuple(_SPACES)  # those of `gear.methods`, without importing torch to know them
+METHODS = tuple(_SPACES)  # those of `gear.methods`, known without importing torch
 
-# Searched on request, `--vary PATH ...`, by the methods that have them.
+# Searched on request, by `--vary PATH ...`, for the methods that have them.
 _KINDS = ("dmpnn", "fingerprint", "text")
 _OPTIONAL: dict[str, tuple[Dimension, ...]] = {
     "gear": (
@@ -162,7 +161,7 @@ OPTIONAL = tuple(dimension.path for dimensions in _OPTIONAL.values() for dimensi
 
 
 def space(name: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
-    """The dimensions of a method's or variant's space, with those of the optional ones in `vary` that it has."""
+    """The dimensions of a method's or variant's space, with the optional ones that are in `vary` and that it has."""
     variant = method_of(name)
     optional = (dimensions for methods, dimensions in _OPTIONAL.items() if variant.method in methods.split())
     asked = (dimension for dimensions in optional for dimension in dimensions if dimension.path in vary)
@@ -176,12 +175,12 @@ def base_of(name: str, base: TrialConfig) -> TrialConfig:
 
 
 def suggest(trial: Suggester, name: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:
-    """`base_of` the name with every dimension of its space chosen by the trial."""
+    """The configuration `base_of(name, base)` with every dimension of its space chosen by the trial."""
     return with_values(
         base_of(name, base), {dimension.path: dimension.suggest(trial) for dimension in space(name, vary)}
     )
 
 
 def defaults(name: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[str, Value]:
-    """The parameters at which `suggest` gives `base_of` the name back."""
+    """The parameters at which `suggest` gives `base_of(name, base)`."""
     return {dimension.path: get_value(base, dimension.path) for dimension in space(name, vary)}
