@@ -2,8 +2,8 @@
 
 In the folder of this file:
 
-    python -m search.run --pruner my_pruner:far_behind
-    python -m search.cli.simulator --pruner halving my_pruner:far_behind
+    gear-search run --pruner my_pruner:far_behind
+    gear-search simulate --pruner halving my_pruner:far_behind
 """
 
 from search.campaign.pruning import TrialProgress

@@ -2,8 +2,8 @@
 
 In the folder of this file:
 
-    python -m search.run --sampler my_sampler:NearTheBest
-    python -m search.cli.simulator --sampler my_sampler:NearTheBest
+    gear-search run --sampler my_sampler:NearTheBest
+    gear-search simulate --sampler my_sampler:NearTheBest
 """
 
 from typing import Any

@@ -19,21 +19,23 @@ class SearchSettings:
     trials: int = setting(8, "trials of each study; failed ones are replaced", minimum=1, resume="grows")
     sampler: str = setting(
         "tpe",
-        "what proposes trials: tpe (a tree-structured Parzen estimator), gp (a Gaussian process), random, or the import "
-        "path of another sampler, my_module:MySampler",
+        "what proposes trials: tpe (a tree-structured Parzen estimator), gp (a Gaussian process), random, or the path "
+        "my_module:MySampler of another",
         metavar="NAME",
     )
     startup_trials: int = setting(
         4, "finished trials of a study before the sampler learns from them; until then it is random", minimum=0
     )
-    transfer_starts: bool = setting(True, "begin a study with what beat the defaults in related studies of the campaign")
+    transfer_starts: bool = setting(
+        True, "begin a study with what beat the defaults in related studies of the campaign"
+    )
     earlier_campaigns: tuple[str, ...] = setting(
         (), "begin studies also with the best of these earlier campaigns in the same storage", metavar="CAMPAIGN"
     )
     pruner: str = setting(
         "halving",
-        "what stops trials early: halving (asynchronous successive halving), median, none, or the import path of another "
-        "pruner, my_module:my_pruner",
+        "what stops trials early: halving (asynchronous successive halving), median, none, or the path "
+        "my_module:my_pruner of another",
         metavar="NAME",
     )
     grace_steps: int = setting(100, "optimiser steps of a trial before the pruner may stop it", minimum=1)
