@@ -10,7 +10,7 @@ from typing import Any
 from gear.config import TrialConfig
 from gear.errors import InputDataError
 
-__all__ = ["import_paths", "is_import_path", "load_object", "path_of", "refuse_code_in", "source_of"]
+__all__ = ["import_path", "import_paths", "is_import_path", "load_object", "path_of", "refuse_code_in", "source_of"]
 
 _PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -105,3 +105,21 @@ def _see_working_folder() -> None:
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)  # last, so that no file there hides an installed module
     importlib.invalidate_caches()
+
+
+def import_path(thing: Any, kind: str) -> str:  # noqa: ANN401 - a class, a function, or what is mistaken for one
+    """The import path of a class or function, as a plan records it.
+
+    Args:
+        thing: to be found again by its path.
+        kind: what it is, for people.
+
+    Raises:
+        InputDataError: it would not be found again: it is not a name at the top level of a module in a file.
+    """
+    path = f"{getattr(thing, '__module__', '')}:{getattr(thing, '__qualname__', '')}"
+    if path.startswith("__main__:") or not is_import_path(path) or load_object(path, kind) is not thing:
+        raise InputDataError(
+            f"{kind} {thing!r} has no import path: define it at the top level of a module and import it"
+        )
+    return path

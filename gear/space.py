@@ -27,8 +27,8 @@ class Float:
     log: bool = True
 
     def suggest(self, trial: Suggester) -> float:
-        """Ask the sampler."""
-        return trial.suggest_float(self.path, self.low, self.high, log=self.log)
+        """Ask the sampler, which may give a number of NumPy's."""
+        return float(trial.suggest_float(self.path, self.low, self.high, log=self.log))
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is a value of this dimension."""
@@ -51,8 +51,8 @@ class Integer:
     step: int = 1
 
     def suggest(self, trial: Suggester) -> int:
-        """Ask the sampler."""
-        return trial.suggest_int(self.path, self.low, self.high, step=self.step)
+        """Ask the sampler, which may give a number of NumPy's."""
+        return int(trial.suggest_int(self.path, self.low, self.high, step=self.step))
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is a value of this dimension."""
@@ -71,9 +71,8 @@ class Choice:
     choices: tuple[bool, ...] | tuple[int, ...] | tuple[str, ...]
 
     def suggest(self, trial: Suggester) -> Value:
-        """Ask the sampler."""
-        value: Value = trial.suggest_categorical(self.path, self.choices)
-        return value
+        """Ask the sampler, which may give a choice as NumPy has it."""
+        return self.choices[self.choices.index(trial.suggest_categorical(self.path, self.choices))]
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is one of the choices."""

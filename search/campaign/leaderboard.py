@@ -14,9 +14,9 @@ __all__ = ["Standing", "standings", "units"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units.
+    """A line of the leaderboard. RMSEs are standardised by the target's training part, except `test_rmse_units`.
 
-    `split_hash` and `data_hash` say what the test RMSE is on: numbers on other hashes are not comparable with it.
+    `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
     """
 
     study: str

@@ -151,7 +151,8 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     trials = plan.search.trials * len(plan.studies)
     seconds = sum(times) / len(times) * trials / min(slots, trials)
     others = f", the other pairs taken to be like {plan.pairs[0].id}" if len(plan.pairs) > 1 else ""
-    return [f"  the whole campaign: about {duration(seconds)}{others}; early stopping saves about half of it"]
+    saved = "" if plan.search.pruner == "none" else "; early stopping saves about half of it"
+    return [f"  the whole campaign: about {duration(seconds)}{others}{saved}"]
 
 
 def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, probes: Sequence[Probe]) -> list[str]:

@@ -12,7 +12,7 @@ from gear.data.splits.split_name import FOLDED
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
-from gear.plugins import import_paths, path_of
+from gear.plugins import import_path, import_paths, path_of
 from gear.variants import VARIANTS, method_of
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
@@ -118,6 +118,11 @@ class CampaignPlan:
         """Most epochs of a trial."""
         return self.config.training.epochs
 
+    @property
+    def grace_epochs(self) -> int:
+        """The first epoch after which a trial may be stopped early: it has had the grace period's optimiser steps."""
+        return -(-self.search.grace_steps // self.config.training.epoch_steps)
+
 
 def make_plan(
     pairs: Sequence[str | PairSpec],
@@ -140,11 +145,15 @@ def make_plan(
         preset: what the plan is known as.
         epochs: maximum of a trial, instead of the configuration's.
         config: what the search leaves alone.
-        **search: fields of `SearchSettings`, such as `trials=20`.
+        **search: fields of `SearchSettings`, such as `trials=20`. A sampler or pruner of your own may also be given as
+            the class or function itself.
 
     Raises:
-        UnknownNameError, InputDataError: see `CampaignPlan`.
+        UnknownNameError, InputDataError: see `CampaignPlan`; or `gear.plugins.import_path` finds no path.
     """
+    for kind in ("sampler", "pruner"):
+        if callable(search.get(kind)):
+            search[kind] = import_path(search[kind], kind)
     config = config or TrialConfig()
     if epochs is not None:
         config = replace(config, training=replace(config.training, epochs=epochs))

@@ -20,7 +20,7 @@ OPTIONAL = tuple(dict.fromkeys(dimension.path for spec in METHODS.values() for d
 
 
 def space(name: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
-    """The dimensions of a method's or variant's space, with those of the optional ones in `vary` that it has."""
+    """The dimensions of a method's or variant's space, with the optional ones that are in `vary` and that it has."""
     variant = method_of(name)
     spec = find_method(variant.method)
     asked = (dimension for dimension in spec.optional if dimension.path in vary)
@@ -28,7 +28,7 @@ def space(name: str, vary: Collection[str] = ()) -> tuple[Dimension, ...]:
 
 
 def suggest(trial: Suggester, name: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:
-    """`base_of` the name with every dimension of its space chosen by the trial."""
+    """The configuration `base_of(name, base)` with every dimension of its space chosen by the trial."""
     return with_values(
         base_of(name, base), {dimension.path: dimension.suggest(trial) for dimension in space(name, vary)}
     )

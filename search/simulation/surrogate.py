@@ -27,7 +27,7 @@ from search.simulation.recorded_curves import Curve, Curves
 
 __all__ = ["Nearest", "Smooth", "make_surrogate"]
 
-LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # a surface is chosen from
+LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # that the fit of a surface chooses from
 
 Array = NDArray[np.float64]
 

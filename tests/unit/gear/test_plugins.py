@@ -6,7 +6,7 @@ import pytest
 
 from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.plugins import import_paths, is_import_path, load_object, refuse_code_in, source_of
+from gear.plugins import import_path, import_paths, is_import_path, load_object, refuse_code_in, source_of
 
 
 @pytest.fixture
@@ -100,3 +100,13 @@ def test_code_of_a_package_that_continues_in_the_folder_is_refused(folder):
     sys.path.append(str(folder / "export"))
     with pytest.raises(InputDataError, match="whose code is not run"):
         refuse_code_in(folder / "export", "mine.deep:Thing", "method")
+
+
+def test_the_path_of_an_object_leads_back_to_it():
+    assert import_path(load_object, "loader") == "gear.plugins:load_object"
+
+
+@pytest.mark.parametrize("thing", [lambda: 0, 3, load_object.__get__(0)], ids=["lambda", "number", "method"])
+def test_an_object_that_no_path_leads_back_to_is_refused(thing):
+    with pytest.raises(InputDataError, match="has no import path: define it at the top level of a module"):
+        import_path(thing, "loader")

@@ -36,11 +36,22 @@ def test_quick_is_few_labels_of_related_pairs_with_and_without_transfer():
 def test_a_plan_of_an_earlier_version_means_what_it_meant():
     data = plan_to_dict(PRESETS["small"])
     del data["config"]["embedding"]["aggregation"], data["config"]["training"]["epoch_steps"]
-    data["search"] |= {"grace_period": 4}
-    del data["search"]["grace_steps"]
+    data["search"] |= {"grace_period": 4, "share": False, "warm_start": ["before"]}
+    for name in ("grace_steps", "transfer_starts", "earlier_campaigns", "pruner"):
+        del data["search"][name]
     plan = plan_from_dict(data)
     assert (plan.config.embedding.aggregation, plan.config.training.epoch_steps) == ("mean", 1)
     assert plan.search.grace_steps == 4  # an epoch had one step at least
+    assert (plan.search.transfer_starts, plan.search.earlier_campaigns) == (False, ("before",))
+    assert plan.search.pruner == "halving"
+
+
+@pytest.mark.parametrize("name", ["grace_period", "share", "warm_start"])
+def test_an_old_name_beside_the_new_one_is_unknown(name):
+    data = plan_to_dict(PRESETS["small"])
+    data["search"][name] = 1
+    with pytest.raises(InputDataError, match=rf"unknown key search\.{name}"):
+        plan_from_dict(data)
 
 
 def test_benchmark_is_everything():
