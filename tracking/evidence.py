@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gear.evaluation.comparison import Change
+
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
+CHANGE = "against_single_task"  # tag
 BASELINES = {"stl_": "single-task", "champion_before_": "champion before"}  # prefixes of a rival's numbers
 
 
@@ -23,6 +26,7 @@ class Winner:
         test_evaluations: how often the study has looked at the test part.
         created: of the campaign.
         single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
+        change: of the test RMSE against single-task learning, if there is any.
         config: of the trial, whole.
         versions: of this program and the packages beneath it.
     """
@@ -41,6 +45,7 @@ class Winner:
     unit: str = ""
     created: str = ""
     single_task: Mapping[str, float] = field(default_factory=dict)
+    change: Change | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -58,9 +63,11 @@ class RegisteredVersion:
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
     """All that is known of a winner as tags, with the numbers of the champion it met on the same split and data."""
-    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task")}
+    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task", "change")}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
+    if winner.change is not None:
+        known[CHANGE] = winner.change.words(winner.method)
     if champion is not None:
         known |= {"champion_before": champion.version, "champion_before_method": champion.tags["method"]}
         known |= {f"champion_before_{name}": champion.tags[name] for name in winner.scores if name in champion.tags}
@@ -81,6 +88,8 @@ def description(tags: Mapping[str, str]) -> str:
         if f"{prefix}test_rmse" in tags:
             numbers = (shown(tags, f"{prefix}{name}") for name in ("validation_rmse", "test_rmse"))
             lines.append(f"| {who} | {' | '.join(numbers)} |")
+    if CHANGE in tags:
+        lines += ["", f"Against single-task learning: {tags[CHANGE]}."]
     lines += ["", f"Tested {tags['test_evaluations']} x. Split `{tags['split_hash']}`, data `{tags['data_hash']}`."]
     return "\n".join(lines)
 
@@ -115,6 +124,8 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
         rows.append([label, *text])
     lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
     lines += ["", *_table(rows)]
+    compared = [f"version {v.version}: {v.tags[CHANGE]}" for v in versions if CHANGE in v.tags]
+    lines += ["", *compared] if compared else []
     others = [v.version for v in versions if _hashes(v.tags) != _hashes(first.tags)]
     if others:
         which = ", ".join(others)

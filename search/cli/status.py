@@ -13,12 +13,12 @@ from rich.live import Live
 from rich.table import Table
 
 from gear.errors import user_command
-from search.campaign.leaderboard import standings, units
 from search.cli.console import make_console
 from search.cli.leaderboard import print_leaderboard
 from search.cli.progress import campaign_table, time_left
 from search.launch.commands import resume_command
 from search.launch.durations import duration
+from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import newest_campaign
 from search.storage.locate import DEFAULT_STORAGE, open_folder
@@ -43,7 +43,7 @@ def main() -> int:
     console.print(_driver(folder, snapshot), soft_wrap=True)
     console.print(_table(snapshot))
     if snapshot.campaign.done:
-        print_leaderboard(console, standings(snapshot.campaign), units(snapshot.head))
+        print_leaderboard(console, leaderboard(snapshot.campaign, snapshot.head, folder))
     return 0
 
 

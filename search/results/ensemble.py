@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gear.data import load_pair
+from gear.evaluation.held_out import predictions_table
 from search.campaign.campaign import Campaign
 from search.campaign.selection import members
 from search.campaign.study import Study, Trial
@@ -48,9 +49,9 @@ def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
     `validation_...`; of several their number, and mean and standard deviation of the test RMSE that each has alone,
     standardised.
     """
-    from gear.evaluation.evaluate import combined, predictions_table, scores, test_predictions
+    from gear.evaluation.evaluate import combined, predict_held_out, scores
 
-    alone = [test_predictions(member.checkpoint, member.spec, member.pair) for member in ensemble]
+    alone = [predict_held_out(member.checkpoint, member.spec, member.pair) for member in ensemble]
     together = combined(alone)
     found: dict[str, float] = dataclasses.asdict(scores(together))
     if len(alone) == 1:

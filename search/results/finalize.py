@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gear.errors import GearError
+from gear.evaluation.comparison import BASELINE, Change, baseline_of
 from search.campaign.campaign import Campaign
 from search.campaign.events import STATES, StudyFinished
 from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
-from search.plan.campaign_plan import StudyPlan
 from search.results.ensemble import judge, models
+from search.results.winners import change_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
@@ -37,7 +38,7 @@ def finalize(
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
-    for study in campaign.studies.values():
+    for study in sorted(campaign.studies.values(), key=lambda study: study.plan.method != BASELINE):  # compared with
         best = winner(study, campaign.plan.search)
         if best is None:
             say(_without_winner(study))
@@ -45,7 +46,7 @@ def finalize(
         with models(campaign, store, study, best) as ensemble:
             finished = _evaluated(campaign, store, study, best, ensemble)
             with store.export(study.name) as folder:
-                _export(campaign, study, finished, ensemble, folder)
+                _export(campaign, study, finished, ensemble, store.folder, folder)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
 
@@ -71,7 +72,7 @@ def register_winners(
         try:
             if study.finished and place.exists():
                 with place.local() as export:
-                    register_winner(tracking_uri, export, winner_of(campaign, head, study))
+                    register_winner(tracking_uri, export, winner_of(campaign, head, folder, study))
                 _attach_predictions(folder, study, tracking_uri, campaign.plan.name, head["created"])
         except (GearError, OSError) as error:
             say(f"{study.name}: exported, but not registered: {error}")
@@ -119,7 +120,15 @@ def _evaluated(
     return finished
 
 
-def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble: "Sequence[Member]", to: Path) -> None:
+def _export(
+    campaign: Campaign,
+    study: Study,
+    finished: StudyFinished,
+    ensemble: "Sequence[Member]",
+    folder: StoragePath,
+    to: Path,
+) -> None:
+    """Export a winner with its evidence, once single-task learning was tested."""
     from gear.export import export_model
 
     pair = ensemble[0].pair
@@ -139,6 +148,9 @@ def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble:
     if "rmse_alone" in finished.scores:
         alone = "test RMSE of one model, mean and standard deviation"
         evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
+    change = _change(campaign, folder, study)
+    if change is not None:
+        evidence["against single-task learning"] = change.words(study.plan.method)
     export_model(ensemble, pair, to, evidence)
 
 
@@ -146,10 +158,15 @@ def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
     return {"value": scores[name], "low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
 
 
-def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winner:
-    """What is known of a study's winner, for whoever reviews it."""
+def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> Winner:
+    """What is known of a study's winner, for whoever reviews it.
+
+    Raises:
+        StorageError: predictions cannot be read.
+    """
     plan, finished = study.plan, study.finished[-1]
-    rival = next((other for other in campaign.studies.values() if _is_single_task(other, plan)), None)
+    rows = standings(campaign)
+    rival = baseline_of(_row_of(study, rows), rows)
     config = study.trials[finished.winner].config
     return Winner(
         pair=plan.pair.id,
@@ -165,14 +182,18 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winn
         data_hash=finished.data_hash,
         unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
         scores=finished.numbers,
-        single_task={} if rival is None else rival.finished[-1].numbers,
+        single_task={} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
+        change=_change(campaign, folder, study),
         config=config,
         seed=config["seed"],
         versions=head["versions"],
     )
 
 
-def _is_single_task(study: Study, plan: StudyPlan) -> bool:
-    """Whether it is the evaluated study of single-task learning beside another of the same pair and split."""
-    same = (study.plan.pair.id, study.plan.split) == (plan.pair.id, plan.split)
-    return same and study.plan.method == "stl" != plan.method and bool(study.finished)
+def _change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
+    rows = standings(campaign)
+    return change_of(_row_of(study, rows), rows, folder)
+
+
+def _row_of(study: Study, rows: Sequence[Standing]) -> Standing:
+    return next(row for row in rows if row.study == study.name)

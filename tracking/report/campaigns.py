@@ -8,17 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
 from gear.errors import StorageError, UnknownNameError
+from gear.evaluation.held_out import PartPredictions, read_predictions
+from tracking.runs import PREDICTIONS
 
-__all__ = ["CampaignRecord", "Part", "StudyRecord", "TrialRecord", "read_campaigns"]
+__all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
-PREDICTIONS = "predictions.parquet"
 OBJECTIVE = "best_validation_rmse"
 RAN = ("complete", "pruned")  # states of a trial whose value means something
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
@@ -51,20 +50,6 @@ class TrialRecord:
         return REPEAT.fullmatch(self.origin) is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Labels and predictions (N,) of one part, in the property's unit, and the molecules they belong to."""
-
-    smiles: np.ndarray
-    true: np.ndarray
-    predicted: np.ndarray
-
-    @property
-    def error(self) -> np.ndarray:
-        """Of every prediction, (N,)."""
-        return np.asarray(self.predicted - self.true)
-
-
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
     """A method on a pair under a split.
@@ -90,7 +75,7 @@ class StudyRecord:
     trials: tuple[TrialRecord, ...]
     winner: TrialRecord | None
     geometry: dict[str, tuple[float, float]] = field(default_factory=dict)
-    predictions: dict[str, Part] = field(default_factory=dict)
+    predictions: dict[str, PartPredictions] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
 
     @property
@@ -290,16 +275,9 @@ def _geometry(client: MlflowClient, winner: TrialRecord) -> dict[str, tuple[floa
     return found
 
 
-def _predictions(client: MlflowClient, run_id: str) -> dict[str, Part]:
-    """The molecules that a winner was judged on: the table of `gear.evaluation.evaluate.predictions_table`."""
+def _predictions(client: MlflowClient, run_id: str) -> dict[str, PartPredictions]:
+    """What a winner predicts for the molecules that it was judged on."""
     if all(artifact.path != PREDICTIONS for artifact in client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as scratch:
-        table = pq.read_table(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)))
-    part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", "value", "prediction"))
-    parts = {}
-    for name in ("validation", "test"):
-        rows = (part == name) & np.isfinite(true) & np.isfinite(predicted)
-        if rows.any():
-            parts[name] = Part(smiles[rows], true[rows], predicted[rows])
-    return parts
+        return read_predictions(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)), PREDICTIONS)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import rmse
 from tracking.report.axes import LABEL, Panel, Scale, shown, span
-from tracking.report.campaigns import Part, StudyRecord, TrialRecord
+from tracking.report.campaigns import StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour
 from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 
@@ -96,7 +97,7 @@ def parity_chart(name: str, study: StudyRecord, density: int, *, log: bool) -> D
     return Drawing(name, f"Predictions of the winner of {study.name}", "; ".join(told), width, SIDE + 72, marks)
 
 
-def _parity(which: str, part: Part, study: StudyRecord, panel: Panel, density: int) -> list[Mark]:
+def _parity(which: str, part: PartPredictions, study: StudyRecord, panel: Panel, density: int) -> list[Mark]:
     count = len(part.true)
     what = f"{study.target}, {study.shown_unit}".rstrip(", ")
     marks = panel.frame(f"measured {what}", f"predicted {what}", f"{which}, {count} molecules")
