@@ -12,16 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import mlflow
 import requests
 import sqlalchemy
-from mlflow import MlflowClient
-from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
 from gear.errors import GearError, StorageError
+from tracking.mlflow_api import ERROR_CODE_TO_HTTP_STATUS, MlflowClient, MlflowException, mlflow
 
 __all__ = [
-    "DEFAULT_TRACKING_URI",
     "ServerAway",
     "artifact_location",
     "explained",
@@ -30,8 +27,6 @@ __all__ = [
     "open_client",
 ]
 
-# without the variable, what a bare `mlflow ui` in the same folder shows
-DEFAULT_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}  # of databases on a server, where the URI names none
 CREDENTIALS = {
     "http": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
@@ -40,6 +35,16 @@ CREDENTIALS = {
 }
 AWAY_STATUS = {408, 429, 502, 503, 504}  # what a server says that is not there for us now, or a proxy for it
 ANSWER_SECONDS = 5.0
+SETTINGS = {  # a server that is away fails fast, and nothing is printed or looked up that no user asked for
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_MODEL_CATALOG_URI": "",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+LEVELS = {"mlflow": logging.ERROR, "mlflow.store.db": logging.CRITICAL, "alembic": logging.ERROR}  # of loggers
 
 
 class ServerAway(StorageError):
@@ -49,16 +54,19 @@ class ServerAway(StorageError):
 def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
     """A client whose server has answered.
 
+    MLflow reads its settings from environment variables at every request. Those that are not set are set here and stay
+    set while the process lives, since a client does; the loggers of MLflow are quietened likewise.
+
     Args:
         tracking_uri: of MLflow.
         create: make a SQLite file that is missing; only who writes should.
 
     Raises:
         ServerAway: the server does not answer now.
-        StorageError: the URI is none or holds a password, the server refuses, the file is missing or cannot be written.
+        StorageError: the URI is invalid or holds a password, the server denies access, the file is missing or cannot be
+            written.
     """
-    for name, level in (("mlflow", logging.ERROR), ("mlflow.store.db", logging.CRITICAL), ("alembic", logging.ERROR)):
-        logging.getLogger(name).setLevel(level)
+    _configure_mlflow()
     try:
         parts = urlsplit(tracking_uri)
         _refuse_secrets(parts)
@@ -110,6 +118,15 @@ def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     """Where an experiment's artifacts go: beside a SQLite file; a server knows its own place (None)."""
     path = _sqlite_path(urlsplit(tracking_uri))
     return None if path is None else (path.parent / "mlartifacts" / experiment).as_uri()
+
+
+def _configure_mlflow() -> None:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # not for a user to change: a request whose answer was lost must not be sent again unseen, or it makes a second run
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _refuse_secrets(parts: SplitResult) -> None:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from gear.errors import user_command
-from tracking.client import DEFAULT_TRACKING_URI
 from tracking.registry import champion_export
+from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["main"]
 
@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--split", required=True, metavar="SPLIT", help="random or scaffold")
     parser.add_argument("--method", metavar="METHOD", help="the best of one method instead of the champion")
     parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a new folder")
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
+    add_tracking_uri(parser)
     args = parser.parse_args()
     found = champion_export(args.tracking_uri, args.pair, args.split, args.method, args.to)
     validation, test = float(found.tags["validation_rmse"]), float(found.tags["test_rmse"])

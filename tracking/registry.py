@@ -15,20 +15,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 
 import gear
 from gear.errors import GearError, StorageError, UnknownNameError, user_command
-from tracking.client import DEFAULT_TRACKING_URI, open_client
+from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, champion_lines, description, evidence, rival_lines
+from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
 from tracking.runs import find_run
+from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
 
@@ -219,11 +215,11 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
+    add_tracking_uri(parser)
     commands = parser.add_subparsers(metavar="COMMAND")
     compare = commands.add_parser("compare", help="champion, challenger and the best of every method side by side")
     compare.add_argument("model", help="gear.PAIR.SPLIT, or PAIR.SPLIT")
-    compare.add_argument("--tracking-uri", default=argparse.SUPPRESS, metavar="URI")
+    add_tracking_uri(compare, argparse.SUPPRESS)
     parser.set_defaults(model=None)
     return parser.parse_args()
 

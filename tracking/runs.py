@@ -3,12 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError
 from tracking.client import open_client
+from tracking.mlflow_api import MlflowClient, MlflowException, Run
 
 __all__ = ["PREDICTIONS", "attach", "find_run"]
 

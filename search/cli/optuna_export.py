@@ -12,10 +12,9 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from gear.errors import StorageError, user_command
-from search.campaign.optuna_mirror import OptunaMirror
+from search.campaign.optuna_mirror import OptunaMirror, quiet_optuna
 from search.campaign.study import Study
-from search.storage.campaign_store import newest_campaign
-from search.storage.locate import open_folder
+from search.cli.common_options import add_campaign, campaign_folder
 from search.storage.snapshot import take_snapshot
 
 __all__ = ["main", "write_studies"]
@@ -25,11 +24,10 @@ __all__ = ["main", "write_studies"]
 def main() -> int:
     """Write the Optuna studies of a campaign, as they are now, to a new SQLite file."""
     parser = argparse.ArgumentParser(prog="python -m search.cli.optuna_export", description=main.__doc__)
-    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
+    add_campaign(parser)
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file")
-    parser.add_argument("--storage", type=open_folder, default="campaigns", metavar="PLACE", help="of all campaigns")
     args = parser.parse_args()
-    studies = take_snapshot(args.storage / (args.name or newest_campaign(args.storage))).campaign.studies
+    studies = take_snapshot(campaign_folder(args)).campaign.studies
     write_studies(studies.values(), args.to)
     print(f"{args.to}: {len(studies)} studies; to look at them: optuna-dashboard sqlite:///{args.to}")
     return 0
@@ -52,9 +50,10 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
         draft.unlink(missing_ok=True)
         draft.touch()
         storage = optuna.storages.RDBStorage(f"sqlite:///{draft}")
-        for study in studies:
-            written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
-            written.add_trials(_trials(study))
+        with quiet_optuna():
+            for study in studies:
+                written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
+                written.add_trials(_trials(study))
         storage.engine.dispose()
         draft.replace(to)
     except OSError as error:

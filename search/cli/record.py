@@ -8,13 +8,11 @@ import argparse
 import sys
 
 from gear.errors import GearError, user_command
+from search.cli.common_options import add_campaign, add_tracking_uri, campaign_folder
 from search.cli.console import make_console
 from search.results.finalize import register_winners
 from search.results.rebuild import rebuild
-from search.storage.campaign_store import newest_campaign
-from search.storage.locate import DEFAULT_STORAGE, open_folder
 from search.storage.snapshot import take_snapshot
-from tracking.client import DEFAULT_TRACKING_URI
 
 __all__ = ["main"]
 
@@ -23,7 +21,7 @@ __all__ = ["main"]
 def main() -> int:
     """Tell MLflow a campaign from its beginning, and register its winners."""
     args, console = _parse(), make_console()
-    folder = args.storage / (args.name or newest_campaign(args.storage))
+    folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
         who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
@@ -36,11 +34,8 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m search.cli.record", description=main.__doc__)
-    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument(
-        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
-    )
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
+    add_campaign(parser)
+    add_tracking_uri(parser)
     return parser.parse_args()
 
 

@@ -140,7 +140,7 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
 
 def _resume_command(result: "CampaignResult", options: "LaunchOptions") -> str:
     from search.launch.commands import resume_command
-    from tracking.client import DEFAULT_TRACKING_URI
+    from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
     more = [] if options.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", options.tracking_uri]
     more += [] if options.address is None else ["--address", options.address]

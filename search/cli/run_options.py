@@ -11,6 +11,7 @@ from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, with_modifiers
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
+from search.cli.common_options import add_storage, add_tracking_uri
 from search.cli.own_data_options import FIXED, add_own_data, own_pair
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
 from search.plan.extension import RESUMABLE, extended_plan
@@ -18,8 +19,6 @@ from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
 from search.plan.settings import FINALS, SAMPLERS, SearchSettings
 from search.plan.space import METHODS, OPTIONAL
-from search.storage.locate import DEFAULT_STORAGE, open_folder
-from tracking.recording.recorder import DEFAULT_TRACKING_URI
 
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
@@ -101,14 +100,8 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     """Flags of where and how it runs."""
     where = parser.add_argument_group("where it runs and writes")
     where.add_argument("--name", metavar="CAMPAIGN", help="default: the preset with a counter")
-    where.add_argument(
-        "--storage",
-        type=open_folder,
-        default=DEFAULT_STORAGE,
-        metavar="PLACE",
-        help="of all campaigns: a folder or s3://...",
-    )
-    where.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI", help="MLflow's")
+    add_storage(where)
+    add_tracking_uri(where)
     where.add_argument(
         "--address",
         metavar="HOST:PORT",

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from gear.errors import user_command
+from search.cli.common_options import add_campaign, campaign_folder
 from search.cli.console import make_console
 from search.cli.leaderboard import print_leaderboard
 from search.cli.progress import campaign_table, time_left
@@ -20,8 +21,6 @@ from search.launch.commands import resume_command
 from search.launch.durations import duration
 from search.results.winners import leaderboard
 from search.storage.base import StoragePath
-from search.storage.campaign_store import newest_campaign
-from search.storage.locate import DEFAULT_STORAGE, open_folder
 from search.storage.snapshot import Snapshot, take_snapshot
 
 __all__ = ["main"]
@@ -33,7 +32,7 @@ REFRESH_SECONDS = 2.0
 def main() -> int:
     """Print the state of a campaign, once or until it is finished."""
     args, console = _parse(), make_console()
-    folder = args.storage / (args.name or newest_campaign(args.storage))
+    folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     try:
         if args.watch:
@@ -49,10 +48,7 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m search.cli.status", description="Show how a campaign stands.")
-    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that was driven last")
-    parser.add_argument(
-        "--storage", type=open_folder, default=DEFAULT_STORAGE, metavar="PLACE", help="of all campaigns"
-    )
+    add_campaign(parser)
     parser.add_argument("--watch", action="store_true", help="refresh until it is finished")
     return parser.parse_args()
 

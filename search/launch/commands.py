@@ -3,7 +3,7 @@
 import shlex
 
 from search.storage.base import StoragePath
-from tracking.client import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
 __all__ = ["record_command", "resume_command"]
 

@@ -2,11 +2,11 @@
 
 import functools
 import logging
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gear.environment import with_defaults
 from gear.errors import GearError, InputDataError
 from search.runtime import resources
 
@@ -41,14 +41,24 @@ def connected(address: str | None) -> Iterator[None]:
         InputDataError: not the kind of address a search can be driven from.
         GearError: nothing answers there, or it does not let us in.
     """
-    os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     if address is not None:
         _check_address(address)
+    with with_defaults(_QUIET):
+        import ray
+
+        if ray.is_initialized():
+            yield
+            return
+        _start(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
     import ray
 
-    if ray.is_initialized():
-        yield
-        return
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
     try:
         if address is None:
@@ -59,10 +69,6 @@ def connected(address: str | None) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         hint = "; is the cluster up?" if address == "auto" else ""
         raise GearError(f"cannot connect to Ray at {address or 'this machine'}: {reason}{hint}") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _check_address(address: str) -> None:

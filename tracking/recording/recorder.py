@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from mlflow import MlflowClient
-
 from gear.errors import GearError
-from tracking.client import DEFAULT_TRACKING_URI, ServerAway, explained, first_line, open_client
+from tracking.client import ServerAway, explained, first_line, open_client
+from tracking.mlflow_api import MlflowClient
 from tracking.recording.messages import Record
 from tracking.recording.run_writer import RunWriter
 
-__all__ = ["DEFAULT_TRACKING_URI", "Recorder"]
+__all__ = ["Recorder"]
 
 log = logging.getLogger(__name__)
 

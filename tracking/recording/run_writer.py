@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError
 from tracking.client import artifact_location, first_line, is_away
+from tracking.mlflow_api import LifecycleStage, Metric, MlflowClient, MlflowException, Param, Run, RunTag
 from tracking.recording.messages import Record, Scalar, Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
 
 __all__ = ["RunWriter"]

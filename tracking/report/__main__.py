@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 from gear.errors import StorageError, user_command
-from tracking.client import DEFAULT_TRACKING_URI, open_client
+from tracking.client import open_client
 from tracking.report.campaigns import read_campaigns
 from tracking.report.page import make_page
 from tracking.report.publish import log_report, plots_folder, write_report
+from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["main"]
 
@@ -19,7 +20,7 @@ def main() -> int:
     """Tell on one page what campaigns found, from MLflow's record."""
     parser = argparse.ArgumentParser(prog="python -m tracking.report", description=main.__doc__)
     parser.add_argument("--campaign", nargs="+", default=[], metavar="NAME", help="default: all that MLflow holds")
-    parser.add_argument("--tracking-uri", default=DEFAULT_TRACKING_URI, metavar="URI")
+    add_tracking_uri(parser)
     parser.add_argument("--to", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html")
     parser.add_argument(
         "--log", action=argparse.BooleanOptionalAction, default=True, help="also log it in MLflow (default: yes)"

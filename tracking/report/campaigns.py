@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError, UnknownNameError
 from gear.evaluation.held_out import PartPredictions, read_predictions
+from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
 from tracking.runs import PREDICTIONS
 
 __all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
 from gear.errors import StorageError
 from tracking.client import artifact_location
+from tracking.mlflow_api import MlflowClient, MlflowException, get_artifact_repository
 from tracking.report.campaigns import CampaignRecord
 from tracking.report.drawing import to_svg
 from tracking.report.page import Page

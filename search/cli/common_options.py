@@ -1,0 +1,37 @@
+"""Options that several commands have, each defined once."""
+
+import argparse
+
+from search.storage.base import StoragePath
+from search.storage.campaign_store import newest_campaign
+from search.storage.locate import DEFAULT_STORAGE, open_folder
+from tracking.tracking_uri import add_tracking_uri
+
+__all__ = ["add_campaign", "add_storage", "add_tracking_uri", "campaign_folder"]
+
+
+def add_campaign(parser: argparse.ArgumentParser) -> None:
+    """Add the name of a campaign and its storage; `campaign_folder` gives its folder."""
+    parser.add_argument("name", nargs="?", metavar="CAMPAIGN", help="default: the one that ran last")
+    add_storage(parser)
+
+
+def add_storage(parser: argparse._ActionsContainer) -> None:
+    """Add `--storage` to a parser or to a group of one."""
+    parser.add_argument(
+        "--storage",
+        type=open_folder,
+        default=DEFAULT_STORAGE,
+        metavar="PLACE",
+        help="holds all campaigns: a folder or s3://BUCKET/PREFIX (default: $GEAR_STORAGE, else campaigns)",
+    )
+
+
+def campaign_folder(args: argparse.Namespace) -> StoragePath:
+    """The folder of the campaign that was asked for.
+
+    Raises:
+        StorageError: none was named, and there is none.
+    """
+    storage: StoragePath = args.storage
+    return storage / (args.name or newest_campaign(storage))
