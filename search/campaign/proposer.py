@@ -13,7 +13,7 @@ from optuna.distributions import distribution_to_json
 from optuna.samplers import RandomSampler
 
 from gear.config import TrialConfig
-from search.campaign.events import State
+from gear.results import State
 from search.campaign.optuna_mirror import OptunaMirror, new_study
 from search.campaign.study import Study
 from search.campaign.study_transfer import Borrowed

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
+from search.campaign.events import AttemptLost, Event, TrialAsked, TrialEnded
 from search.campaign.study import Study, Trial
 from search.launch.durations import duration
 from search.launch.launch_options import Listener, attempt_lost_line, trial_ended_line

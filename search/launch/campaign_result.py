@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gear.errors import UnknownNameError
+from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import standings
 from search.results.winners import leaderboard
@@ -105,7 +106,7 @@ class CampaignResult:
             for trial in study.trials
             for epoch, value in sorted(trial.curve.items())
         ]
-        return pd.DataFrame(rows, columns=["study", "trial", "epoch", "best_validation_rmse"])
+        return pd.DataFrame(rows, columns=["study", "trial", "epoch", OBJECTIVE])
 
     def champions(self) -> dict[tuple[str, str], str]:
         """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gear.errors import GearError
 from gear.evaluation.comparison import BASELINE, Change, baseline_of
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, StudyFinished
+from search.campaign.events import StudyFinished
 from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial

@@ -8,11 +8,11 @@ from typing import Any
 
 from gear.config import to_dict
 from gear.evaluation.diagnostics import diagnose
-from gear.results import EpochResult
+from gear.results import OBJECTIVE, STATES, EpochResult
 from search.campaign.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
 from search.campaign.selection import repeats_to_start
-from search.campaign.study import OBJECTIVE, Study
+from search.campaign.study import Study
 from search.plan.campaign_plan import CampaignPlan, StudyPlan
 from search.plan.plan_file import plan_to_toml
 from search.plan.space import defaults, space
@@ -112,7 +112,7 @@ class _Narrator:
         tags = {f"finding.{finding.name}": finding.message for finding in findings}
         tags["attempts"] = str(trial.attempt + 1)
         metrics = {"total_seconds": trial.seconds}
-        told: list[Record] = [messages.TrialEnded(event.study, event.number, event.state, event.reason, metrics, tags)]
+        told: list[Record] = [messages.TrialResult(event.study, event.number, event.state, event.reason, metrics, tags)]
         if trial.purpose == "search":
             told.append(messages.Step(event.study, None, study.ended, _standing(study)))
         if study.to_start <= 0 and not study.running and not repeats_to_start(study, self._plan.search):
@@ -123,8 +123,8 @@ class _Narrator:
 def _end_of(study: Study) -> list[Record]:
     """What there is to tell where no trial is left: a winner that is not evaluated yet is still to come."""
     if study.best is None:
-        return [messages.StudyEnded(study.name, 0, "failed", tags={"reason": "no trial completed"})]
-    return [messages.StudyEnded(study.name, len(study.finished))] if study.finished else []
+        return [messages.StudyResult(study.name, 0, "failed", tags={"reason": "no trial completed"})]
+    return [messages.StudyResult(study.name, len(study.finished))] if study.finished else []
 
 
 def _tags(study: StudyPlan) -> dict[str, str]:
@@ -140,7 +140,7 @@ def _tags(study: StudyPlan) -> dict[str, str]:
 
 def _standing(study: Study) -> dict[str, float]:
     """What a study has come to, after each trial that ends."""
-    counts = {f"trials_{state}": float(study.count(state)) for state in ("complete", "pruned", "failed")}
+    counts = {f"trials_{state}": float(study.count(state)) for state in STATES}
     best = {} if study.best is None or study.best.value is None else {OBJECTIVE: study.best.value}
     return {**counts, **best, "total_seconds": study.ended_seconds}
 
@@ -150,7 +150,7 @@ def _conclusion(study: Study, event: StudyFinished) -> Record:
     metrics = {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers}
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
-    return messages.StudyEnded(
+    return messages.StudyResult(
         study=event.study,
         tests=event.test_evaluations,
         metrics=metrics,

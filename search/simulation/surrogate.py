@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gear.errors import InputDataError
+from gear.results import OBJECTIVE
 from gear.variants import get_value
 from search.campaign.campaign import Job
-from search.campaign.study import OBJECTIVE
 from search.campaign.trial_report import TrialReport
 from search.plan.space import Dimension, space
 from search.simulation.recorded_curves import Curve, Curves

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Record", "Scalar", "State", "Step", "StudyEnded", "StudyStarted", "TrialEnded", "TrialStarted"]
+from gear.results import State
+
+__all__ = ["Record", "Scalar", "Step", "StudyResult", "StudyStarted", "TrialResult", "TrialStarted"]
 
 Scalar = str | int | float | bool | None
-State = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialEnded:
+class TrialResult:
     """The verdict on a trial, with its reason and what else is to be told as tags."""
 
     study: str
@@ -58,7 +59,7 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyEnded:
+class StudyResult:
     """A study has come to its end: its winner was evaluated on the test part, `tests` times by now; or it has none.
 
     It may go on after that, and end again with as many tests as before.
@@ -72,4 +73,4 @@ class StudyEnded:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-Record = StudyStarted | TrialStarted | Step | TrialEnded | StudyEnded
+Record = StudyStarted | TrialStarted | Step | TrialResult | StudyResult

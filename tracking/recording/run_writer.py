@@ -12,7 +12,7 @@ from functools import partial
 from gear.errors import StorageError
 from tracking.client import artifact_location, first_line, is_away
 from tracking.mlflow_api import LifecycleStage, Metric, MlflowClient, MlflowException, Param, Run, RunTag
-from tracking.recording.messages import Record, Scalar, Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tracking.recording.messages import Record, Scalar, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 
 __all__ = ["RunWriter"]
 
@@ -47,7 +47,7 @@ class _Run:
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
-    verdict: StudyEnded | None = None
+    verdict: StudyResult | None = None
 
 
 class RunWriter:
@@ -112,9 +112,9 @@ class RunWriter:
                 self._start_trial(record, now)
             case Step():
                 self._add_step(record, now)
-            case TrialEnded():
+            case TrialResult():
                 self._end_trial(record, now)
-            case StudyEnded():
+            case StudyResult():
                 self._end_study(record, now)
 
     def _start_study(self, study: StudyStarted, now: int) -> None:
@@ -154,7 +154,7 @@ class RunWriter:
         run.step = step.step
         self._unwritten[run.id] = run
 
-    def _end_trial(self, end: TrialEnded, now: int) -> None:
+    def _end_trial(self, end: TrialResult, now: int) -> None:
         run = self._runs[end.study, end.number]
         if run.state not in STATUS:
             labels = {"status": end.state, "reason": end.reason, **end.tags}
@@ -162,7 +162,7 @@ class RunWriter:
             run.state = end.state
         self._terminate(run, now)
 
-    def _end_study(self, end: StudyEnded, now: int) -> None:
+    def _end_study(self, end: StudyResult, now: int) -> None:
         """Its numbers at once; that it has ended when nothing more is told of it, since it may have been extended."""
         run = self._runs[end.study, None]
         if end.tests > run.tests:
@@ -171,7 +171,7 @@ class RunWriter:
             run.tests = end.tests
         run.verdict = end
 
-    def _close_study(self, run: _Run, end: StudyEnded, now: int) -> None:
+    def _close_study(self, run: _Run, end: StudyResult, now: int) -> None:
         if run.state != end.state:
             self._conclude(run, (), {"status": end.state, **end.tags})
             run.state = end.state

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from gear.errors import StorageError, UnknownNameError
 from gear.evaluation.held_out import PartPredictions, read_predictions
+from gear.results import OBJECTIVE
 from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
 from tracking.runs import PREDICTIONS
 
 __all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
-OBJECTIVE = "best_validation_rmse"
 RAN = ("complete", "pruned")  # states of a trial whose value means something
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
 REPEAT = re.compile(r"(rescore|refit) of #\d+")  # origins

@@ -11,7 +11,7 @@ from tracking.report.drawing import to_svg
 from tracking.report.page import Page
 from tracking.report.raster import to_png
 
-__all__ = ["log_report", "plots_folder", "write_report"]
+__all__ = ["log_report", "plots_folder", "write_page"]
 
 RUN, TAG, PLOTS = "report", "gear.report", "plots"
 SHARED = "reports"  # the experiment of reports on several campaigns
@@ -22,7 +22,7 @@ def plots_folder(to: Path) -> Path:
     return to.with_name(f"{to.stem}-plots")
 
 
-def write_report(page: Page, to: Path) -> None:
+def write_page(page: Page, to: Path) -> None:
     """Write the page, and each of its drawings as SVG and PNG; plots of an earlier page go.
 
     Raises:

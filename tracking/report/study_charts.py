@@ -6,6 +6,7 @@ import numpy as np
 
 from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import rmse
+from gear.results import STATES
 from tracking.report.axes import LABEL, Panel, Scale, shown, span
 from tracking.report.campaigns import StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour
@@ -39,7 +40,7 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
             marks += _curve(trial, panel, density)
     if study.winner is not None and study.winner.curve:
         marks += _winning_curve(study.winner, panel, method_colour(study.method))
-    told = ", ".join(f"{study.count(state)} {state}" for state in ("complete", "pruned", "failed")) + " trials."
+    told = ", ".join(f"{study.count(state)} {state}" for state in STATES) + " trials."
     if study.validation_rmse is not None:
         told += f" The winner, trial {winner}, reaches a validation RMSE of {study.validation_rmse:.4f}."
     return Drawing(name, f"Learning curves of {study.name}", told, WIDTH, 310, marks)

@@ -17,7 +17,7 @@ from gear.predict import load_predictor
 from tests.support.tiny_export import make_export
 from tracking import export as export_command
 from tracking import registry
-from tracking.recording.messages import StudyStarted, TrialEnded, TrialStarted
+from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
 from tracking.runs import attach, find_run
@@ -39,7 +39,7 @@ def tell(uri, campaign, created, methods, trials):
         study = f"hv_from_ds.random.{method}"
         story.append(StudyStarted(study, trials, {"method": method}))
         for number in range(trials):
-            story += [TrialStarted(study, number), TrialEnded(study, number, "complete", "last epoch")]
+            story += [TrialStarted(study, number), TrialResult(study, number, "complete", "last epoch")]
     with Recorder(uri, campaign, created).start(lambda: story) as recorder:
         assert recorder.flush()
 

@@ -21,7 +21,7 @@ from tests.support.mlflow_story import (
     wait_until,
 )
 from tracking.recording import recorder as module
-from tracking.recording.messages import Step, StudyEnded, TrialEnded, TrialStarted
+from tracking.recording.messages import Step, StudyResult, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
 
@@ -107,7 +107,7 @@ def test_new_campaign_of_an_old_name_does_not_touch_the_old_one(uri, client):
 
 def test_numbers_that_are_none_are_recorded(uri, client):
     started = TrialStarted(NAME, 0)
-    record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialEnded(NAME, 0, "failed", "bad"))
+    record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialResult(NAME, 0, "failed", "bad"))
     assert runs(client)["gear #0"].info.status == "FAILED"
 
 
@@ -115,21 +115,21 @@ def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri
     record(uri, *story())
     wider = dataclasses.replace(STUDY, budget=9, params={"epochs": 7}, files={"plan.toml": "trials = 9\n"})
     before = [wider, *list(story())[1:]]
-    record(uri, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch"), history=before)
+    record(uri, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch"), history=before)
     found = runs(client)
     assert (found[NAME].info.status, found[NAME].data.tags["gear.status"]) == ("KILLED", "interrupted")
     assert found[NAME].data.params == {"epochs": "5"}
     assert found[NAME].data.tags["gear.budget"] == "9"
     assert open(client.download_artifacts(found[NAME].info.run_id, "plan.toml", str(tmp_path))).read() == "trials = 9\n"
-    again = [*before, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch")]
-    record(uri, StudyEnded(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
+    again = [*before, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch")]
+    record(uri, StudyResult(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
     assert runs(client)[NAME].info.status == "FINISHED"
     assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5), (2, 0.25)]
 
 
 def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri, client):
     record(uri, *story())
-    more = [TrialStarted(NAME, 3), TrialEnded(NAME, 3, "pruned", "worse"), StudyEnded(NAME, 1)]
+    more = [TrialStarted(NAME, 3), TrialResult(NAME, 3, "pruned", "worse"), StudyResult(NAME, 1)]
     record(uri, *more, history=story())
     before = everything(client)
     assert runs(client)[NAME].info.status == "FINISHED"
@@ -149,7 +149,7 @@ def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_
 
 
 def test_study_without_a_winner_has_failed(uri, client):
-    record(uri, STUDY, StudyEnded(NAME, 0, "failed", tags={"reason": "no trial completed"}))
+    record(uri, STUDY, StudyResult(NAME, 0, "failed", tags={"reason": "no trial completed"}))
     assert runs(client)[NAME].info.status == "FAILED"
     assert runs(client)[NAME].data.tags["gear.reason"] == "no trial completed"
 
@@ -163,7 +163,7 @@ def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
         Step("no such study", 0, 1, {"validation_rmse": 1.0}),
         TrialStarted(NAME, 1),
         Step(NAME, 1, 1, {"validation_rmse": 0.5}),
-        TrialEnded(NAME, 1, "complete", "last epoch"),
+        TrialResult(NAME, 1, "complete", "last epoch"),
     )
     assert runs(client)["gear #1"].info.status == "FINISHED"
     assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
