@@ -5,8 +5,8 @@
     write_report("sqlite:///mlflow.db", to="report.html")
 
 Runs and metrics (`tracking.recording`), registered winners (`tracking.registry`) and the report (`tracking.report`).
-Importing this package changes nothing in the process. Names are imported when they are first used, and MLflow with them;
-`tracking.client.open_client` makes the settings that MLflow needs.
+Importing this package changes nothing in the process. Names are imported when they are first used, and MLflow with
+them; `tracking.client.open_client` makes the settings that MLflow needs.
 """
 
 import importlib

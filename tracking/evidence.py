@@ -1,4 +1,4 @@
-"""What is known of a registered model, by which a colleague can judge it, and how that is shown. No MLflow here."""
+"""The evidence for a registered model, from which a reviewer can judge it, and how it is shown. Needs no MLflow."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evid
 
 HASH_SHOWN = 12
 CHANGE = "against_single_task"  # tag
-BASELINES = {"stl_": "single-task", "champion_before_": "champion before"}  # prefixes of a rival's numbers
+BASELINES = {"stl_": "single-task", "champion_before_": "previous champion"}  # prefixes of a rival's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,15 @@ class Winner:
 
     Attributes:
         number: of the trial.
-        trials: numbers of those that trained its configuration anew, whose models predict together; none for its own.
-        scores: every number of it, `validation_rmse` and `test_rmse` (both standardised by the target's training part)
-            among them; `X_low` and `X_high` are the 95 % interval of X.
-        test_evaluations: how often the study has looked at the test part.
-        created: of the campaign.
+        trials: numbers of the trials that trained its configuration again and whose models predict together; empty
+            where its own model predicts.
+        scores: its numbers by name, with `validation_rmse` and `test_rmse` (both standardised by the target's training
+            part); `X_low` and `X_high` are the 95 % interval of X.
+        test_evaluations: how often the study was evaluated on the test part.
+        created: time at which the campaign was created.
         single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
         change: of the test RMSE against single-task learning, if there is any.
-        config: of the trial, whole.
+        config: complete configuration of the trial.
         versions: of this program and the packages beneath it.
     """
 
@@ -53,7 +54,7 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version of a registered model and the aliases it holds."""
+    """A version of a registered model and its aliases."""
 
     name: str
     version: str
@@ -62,7 +63,7 @@ class RegisteredVersion:
 
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
-    """All that is known of a winner as tags, with the numbers of the champion it met on the same split and data."""
+    """The evidence for a winner as tags, with the numbers of the previous champion on the same split and data."""
     known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task", "change")}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
@@ -79,7 +80,7 @@ def description(tags: Mapping[str, str]) -> str:
     lines = [
         f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: trial {tags['number']} of study "
         f"`{tags['study']}` in campaign `{tags['campaign']}`, chosen on validation. RMSEs are standardised by the "
-        f"target's training part; intervals are of 95 %.",
+        f"target's training part, with 95 % intervals.",
         "",
         "| | validation RMSE | test RMSE |",
         "|--|--|--|",
@@ -90,12 +91,15 @@ def description(tags: Mapping[str, str]) -> str:
             lines.append(f"| {who} | {' | '.join(numbers)} |")
     if CHANGE in tags:
         lines += ["", f"Against single-task learning: {tags[CHANGE]}."]
-    lines += ["", f"Tested {tags['test_evaluations']} x. Split `{tags['split_hash']}`, data `{tags['data_hash']}`."]
+    lines += [
+        "",
+        f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",
+    ]
     return "\n".join(lines)
 
 
 def shown(tags: Mapping[str, str], name: str) -> str:
-    """A number and, where it is known, its interval: `0.2000 (0.1900 to 0.2100)`."""
+    """A number and, where known, its interval: `0.2000 (0.1900 to 0.2100)`."""
     if name not in tags:
         return ""
     ends = f"{name}_low", f"{name}_high"
@@ -106,7 +110,7 @@ def shown(tags: Mapping[str, str], name: str) -> str:
 
 
 def champion_lines(champions: Sequence[RegisteredVersion]) -> list[str]:
-    """A line a champion."""
+    """A table with one line per champion."""
     rows = [["model", "version", "method", "validation RMSE", "test RMSE", "split", "data"]]
     for found in champions:
         tags = found.tags
@@ -138,7 +142,7 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
 
 
 def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]:
-    """Label and a text a version, of what at least one of them has."""
+    """For each fact that any version has: its label, and one text per version."""
     tags = [v.tags for v in versions]
     plain = {"method": "method", "campaign": "campaign", "trial": "number", "seed": "seed"}
     rows = [(label, [t.get(name, "") for t in tags]) for label, name in plain.items()]
@@ -150,7 +154,7 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
     units = [(shown(t, "test_rmse_units"), t.get("unit", "")) for t in tags]
     rows.append(("test RMSE in units", [f"{number} {unit}".strip() if number else "" for number, unit in units]))
     rows.append(("times tested", [t.get("test_evaluations", "") for t in tags]))
-    rows.append(("champion before", [t.get("champion_before", "") for t in tags]))
+    rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)
     versions_of = [json.loads(t.get("versions", "{}")) for t in tags]
     code = [" ".join(filter(None, (v.get("gear-search"), v.get("commit", "")[:HASH_SHOWN]))) for v in versions_of]

@@ -1,4 +1,4 @@
-"""Take a champion away: `python -m tracking.export --pair hv_from_ds --split random --to DIR`."""
+"""Copy a champion out of MLflow: `python -m tracking.export --pair hv_from_ds --split random --to DIR`."""
 
 import argparse
 import sys
@@ -16,9 +16,11 @@ def main() -> int:
     """Copy the export folder of a registered model: it predicts without MLflow, Ray or Optuna."""
     parser = argparse.ArgumentParser(prog="python -m tracking.export", description=main.__doc__)
     parser.add_argument("--pair", required=True, metavar="ID", help="for instance hv_from_ds")
-    parser.add_argument("--split", required=True, metavar="SPLIT", help="random or scaffold")
-    parser.add_argument("--method", metavar="METHOD", help="the best of one method instead of the champion")
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument("--split", required=True, metavar="SPLIT", help="for instance random or scaffold-n60")
+    parser.add_argument("--method", metavar="METHOD", help="copy the best model of this method instead of the champion")
+    parser.add_argument(
+        "--to", required=True, type=Path, metavar="DIR", help="folder to write; must not exist or be empty"
+    )
     add_tracking_uri(parser)
     args = parser.parse_args()
     found = champion_export(args.tracking_uri, args.pair, args.split, args.method, args.to)

@@ -12,8 +12,8 @@ from gear.results import EpochResult
 
 __all__ = ["Finding", "compare_splits", "diagnose", "expected_memory_mb"]
 
-FAILED_SHARE = 0.03  # of molecules with a near-singular metric: more, and the term is trained on a selection
-STATIONARY_METRIC = 1.5  # the loss of two maps that forget their input is 2, a stationary point of the round trip
+FAILED_SHARE = 0.03  # of molecules with a near singular metric; above it the term is trained on a selection
+STATIONARY_METRIC = 1.5  # two maps that ignore their input have loss 2, a stationary point of the round trip
 OVERFITTED = 3.0  # validation error over training error, both summed over the tasks
 SPREAD_LEFT = 0.1  # of the first epoch's spread of the curvature over molecules; mse matching alone takes it to 0.04
 SCAFFOLD_RATIO = 1.5  # scaffold over random error; a harder split costs less than that on the built-in pairs
@@ -52,14 +52,14 @@ def compare_splits(random_rmse: float, scaffold_rmse: float) -> Finding | None:
     ratio = scaffold_rmse / random_rmse
     if ratio < SCAFFOLD_RATIO:
         return None
-    message = f"error on new scaffolds is {ratio:.1f} times that of the random split: the model has learnt scaffolds"
+    message = f"error on new scaffolds is {ratio:.1f} times that of the random split: the model depends on scaffolds"
     return Finding("scaffold_gap", message)
 
 
 def expected_memory_mb(config: TrialConfig, folds: int = 1) -> float:
     """Generous estimate of a trial's peak memory, MB: libraries, data, five copies of the weights, curvature terms.
 
-    The closed form holds, per molecule of the curvature term, a few K x n and K x m matrices and K x K in chunks.
+    For each molecule of the curvature term the closed form needs a few K x n and K x m matrices, and K x K in chunks.
     """
     units = config.transfer.width * config.transfer.depth
     n, m = config.encoder.latent, config.transfer.frame
@@ -74,7 +74,10 @@ def _identically_flat(history: Sequence[EpochResult]) -> Finding | None:
     values = [row.train_loss["curv"] for row in history if "curv" in row.train_loss]
     if not values or any(values):
         return None
-    return Finding("flat_curvature", "the curvature term is identically zero: use immersion slice or a wider frame")
+    return Finding(
+        "flat_curvature",
+        "the curvature term is identically zero: use curvature.immersion slice or a wider transfer.frame",
+    )
 
 
 def _near_singular(history: Sequence[EpochResult]) -> Finding | None:
@@ -89,7 +92,7 @@ def _metric_stuck(history: Sequence[EpochResult]) -> Finding | None:
     last = history[-1].train_loss.get("metric")
     if last is None or last < STATIONARY_METRIC:
         return None
-    return Finding("metric_stuck", f"the metric loss is still {last:.2g}: the frames have not moved towards flat")
+    return Finding("metric_stuck", f"the metric loss is still {last:.2g}: the frames are far from flat")
 
 
 def _overfitted(history: Sequence[EpochResult]) -> Finding | None:

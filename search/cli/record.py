@@ -1,7 +1,7 @@
 """Complete or rebuild a campaign's record in MLflow from its folder: `python -m search.cli.record NAME`.
 
-Everything is in the campaign folder, so a database that was lost is told again, and what MLflow has already stays as it
-is: running this twice changes nothing.
+The campaign folder has everything, so a database that was lost can be rebuilt. What MLflow has already is not changed,
+so running this twice is safe.
 """
 
 import argparse
@@ -19,13 +19,13 @@ __all__ = ["main"]
 
 @user_command
 def main() -> int:
-    """Tell MLflow a campaign from its beginning, and register its winners."""
+    """Complete the record of a campaign in MLflow, and register its winners."""
     args, console = _parse(), make_console()
     folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
         who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
-        raise GearError(f"{folder} is driven by {who}, which records it: wait for its end")
+        raise GearError(f"{folder} is being run by {who}, which records it: wait for its end")
     rebuild(folder, snapshot, args.tracking_uri)
     register_winners(snapshot.campaign, snapshot.head, folder, args.tracking_uri, console.print)
     console.print(f"campaign {folder.name} is recorded in {args.tracking_uri}", soft_wrap=True)

@@ -1,7 +1,4 @@
-"""A campaign seen from another terminal: `python -m search.cli.status NAME`.
-
-Reads the campaign folder and never writes.
-"""
+"""The state of a campaign, from its folder: `python -m search.cli.status NAME`. It only reads."""
 
 import argparse
 import datetime
@@ -54,7 +51,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _watched(folder: StoragePath, snapshot: Snapshot, console: Console) -> Snapshot:
-    """Show the campaign until it is over."""
+    """Show the campaign until it has ended."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not snapshot.over:
             view = Group(_driver(folder, snapshot), _table(snapshot, console.height))
@@ -76,16 +73,16 @@ def _table(snapshot: Snapshot, height: int | None = None) -> Table:
 
 
 def _driver(folder: StoragePath, snapshot: Snapshot) -> str:
-    """Who drives it, or how to go on."""
+    """Which process runs the campaign, or how to resume it."""
     holder, now = snapshot.holder, time.time()
     resume = resume_command(folder.name, folder.parent)
     if holder is None:
-        return "finished" if snapshot.campaign.done else f"nobody drives it; go on with: {resume}"
+        return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
     who = f"process {holder.pid} on {holder.host}"
     if not holder.alive:
-        return f"its driver, {who}, died or lost touch {duration(now - holder.heartbeat)} ago; go on with: {resume}"
+        return f"its process, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
-    return f"driven by {who} since {since}, {duration(now - holder.since)}"
+    return f"run by {who} since {since}, {duration(now - holder.since)}"
 
 
 if __name__ == "__main__":

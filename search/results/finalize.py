@@ -31,15 +31,17 @@ __all__ = ["finalize", "register_winners", "winner_of"]
 def finalize(
     campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None] = print
 ) -> list[Standing]:
-    """Evaluate, export and register the winner of every study that has one, and give the leaderboard.
+    """Evaluate, export and register the winner of every study that has one, and return the leaderboard.
 
-    A winner that was evaluated by an earlier launch is not evaluated again; exporting and registering are repeated,
-    since they may have been interrupted.
+    A winner that an earlier launch evaluated is not evaluated again; exporting and registering are repeated, since they
+    may have been interrupted.
 
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
-    for study in sorted(campaign.studies.values(), key=lambda study: study.plan.method != BASELINE):  # compared with
+    for study in sorted(
+        campaign.studies.values(), key=lambda study: study.plan.method != BASELINE
+    ):  # others are compared with it
         best = winner(study, campaign.plan.search)
         if best is None:
             say(_without_winner(study))
@@ -59,14 +61,14 @@ def register_winners(
     tracking_uri: str,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Register the exported winner of every study, once all are evaluated: single-task learning is their evidence.
+    """Register the exported winner of every study, after all were evaluated, since single-task learning is evidence.
 
     Args:
         campaign: as it is now.
         head: its campaign.json.
         folder: of the campaign.
-        tracking_uri: of MLflow, which has recorded the winners' trials.
-        say: told what could not be registered.
+        tracking_uri: of MLflow, which must have recorded the winners' trials.
+        say: takes a line for each winner that could not be registered.
     """
     for study in campaign.studies.values():
         place = folder / EXPORTS / study.name
@@ -80,7 +82,7 @@ def register_winners(
 
 
 def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, campaign: str, created: str) -> None:
-    """Put the winner's predictions beside the study's run, for the report."""
+    """Attach the winner's predictions to the study's run, for the report."""
     predictions = folder / predictions_file(study.name)
     if predictions.exists():
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
@@ -90,12 +92,12 @@ def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, ca
 
 
 def _without_winner(study: Study) -> str:
-    """What to say of a study of which no trial completed."""
+    """Why a study has no winner, in one line."""
     if not study.given_up:
         return f"{study.name}: no trial completed, so there is no winner"
     reasons = Counter(trial.reason for trial in study.searched if trial.state == "failed")
     (reason, count), *_ = reasons.most_common(1)
-    return f"{study.name}: given up, since all {study.ended} trials failed, {count} of them with: {reason}"
+    return f"{study.name}: stopped, since all {study.ended} trials failed, {count} of them with: {reason}"
 
 
 def _evaluated(
@@ -160,7 +162,7 @@ def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
 
 
 def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> Winner:
-    """What is known of a study's winner, for whoever reviews it.
+    """The evidence for a study's winner, for a reviewer.
 
     Raises:
         StorageError: predictions cannot be read.

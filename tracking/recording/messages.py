@@ -1,4 +1,4 @@
-"""What is told of a campaign, in the order it happened. Telling a record again changes nothing."""
+"""The records that a campaign sends to MLflow, in the order of its events. Sending one again changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class StudyStarted:
     """A study, before its first trial.
 
     `tags` (its pair, its hashes of split and data, ...) go to every run of the study, `params` and `files` (text by
-    name) to its own. `budget` may grow when it is told again, and a file may change.
+    name) to its own run. When the record is sent again, `budget` may have grown and a file may have changed.
     """
 
     name: str
@@ -28,7 +28,7 @@ class StudyStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """A trial, with its whole configuration as params."""
+    """A trial, with its complete configuration as params."""
 
     study: str
     number: int
@@ -38,7 +38,7 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Metrics of a trial's epoch; with `number` None, of a study after its `step`-th trial to end."""
+    """Metrics of an epoch of a trial; with `number` None, of a study after `step` of its trials have ended."""
 
     study: str
     number: int | None
@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """The verdict on a trial, with its reason and what else is to be told as tags."""
+    """How a trial ended and why, with further facts as tags."""
 
     study: str
     number: int
@@ -60,9 +60,9 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """A study has come to its end: its winner was evaluated on the test part, `tests` times by now; or it has none.
+    """The end of a study: its winner was evaluated on the test part, `tests` times so far, or no trial completed.
 
-    It may go on after that, and end again with as many tests as before.
+    A study that is extended goes on after its end, and may end again with as many tests as before.
     """
 
     study: str

@@ -1,4 +1,4 @@
-"""What MLflow holds of campaigns, read once into plain records."""
+"""Reads campaigns from MLflow into plain records."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from tracking.runs import PREDICTIONS
 
 __all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
-RAN = ("complete", "pruned")  # states of a trial whose value means something
+RAN = ("complete", "pruned")  # states of a trial whose value can be compared
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
 REPEAT = re.compile(r"(rescore|refit) of #\d+")  # origins
 
@@ -32,7 +32,7 @@ class TrialRecord:
     value: float | None
     params: dict[str, str]
     curve: tuple[tuple[int, float], ...]
-    metrics: dict[str, float]  # the last of each
+    metrics: dict[str, float]  # last value of each
     findings: dict[str, str]
     run_id: str
 
@@ -43,7 +43,7 @@ class TrialRecord:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether it trains another trial's configuration again, so that the search learnt nothing from it."""
+        """Whether it trains another trial's configuration again and is no part of the search."""
         return REPEAT.fullmatch(self.origin) is not None
 
 
@@ -87,12 +87,12 @@ class StudyRecord:
 
     @property
     def shown_unit(self) -> str:
-        """The unit, for people: nothing where there is none."""
+        """The unit as shown: empty for a property without unit."""
         return "" if self.unit == "-" else self.unit
 
     @property
     def validation_rmse(self) -> float | None:
-        """Of the winner, standardised; as it was when it was tested, if it was."""
+        """Of the winner, standardised; once it was tested, the value at that time."""
         best = self.metrics.get(OBJECTIVE, None if self.winner is None else self.winner.value)
         return self.metrics.get("winner_validation_rmse", best)
 
@@ -118,7 +118,7 @@ class StudyRecord:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def count(self, state: str) -> int:
-        """Trials that ended so."""
+        """Number of trials in a state."""
         return sum(trial.state == state for trial in self.trials)
 
 
@@ -143,11 +143,11 @@ def read_campaigns(
     Args:
         client: of the store.
         names: of campaigns; none means all.
-        say: told which campaign is being read.
+        say: takes a line for each campaign that is read.
 
     Raises:
         UnknownNameError: there is no such campaign.
-        StorageError: MLflow cannot be read, or holds no campaign.
+        StorageError: MLflow cannot be read, or has no campaign.
     """
     try:
         experiments = {e.name: e for e in client.search_experiments()}
@@ -159,7 +159,7 @@ def read_campaigns(
         raise StorageError(f"cannot read MLflow: {error}") from error
     found = [campaign for campaign in found if campaign.studies]
     if not found:
-        where = f"campaign {', '.join(names)} has no study" if names else "MLflow holds no campaign"
+        where = f"campaign {', '.join(names)} has no study" if names else "MLflow has no campaign"
         raise StorageError(f"{where}: run a search first, or give --tracking-uri")
     return found
 
@@ -169,7 +169,7 @@ def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str],
     children: dict[str, list[Run]] = {}
     for run in _runs(client, experiment.experiment_id):
         if "gear.study" not in run.data.tags:
-            continue  # a user's own, or a report
+            continue  # a run that a user made, or a report
         parent = run.data.tags.get("mlflow.parentRunId")
         if parent is None:
             parents.append(run)
@@ -246,14 +246,14 @@ def _trial(client: MlflowClient, run: Run) -> TrialRecord:
 
 
 def _winner(number: str | None, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The trial that was tested, or before that the best complete one."""
+    """The trial that was tested, or before the test the best complete one."""
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     named = [trial for trial in complete if str(trial.number) == number]
     return next(iter(named), None) or min(complete, key=lambda trial: (trial.value, trial.number), default=None)
 
 
 def _versions(client: MlflowClient, studies: Sequence[StudyRecord]) -> dict[str, str]:
-    """Of the packages that searched, as the registered winners tell them."""
+    """Versions of the packages that searched, from a registered winner."""
     for study in studies:
         where = "" if study.winner is None else f"run_id = '{study.winner.run_id}'"
         for registered in client.search_model_versions(where) if where else ():

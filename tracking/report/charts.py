@@ -1,4 +1,4 @@
-"""Charts of a whole campaign: what transfer changes, and what training does to the curvatures."""
+"""Charts of a whole campaign: the effect of transfer on the error, and of training on the curvatures."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ __all__ = ["change_chart", "curvature_chart", "method_colour", "per_cent"]
 WIDTH = 960.0
 BAR, GAP = 15.0, 10.0  # pixels of a bar, and between groups of bars
 METHOD_COLOURS = {"stl": "muted", "gear": "blue", "mtl": "green", "gate": "orange", "kd": "brown", "gsp_kd": "olive"}
-LARGEST = 0.6  # a longer bar is cut off there, and its number tells
+LARGEST = 0.6  # a longer bar is cut off there; its value is written beside it
 
 
 def method_colour(method: str) -> str:
-    """The colour of a method, the same in every chart; variants have that of theirs."""
+    """The colour of a method, the same in every chart; a variant has the colour of its method."""
     return METHOD_COLOURS.get(method.partition("-")[0], "purple")
 
 
@@ -28,7 +28,7 @@ def per_cent(share: float) -> str:
 
 
 def change_chart(name: str, split: str, found: Sequence[StudyChange]) -> Drawing | None:
-    """The change of the test RMSE against single-task training: a group of bars a pair, a bar a method."""
+    """The change of the test RMSE against single-task training: a group of bars per pair, a bar per method."""
     if not found:
         return None
     groups: dict[str, list[StudyChange]] = {}
@@ -72,7 +72,7 @@ def _ends(change: Change) -> tuple[float, ...]:
 
 
 def _bar(change: StudyChange, x: Scale, top: float, words_at: float, chosen: bool) -> list[Mark]:
-    """A bar from 0 with its interval; the method that validation would have chosen has a dot before its name."""
+    """A bar from 0 with its interval; the method that validation chooses has a dot before its name."""
     method, colour = change.study.method, method_colour(change.study.method)
     zero, end = x(0), x(change.value)
     tip = f"{change.study.name}: {per_cent(change.value)}"
@@ -91,7 +91,7 @@ def _bar(change: StudyChange, x: Scale, top: float, words_at: float, chosen: boo
 
 
 def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None:
-    """How alike the curvatures of both branches are, from the winner's first epoch (ring) to its last (disc)."""
+    """How similar the curvatures of both branches are, from the winner's first epoch (ring) to its last (disc)."""
     rows = [study for study in studies if "rho_correlation" in study.geometry]
     if not rows:
         return None
@@ -101,10 +101,10 @@ def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None
     gaps = {study.run_id: _gap(study) for study in rows}
     positive = [value for pair in gaps.values() for value in pair if value > 0]
     correlation = Panel(Scale(-1, 1, left, middle - 24), Scale(0, 1, height, 36))
-    marks = correlation.frame("correlation over molecules", title="alike from molecule to molecule", yticks=[])
+    marks = correlation.frame("correlation over molecules", title="similar from molecule to molecule", yticks=[])
     if positive:
         gap = Panel(span(positive, middle + 8, WIDTH - 16, log=True), Scale(0, 1, height, 36))
-        marks += gap.frame("distance of the means, in spreads", title="alike on average", yticks=[])
+        marks += gap.frame("distance of the means, in spreads", title="similar on average", yticks=[])
     for index, study in enumerate(rows):
         at = y(index + 0.5)
         marks.append(Text(left - 10, at + 4, study.name, "ink", LABEL, "end"))
@@ -119,7 +119,7 @@ def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None
 
 
 def _gap(study: StudyRecord) -> tuple[float, float]:
-    """Distance of the branches' mean curvatures over the spread among molecules, at the first and the last epoch."""
+    """Distance of the branches' mean curvatures divided by the spread over molecules, at the first and last epoch."""
     of = study.geometry
     if not all(name in of for name in ("rho_source", "rho_target", "rho_spread")):
         return 0.0, 0.0

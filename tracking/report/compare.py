@@ -1,4 +1,4 @@
-"""Whether transfer helped: studies against single-task training on the very same molecules."""
+"""Studies of a report against single-task learning on the same molecules."""
 
 import math
 import re
@@ -42,7 +42,7 @@ class Average:
 
 
 def changes(studies: Sequence[StudyRecord]) -> list[StudyChange]:
-    """Every tested study that has a baseline on the same split and data, against it; one of its own campaign first."""
+    """Every tested study against its baseline, if it has one; a baseline of the same campaign comes first."""
     found = []
     for study in studies:
         own = (other for other in studies if other.campaign == study.campaign)
@@ -63,7 +63,7 @@ def best_transfer(found: Iterable[StudyChange]) -> list[StudyChange]:
 
 
 def averages(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Average]:
-    """Methods that were tested on a pair more than once: on several folds, or in several campaigns."""
+    """Methods that were tested several times on a pair: on several folds, or in several campaigns."""
     of_study = {change.study.run_id: change.value for change in found}
 
     def key(study: StudyRecord) -> tuple[str, str, str]:

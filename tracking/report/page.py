@@ -20,7 +20,7 @@ from tracking.report.verdict import verdict, verdict_words
 
 __all__ = ["Page", "make_page"]
 
-OPEN_AT_FIRST = 2  # groups of studies whose details are unfolded; in a larger campaign none is
+OPEN_AT_FIRST = 2  # maximum number of groups of studies whose details are unfolded at first
 NOT_RECORDED = "not recorded"
 
 
@@ -74,7 +74,7 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
 
 
 def _versions(campaigns: Sequence[CampaignRecord]) -> dict[str, str]:
-    """Of the packages that searched, where they were recorded, and of those that wrote the page."""
+    """Versions of the packages that searched, where recorded, and of those that wrote the page."""
     found = {name: version for campaign in campaigns for name, version in campaign.versions.items()}
     return found | {f"{name} (this page)": metadata.version(name) for name in ("gear-search", "mlflow")}
 

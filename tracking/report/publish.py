@@ -1,4 +1,4 @@
-"""Where a report goes: a page, a folder of its plots, and MLflow's artifacts."""
+"""Writes a report: the page, a folder of its plots, and both as artifacts in MLflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +18,15 @@ SHARED = "reports"  # the experiment of reports on several campaigns
 
 
 def plots_folder(to: Path) -> Path:
-    """Where the plots of a page lie: beside it."""
+    """The folder of a page's plots, beside it."""
     return to.with_name(f"{to.stem}-plots")
 
 
 def write_page(page: Page, to: Path) -> None:
-    """Write the page, and each of its drawings as SVG and PNG; plots of an earlier page go.
+    """Write the page, and each of its drawings as SVG and PNG; plots of an earlier page are removed.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the files cannot be written.
     """
     folder = plots_folder(to)
     try:
@@ -44,7 +44,9 @@ def write_page(page: Page, to: Path) -> None:
 
 
 def log_report(client: MlflowClient, tracking_uri: str, campaigns: Sequence[CampaignRecord], to: Path) -> str:
-    """Log a written report in the campaign's experiment, or of several in one of their own; a repeat replaces it.
+    """Log a written report in the experiment of its campaign, or of several campaigns in one of its own.
+
+    It replaces an earlier report on the same campaigns.
 
     Returns:
         The id of its run.
@@ -64,7 +66,7 @@ def log_report(client: MlflowClient, tracking_uri: str, campaigns: Sequence[Camp
 
 
 def _emptied_run(client: MlflowClient, experiment: str, covered: str) -> str:
-    """The run of reports on these campaigns, without the plots of the last one, since some may have no successor."""
+    """The run of reports on these campaigns, without the plots of the previous report."""
     for run in client.search_runs([experiment], f"attributes.run_name = '{RUN}'"):
         if run.data.tags.get(TAG) == covered:
             if any(artifact.path == PLOTS for artifact in client.list_artifacts(run.info.run_id)):

@@ -24,7 +24,7 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
     Args:
         name: of the drawing.
         study: to be shown.
-        density: most points of a curve that did not win.
+        density: maximum number of points of a curve that did not win.
     """
     trials = [trial for trial in study.trials if trial.curve]
     if not trials:
@@ -76,7 +76,7 @@ def parity_chart(name: str, study: StudyRecord, density: int, *, log: bool) -> D
     Args:
         name: of the drawing.
         study: to be shown.
-        density: most molecules of a part that are drawn.
+        density: maximum number of molecules of a part that are drawn.
         log: on logarithmic axes.
     """
     if not study.predictions:

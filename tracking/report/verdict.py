@@ -14,7 +14,7 @@ __all__ = ["Verdict", "verdict", "verdict_words"]
 class Verdict:
     """The transfer method chosen on validation against the baseline, for every pair and split that has both.
 
-    `incomparable`: pairs and splits that have not.
+    `incomparable`: number of pairs and splits that lack one of them.
     """
 
     best: tuple[StudyChange, ...]
@@ -22,22 +22,22 @@ class Verdict:
 
     @property
     def helped(self) -> int:
-        """Comparisons with a lower test error."""
+        """Number of comparisons with a lower test error."""
         return sum(change.value < 0 for change in self.best)
 
     @property
     def surely_helped(self) -> int:
-        """Of those, beyond chance."""
+        """Comparisons with a lower test error whose interval excludes zero."""
         return sum(change.change.sure and change.value < 0 for change in self.best)
 
     @property
     def surely_harmed(self) -> int:
-        """Comparisons with a higher test error, beyond chance."""
+        """Comparisons with a higher test error whose interval excludes zero."""
         return sum(change.change.sure and change.value > 0 for change in self.best)
 
 
 def verdict(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> Verdict:
-    """Sum up."""
+    """Sum up the comparisons of studies."""
     best = best_transfer(found)
     asked = {(study.campaign, study.pair, study.split) for study in studies}
     return Verdict(tuple(best), len(asked) - len(best))
@@ -48,7 +48,7 @@ def verdict_words(summed: Verdict) -> list[str]:
     best, n = summed.best, len(summed.best)
     if not best:
         return [
-            f"Whether transfer helped cannot be said: no pair and split has both {BASELINE} (single-task training) and "
+            f"Whether transfer helped is unknown: no pair and split has both {BASELINE} (single-task training) and "
             "a transfer method tested on the same molecules."
         ]
     pairs = "comparison" if n == 1 else "comparisons"
@@ -56,10 +56,10 @@ def verdict_words(summed: Verdict) -> list[str]:
     if any(change.change.interval for change in best):
         said.append(
             f"Beyond chance (95 %) it lowered the test error on {summed.surely_helped} and raised it on "
-            f"{summed.surely_harmed}; the rest can be chance."
+            f"{summed.surely_harmed}; the other differences may be chance."
         )
     else:
-        said.append("Predictions of single molecules were not recorded, so chance cannot be told from effect.")
+        said.append("Predictions of single molecules were not recorded, so it is unknown which differences are chance.")
     low, high = min(best, key=lambda c: c.value), max(best, key=lambda c: c.value)
     said.append(f"Largest gain: {_named(low)}." if low.value < 0 else f"Least harm: {_named(low)}.")
     if high is not low:

@@ -17,12 +17,12 @@ from tracking.report.study_charts import curves_chart, parity_chart
 
 __all__ = ["Cause", "Group", "Ranking", "Row", "StudyView", "causes", "groups", "overview", "rankings", "rows"]
 
-DENSITY, FEWEST_POINTS, MOST_POINTS = 30_000, 60, 500  # points of a chart: fewer where there are many studies
+DENSITY, FEWEST_POINTS, MOST_POINTS = 30_000, 60, 500  # points per chart: in all charts together, least, most
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the leaderboard: a study, its change against the baseline if it has one, and what stands out."""
+    """A line of the leaderboard: a study, and its change against the baseline if it has one."""
 
     study: StudyRecord
     change: Change | None
@@ -66,7 +66,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What each source does for a target: by split, the changes of the methods chosen on validation, best first."""
+    """The gain of each source for a target: by split, the changes of the methods chosen on validation, best first."""
 
     target: str
     splits: dict[str, list[StudyChange]]
@@ -82,7 +82,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Something that happened to several trials."""
+    """A failure or a finding, how many trials have it, and in which studies."""
 
     text: str
     count: int

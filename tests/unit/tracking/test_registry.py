@@ -176,7 +176,7 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
     assert f"Against single-task learning: {tags['against_single_task']}." in text
     assert "14.3 % lower than of stl (95 % interval 5.0 to 30.0 %, 102 test molecules)" in text
     assert "| this version | 0.4000 | 0.6000 |" in text
-    assert "| champion before | 0.5000 | 0.6000 |" in text
+    assert "| previous champion | 0.5000 | 0.6000 |" in text
 
 
 def test_champion_on_other_molecules_is_no_evidence(recorded, export):

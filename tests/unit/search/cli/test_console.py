@@ -72,7 +72,7 @@ def test_without_a_terminal_there_is_a_line_a_finished_trial():
 def test_the_plan_in_words():
     text = plan_text(small_plan())
     assert "campaign test: 2 studies = hv_from_ds x random x gear, stl" in text
-    assert "8 trials a study, 16 in all, of at most 9 epochs" in text
+    assert "8 trials per study, 16 in all, of at most 9 epochs" in text
 
 
 def standing(split, method, test, data="d"):

@@ -154,7 +154,7 @@ def test_study_without_a_winner_has_failed(uri, client):
     assert runs(client)[NAME].data.tags["gear.reason"] == "no trial completed"
 
 
-def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
+def test_what_mlflow_rejects_does_not_hold_up_the_rest(uri, client, caplog):
     record(
         uri,
         STUDY,
@@ -167,14 +167,14 @@ def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
     )
     assert runs(client)["gear #1"].info.status == "FINISHED"
     assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
-    assert "refused 3 records of campaign quick-1" in caplog.text
+    assert "rejected 3 records of campaign quick-1" in caplog.text
 
 
 def test_place_for_files_that_cannot_be_written_does_not_hold_up_the_rest(uri, client, tmp_path, caplog):
     (tmp_path / "mlartifacts").touch()
     record(uri, *story())
     check_whole(client)
-    assert "refused 2 records" in caplog.text
+    assert "rejected 2 records" in caplog.text
 
 
 def test_run_of_a_user_in_the_experiment_is_left_alone(uri, client):
@@ -190,7 +190,7 @@ def test_run_that_a_user_deleted_meanwhile_does_not_hold_up_the_end(uri, client,
         recorder.flush()
         client.delete_run(runs(client)["gear #0"].info.run_id)
     assert runs(client)[NAME].info.status == "KILLED"
-    assert "refused 1 records" in caplog.text
+    assert "rejected 1 records" in caplog.text
 
 
 def test_deleted_experiment_is_an_error_that_says_how_to_restore_it(uri, client):

@@ -22,7 +22,7 @@ def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorde
 def test_studies_on_other_molecules_are_not_compared(recorded):
     (campaign,) = recorded(Study(), Study(method="stl", hash="another"))
     assert changes(campaign.studies) == []
-    assert "cannot be said" in words(page_of([campaign]))
+    assert "Whether transfer helped is unknown" in words(page_of([campaign]))
 
 
 def test_a_campaign_is_compared_with_its_own_single_task_training_first(recorded):
@@ -72,7 +72,7 @@ def test_without_predictions_there_is_neither_interval_nor_p(recorded):
     (change,) = changes(campaign.studies)
     assert (change.change.interval, change.change.p_value, change.change.sure) == (None, None, False)
     text = words(page_of([campaign]))
-    assert "were not recorded, so chance cannot be told from effect" in text
+    assert "were not recorded, so it is unknown which differences are chance" in text
     assert "Predictions not recorded, so there is no parity plot" in text
 
 
@@ -134,7 +134,7 @@ def test_a_configuration_trained_again_is_no_trial_of_the_search(recorded):
 
 def test_models_that_were_tested_together_are_told_beside_each_alone(recorded):
     (campaign,) = recorded(Study(metrics={"test_models": 4, "test_rmse_alone": 0.41, "test_rmse_alone_sd": 0.02}))
-    assert "Tested as 4 models together; alone their test RMSE is 0.4100 ± 0.0200." in words(page_of([campaign]))
+    assert "Tested as 4 models together; each alone has a test RMSE of 0.4100 ± 0.0200." in words(page_of([campaign]))
 
 
 def test_recorded_intervals_are_shown(recorded):
