@@ -39,9 +39,7 @@ def finalize(
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
-    for study in sorted(
-        campaign.studies.values(), key=lambda study: study.plan.method != BASELINE
-    ):  # others are compared with it
+    for study in _baselines_first(campaign):
         best = winner(study, campaign.plan.search)
         if best is None:
             say(_without_winner(study))
@@ -52,6 +50,11 @@ def finalize(
                 _export(campaign, study, finished, ensemble, store.folder, folder)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
+
+
+def _baselines_first(campaign: Campaign) -> list[Study]:
+    """The studies, those of single-task learning first, since the evidence of the others compares with them."""
+    return sorted(campaign.studies.values(), key=lambda study: study.plan.method != BASELINE)
 
 
 def register_winners(
