@@ -152,7 +152,7 @@ def test_campaigns_are_chosen_by_name_and_runs_of_others_left_out(recorded, clie
 
 
 def test_a_campaign_that_is_not_there_is_one_line(recorded, client):
-    with pytest.raises(StorageError, match="holds no campaign: run a search first"):
+    with pytest.raises(StorageError, match="has no campaign: run a search first"):
         read_campaigns(client, [])
     recorded(Study())
     with pytest.raises(UnknownNameError, match="unknown campaign 'gone'"):
