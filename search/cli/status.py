@@ -80,7 +80,7 @@ def _driver(folder: StoragePath, snapshot: Snapshot) -> str:
         return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
     who = f"process {holder.pid} on {holder.host}"
     if not holder.alive:
-        return f"its process, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
+        return f"its driver, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
     return f"run by {who} since {since}, {duration(now - holder.since)}"
 
