@@ -4,9 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 EXTRA ?= dev
 ARGS ?=
+# modules with a page in the API reference; a package without __all__ brings its modules along
+API := gear gear.config gear.data gear.errors gear.evaluation gear.export gear.geometry gear.methods gear.methods.base \
+	gear.model gear.predict gear.prediction gear.results gear.train gear.training gear.variants search search.campaign search.launch \
+	search.plan search.results search.runtime search.simulation search.storage tracking
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test faults cluster check bench ui clean
+.PHONY: help env run test faults cluster check bench docs ui clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -21,7 +25,7 @@ env: .venv/.built  ## build .venv from constraints.txt
 	@touch $@
 
 run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
-	$(BIN)/python -m search.run $(ARGS)
+	$(BIN)/gear-search run $(ARGS)
 
 test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
 	$(BIN)/pytest $(ARGS)
@@ -39,7 +43,10 @@ check: env  ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 bench: env  ## the measurements
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: env  ## the API reference, docs/api/index.html
+	PDOC_ALLOW_EXEC=1 $(BIN)/pdoc --docformat google --output-directory docs/api $(API)
 
 ui: env  ## MLflow's page on this machine, http://127.0.0.1:5000
 	$(BIN)/mlflow ui --host 127.0.0.1

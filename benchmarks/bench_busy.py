@@ -26,6 +26,7 @@ from pathlib import Path
 
 from search_runs import SleepingRun, local_ray, plan_of, run_campaign
 
+from gear.command_line import Parser
 from gear.config import TrialSpec
 from gear.data import PAIRS
 from search.campaign.events import EpochReported, Event, TrialAsked, TrialEnded
@@ -94,7 +95,7 @@ def run(plan: CampaignPlan, args: argparse.Namespace, folder: Path) -> Watch:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--slots", type=int, default=8, help="trials at once (default: 8)")
     parser.add_argument("--trials", type=int, default=8, help="a study (default: 8)")
     parser.add_argument("--shortest", type=float, default=0.1, help="epoch, seconds (default: 0.1)")

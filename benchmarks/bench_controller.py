@@ -9,7 +9,6 @@ made afresh for each proposal in the place of ours on the same trials; both prop
 rests, since what it costs is the process's. GP is left out by default: it takes seconds a proposal.
 """
 
-import argparse
 import gc
 import statistics
 import time
@@ -21,6 +20,7 @@ import optuna
 from search_runs import plan_of, value_of
 
 import search.campaign.samplers
+from gear.command_line import Parser
 from search.campaign.campaign import Campaign, Job
 from search.campaign.events import Event
 from search.campaign.trial_report import TrialReport
@@ -105,7 +105,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000], help="trials before")
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=["random", "tpe"], help="to measure")
     parser.add_argument("--window", type=int, default=40, help="trials measured at each size (default: 40)")

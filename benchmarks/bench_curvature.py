@@ -7,7 +7,6 @@ the size of the process. Times are medians of seven runs of forward and backward
 molecule from the largest batch that does, and marked with ~.
 """
 
-import argparse
 import gc
 import statistics
 import time
@@ -31,6 +30,8 @@ from curvature_peers import (
     third_derivatives,
 )
 from torch.profiler import ProfilerActivity, profile
+
+from gear.command_line import Parser
 
 BATCHES = (1, 8, 64, 512)
 REPEATS, MAX_SECONDS, MAX_BYTES = 7, 10.0, 4e9
@@ -250,7 +251,7 @@ def plot(curves: dict[str, dict[int, Cost]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)

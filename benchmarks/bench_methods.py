@@ -8,7 +8,6 @@ two columns hold every method against single-task training on the same seeds: th
 standard error, and how often the method was better. What has been run is kept in a file and not run again.
 """
 
-import argparse
 import itertools
 import json
 import math
@@ -24,6 +23,7 @@ import joblib
 import torch
 from tqdm import tqdm
 
+from gear.command_line import Parser
 from gear.config import TrainingConfig, TrialConfig, TrialSpec
 from gear.data import load_pair, parse_pair
 from gear.evaluation.evaluate import score_test_part
@@ -110,7 +110,7 @@ def _spread(values: list[float]) -> str:
 
 def main() -> None:
     """Train what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = Parser(description=main.__doc__)
     parser.add_argument("--pairs", nargs="+", default=PAIRS)
     parser.add_argument("--splits", nargs="+", default=SPLITS)
     parser.add_argument("--methods", nargs="+", default=METHODS)

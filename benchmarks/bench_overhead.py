@@ -28,6 +28,7 @@ from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 from search_runs import SleepingRun, local_ray, plan_of, run_campaign
 
+from gear.command_line import Parser
 from gear.config import TrialConfig, TrialSpec
 from search.campaign.events import Event, TrialEnded
 from search.plan.settings import SearchSettings
@@ -118,7 +119,7 @@ def table(args: argparse.Namespace, imports: Sequence[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--work", type=float, default=0.05, help="seconds of a trial (default: 0.05)")
     parser.add_argument("--trials", type=int, default=200, help="of a run (default: 200)")
     parser.add_argument("--peer-trials", type=int, default=8, help="of a run with a process a trial (default: 8)")

@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from gear.command_line import Parser
 from search.plan.settings import SAMPLERS
 from search.simulation.recorded_curves import SHIPPED, Curves, read_curves
 from search.simulation.simulator import Policy, Traces, best_after, compare, policies, to_reach
@@ -64,7 +65,7 @@ def report(curves: Curves, surrogate: SurrogateName, args: argparse.Namespace) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = Parser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("curves", nargs="?", default=SHIPPED, help="default: those that came with the program")
     parser.add_argument("--trials", type=int, default=100, help="a study (default: 100)")
     parser.add_argument("--seeds", type=int, default=10, help="of each way to search (default: 10)")

@@ -28,6 +28,7 @@ import torch
 from bench_data import measured
 from rdkit import Chem
 
+from gear.command_line import Parser
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.data import PROPERTIES, load_pair, load_property
 from gear.data.cache import cache_folder
@@ -118,7 +119,7 @@ def peer_table(folder: Path, count: int) -> None:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--molecules", type=int, default=100_000)
     parser.add_argument("--peer-molecules", type=int, default=5_000)
     args = parser.parse_args()

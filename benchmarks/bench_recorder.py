@@ -9,7 +9,6 @@ machine. What the driving thread spends is measured on trials with epochs of a s
 epochs a second, while the recorder writes.
 """
 
-import argparse
 import itertools
 import math
 import statistics
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
+from gear.command_line import Parser
 from gear.config import to_dict
 from gear.results import EpochResult
 from search.campaign.events import EpochReported, Event, TrialAsked, TrialEnded
@@ -135,7 +135,7 @@ def holding(uri: str, campaign: CampaignPlan, trials: Sequence[TrialAsked]) -> l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = Parser()
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--ray-runs", type=int, default=20)

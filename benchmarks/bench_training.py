@@ -20,6 +20,7 @@ from functools import partial
 import torch
 from training_peers import Parts, chemprop, config, ours, product_sizes, products, steps
 
+from gear.command_line import Parser
 from gear.config import LossWeights
 from gear.data import load_pair
 from gear.data.pairs import PairData
@@ -92,7 +93,7 @@ def floor_table(pair: PairData, width: int, device: str, stl: float) -> None:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--widths", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--repeats", type=int, default=5)

@@ -17,7 +17,7 @@ from search.plan.settings import SearchSettings
 from search.runtime import connection, resources
 from search.runtime.tune_run import Launch, run_search
 from search.storage.campaign_store import CampaignStore
-from search.storage.checkpoint_cleanup import Housekeeper
+from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.local import LocalPath
 
 
@@ -90,5 +90,5 @@ def run_campaign(
     head, place = {"plan": plan_to_dict(plan)}, LocalPath(folder / plan.name)
     with CampaignStore.create(place, head, plan_to_toml(plan)) as store:
         campaign = Campaign(plan, store.append)
-        campaign.listeners += [Housekeeper(campaign, store), *listeners]
+        campaign.listeners += [CheckpointCleanup(campaign, store), *listeners]
         run_search(campaign, store, Launch(lambda: slots), factory)

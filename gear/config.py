@@ -37,7 +37,8 @@ class TaskSpec:
     """One task: a built-in property, or a column of a user's file.
 
     `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
-    a built-in property brings its own. `split_column` tells the part of each row, for the split `file`.
+    a built-in property has its own. `split_column` names the column that holds the part of each row, for the split
+    `file`.
     """
 
     property: str
@@ -58,10 +59,10 @@ class PairSpec:
     sources: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a pair without a source, or with one task twice.
+        """Check that there is a source and that no task is named twice.
 
         Raises:
-            InputDataError: there is none, or two tasks have one name.
+            InputDataError: there is no source, or two tasks have the same name.
         """
         names = [task.property for task in (self.target, *self.sources)]
         if len(names) < 2:
@@ -73,6 +74,11 @@ class PairSpec:
     def id(self) -> str:
         """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`."""
         return f"{self.target.property}_from_{'+'.join(task.property for task in self.sources)}"
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether all tasks are built-in properties, so that the id says everything."""
+        return all(task.file is None for task in (self.target, *self.sources))
 
 
 EmbeddingKind = Literal["dmpnn", "fingerprint", "text"]
@@ -87,12 +93,12 @@ class EmbeddingConfig:
 
     Attributes:
         kind: `dmpnn` reads the molecular graph, `fingerprint` a Morgan fingerprint with descriptors, `text` the SMILES.
-        source_kind: of the source branches; `same` as the target's.
+        source_kind: the `kind` of the source branches; `same` means that of the target.
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
         dropout: after every hidden layer.
         aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
-            or their mean, which cannot tell a long chain from a short one.
+            or their mean, which does not distinguish a long chain from a short one.
         aggregation_norm: the constant of `norm`.
     """
 
@@ -122,10 +128,10 @@ class EncoderConfig:
 
 @dataclass(frozen=True, slots=True)
 class TransferConfig:
-    """Transfer and inverse transfer: hidden layers, their width, frame width m, isometric skip, initial gain.
+    """Transfer and inverse transfer modules: hidden layers, their width, frame width m, isometric skip, initial gain.
 
     `gain` scales the orthogonal initialisation of hidden layers: at 2 the curvature of the default slice is of order
-    1e-2 to 1e-1 from the start; a nearly linear module has none to match.
+    1e-2 to 1e-1 from the start. A nearly linear module has no curvature to match.
     """
 
     depth: int = 1
@@ -147,9 +153,9 @@ class CurvatureConfig:
         immersion: whose curvature. `slice`: the map restricted to the `slice_rank` leading principal directions of the
             latent batch, curved at any frame width. `frame`: the whole latent space, curved only if the frame is
             wider. `graph`: the whole latent space in the frame and, scaled by `graph_scale`, the head's prediction.
-        metric: whether the round trip or the transfer alone must be an isometry.
-        molecules: of a batch, drawn at random; `concordance` takes 64 at least.
-        every: steps from one evaluation of both terms to the next; they count so many times more then.
+        metric: whether the round trip or only the transfer must be an isometry.
+        molecules: how many of a batch are drawn at random; `concordance` draws at least 64.
+        every: steps from one evaluation of both terms to the next; their weight is multiplied by this number.
     """
 
     matching: Literal["ricci", "mean_curvature", "hessian", "distance", "none"] = "ricci"
@@ -194,7 +200,7 @@ class TrainingConfig:
     `batch_size` counts target molecules of a step; as many source molecules join them. An epoch is one pass over
     the target's training part, or as many whole passes as make at least `epoch_steps` steps: whatever counts epochs
     (the budget, rungs of early stopping, patience, checkpoints) then means the same for 50 labels as for 5,000.
-    `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over the source alone before the
+    `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over only the source before the
     first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and GATE one of them. `patience`
     0 switches early stopping off.
     """
@@ -225,7 +231,7 @@ class TrialConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        """Refuse sizes that cannot be built.
+        """Check that every value is in its range.
 
         Raises:
             InputDataError: a value is out of range.
@@ -266,10 +272,10 @@ class TrialConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
-    """A training run, reproducible from this alone: which data, which split, which configuration, how many threads.
+    """Everything that a training run depends on: the data, the split, the configuration, the number of threads.
 
-    `folds`: models that are trained side by side, each with validation molecules of its own (`gear.training.folds`),
-    those of fold `fold` and the next ones. `gpu_share`: of a GPU's memory that they may fill together, 0 for all of it.
+    `folds` models are trained side by side, each with validation molecules of its own (`gear.training.folds`): those of
+    fold `fold` and of the folds after it. Together they may use the share `gpu_share` of a GPU's memory; 0 means all.
     """
 
     pair: PairSpec
@@ -286,7 +292,7 @@ T = TypeVar("T")
 
 
 def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the dataclasses above
-    """The nested plain dict of a configuration, ready for JSON."""
+    """A configuration as a nested dict of plain values that JSON can hold."""
     return dataclasses.asdict(config)
 
 

@@ -1,4 +1,4 @@
-"""Where a run computes, what it may take there, and how much memory it took."""
+"""The device of a run, its limits there, and how much memory it used."""
 
 import resource
 
@@ -11,23 +11,27 @@ __all__ = ["claim", "peak_memory_mb", "pick_device", "send"]
 
 
 def pick_device(device: str) -> torch.device:
-    """`auto` resolved: a GPU where there is one.
+    """The device of a name; `auto` is a GPU if there is one, else the CPU.
 
     Raises:
-        InputDataError: a GPU is asked for and there is none.
+        InputDataError: the name asks for a GPU and there is none.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputDataError(f"device {device}: PyTorch sees no GPU here; auto takes the CPU then")
+        raise InputDataError(f"device {device}: PyTorch finds no GPU here; auto uses the CPU then")
     return torch.device(device)
 
 
 def claim(threads: int, gpu_share: float = 0.0) -> None:
-    """Before a run: the CPU threads it may use and its share of the GPU's memory, 0 for all of it.
+    """Set the CPU threads of a run and its share of the GPU's memory; call it before the run starts.
 
-    What an earlier run of the process left on the GPU is given back, so that one that ran out of memory costs the next
-    nothing, and the peak is counted anew.
+    Memory that an earlier run of the process left on the GPU is freed, also after that run ran out of memory, and the
+    peak of the memory is counted from here.
+
+    Args:
+        threads: number of CPU threads.
+        gpu_share: of the GPU's memory, 0 to 1; 0 means all of it.
     """
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
@@ -37,7 +41,7 @@ def claim(threads: int, gpu_share: float = 0.0) -> None:
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the host on the device; a GPU takes it when it gets there, and nobody waits."""
+    """A copy of a CPU tensor on the device; the copy to a GPU is asynchronous."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 

@@ -8,9 +8,10 @@ __all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "i
 
 
 class GearError(Exception):
-    """What was wrong, where, and what to do, in one line; a command prints it and exits with 2.
+    """An error that a user can fix. One line says what was wrong, where, and what to do.
 
-    Signs of a user's file that are not printable, a line break among them, are shown by their escapes.
+    A command prints the line and exits with code 2. Characters of a user's file that are not printable, line breaks
+    among them, are shown as escapes.
     """
 
     def __init__(self, message: str) -> None:
@@ -26,10 +27,10 @@ class StorageError(GearError):
 
 
 class UnknownNameError(GearError):
-    """A name (pair, property, split, method, ...) that does not exist.
+    """No pair, property, split, method, ... has this name.
 
     Args:
-        kind: what the name should have been, for people: "pair", "split".
+        kind: what the name should be, for the message: "pair", "split".
         name: what was given.
         known: the names that exist.
     """
@@ -39,7 +40,7 @@ class UnknownNameError(GearError):
 
 
 def in_a_line(error: Exception) -> str:
-    """What kind of error it is, and the first line of what it says."""
+    """The type of an error and the first line of its message."""
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 

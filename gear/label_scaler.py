@@ -17,7 +17,7 @@ class Scaler:
 
     @classmethod
     def fit(cls, values: np.ndarray, log10: bool) -> "Scaler":
-        """From the training part's values, in units."""
+        """The scaler of a training part, from its values in units."""
         transformed = np.log10(values) if log10 else values
         sd = float(transformed.std())
         return cls(float(transformed.mean()), sd if sd > 0 else 1.0, log10)

@@ -1,238 +1,66 @@
-"""Predict with an export folder: `python -m gear.predict DIR molecules.csv --out predictions.csv`.
+"""Predict with an export folder: `gear-search predict DIR molecules.csv --out predictions.csv`.
 
-Needs torch, chemprop and RDKit alone.
+From Python, `load_predictor` and `predict_file` of this module. Needs only torch, chemprop and RDKit.
 """
 
-import argparse
-import functools
-import itertools
-import math
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
-import torch
+from gear.command_line import Parser, make_parser
+from gear.errors import user_command
+from gear.lazy import lazy_names
 
-from gear.data.molecules.query import Query, prepare
-from gear.data.parallel import CHUNK, map_chunks
-from gear.data.user_files.table_file import Cell, Row, TableFile, open_table, require_column
-from gear.data.user_files.table_writer import open_writer, require_suffix
-from gear.device import pick_device
-from gear.errors import InputDataError, user_command
-from gear.evaluation.uncertainty import spread
-from gear.export import load_export
-from gear.model.molecules import MoleculeStore
+if TYPE_CHECKING:
+    from gear.prediction import Prediction, Predictor, load_predictor, predict_file
 
-__all__ = ["Prediction", "Predictor", "load_predictor", "predict_file"]
+__all__ = ["Prediction", "Predictor", "command_parser", "load_predictor", "main", "predict_file"]
 
-BATCH_SIZE = 1024
-NOT_FINITE = "the prediction is not a finite number"
-ADDED = {
-    "prediction": pa.float64(),
-    "spread": pa.float64(),
-    "similarity": pa.float64(),
-    "unit": pa.string(),
-    "reason": pa.string(),
-}
-
-
-class Prediction(NamedTuple):
-    """What an export says of B molecules."""
-
-    value: np.ndarray  # (B,) in the unit, the mean over the members
-    spread: np.ndarray  # (B,) standard deviation over the members, NaN for one member
-    similarity: np.ndarray  # (B,) Tanimoto, to the nearest training molecule; NaN for an export of formats 1 and 2
-
-
-class Predictor:
-    """A loaded export folder.
-
-    Attributes:
-        property: code of the predicted property.
-        unit: of the predictions.
-        method: that trained the model, or the first of an ensemble.
-        members: how many models there are.
-
-    Args:
-        folder: the export.
-        device: `auto` takes a GPU where there is one.
-        batch_size: molecules that a model sees at once.
-    """
-
-    def __init__(self, folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> None:
-        if batch_size < 1:
-            raise InputDataError(f"a batch of {batch_size} molecules: give one or more")
-        exported = load_export(folder)
-        self.device, self.batch_size = pick_device(device), batch_size
-        self.models = [(member.model.to(self.device), member.scaler) for member in exported.members]
-        self.property: str = exported.info["property"]
-        self.unit: str = exported.info["unit"]
-        self.method: str = exported.info["members"][0]["trial"]["config"]["method"]
-        self.members = len(self.models)
-        self.kinds = frozenset(model.config.embedding.kind for model, _ in self.models)
-        self.neighbours = exported.neighbours
-
-    def predict(self, smiles: Sequence[str]) -> np.ndarray:
-        """Predictions (B,) in `unit`, in the order given; of the molecule as training sees it, without stereo.
-
-        Raises:
-            InputDataError: a SMILES cannot be used.
-        """
-        return self._of(smiles, functools.partial(prepare, self.kinds, None)).value
-
-    def assess(self, smiles: Sequence[str]) -> Prediction:
-        """Predictions with what tells how far to trust them.
-
-        Raises:
-            InputDataError: a SMILES cannot be used.
-        """
-        return self._of(smiles, self.prepare)
-
-    @property
-    def prepare(self) -> Callable[[Sequence[Cell]], Query]:
-        """Makes SMILES ready for `answer`; it may run in another process, and does not take the model there."""
-        return functools.partial(prepare, self.kinds, self.neighbours)
-
-    @torch.no_grad()
-    def answer(self, query: Query) -> Prediction:
-        """Predictions of a query's molecules."""
-        count = len(query.smiles)
-        store = MoleculeStore(
-            self.device,
-            graphs=query.graphs,
-            fingerprints=query.fingerprints,
-            smiles=query.smiles if "text" in self.kinds else None,
-        )
-        found = np.empty((self.members, count))
-        for rows in torch.arange(count).split(self.batch_size) if count else ():
-            batch = store.batch(rows)
-            for of_member, (model, scaler) in zip(found, self.models, strict=True):
-                of_member[rows.numpy()] = scaler.to_units(model.predict(batch).cpu().double().numpy())
-        return Prediction(found.mean(axis=0), spread(found), query.similarity)
-
-    def _of(self, smiles: Sequence[str], ready: Callable[[Sequence[Cell]], Query]) -> Prediction:
-        parts = [self.answer(ready([]))]
-        for start in range(0, len(smiles), CHUNK):
-            query = ready(smiles[start : start + CHUNK])
-            if reason := next(filter(None, query.reasons), ""):
-                raise InputDataError(reason)
-            parts.append(self.answer(query))
-        return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
-
-
-def load_predictor(folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> Predictor:
-    """Load an export folder.
-
-    Raises:
-        StorageError: the folder is no export, was changed, or is of a future format.
-        InputDataError: there is no such device.
-    """
-    return Predictor(Path(folder), device, batch_size)
-
-
-class Counts(NamedTuple):
-    """Rows of a file, and those of them that could not be predicted."""
-
-    rows: int
-    bad: int
-
-
-def predict_file(
-    predictor: Predictor, molecules: Path, out: Path, smiles_column: str = "smiles", *, strict: bool = False
-) -> Counts:
-    """Predict the molecules of a table, row by row in its order, without holding it in memory.
-
-    A row whose SMILES cannot be used gets no prediction and the reason.
-
-    Args:
-        predictor: to ask.
-        molecules: CSV, TSV or Parquet, plain or gzip.
-        out: CSV or Parquet by its name; appears whole or not at all.
-        smiles_column: name of the column of SMILES.
-        strict: refuse the file at its first bad row.
-
-    Raises:
-        InputDataError: the file or its column cannot be used, or a bad row with `strict`.
-        StorageError: `out` cannot be written.
-    """
-    require_suffix(out)
-    table = open_table(molecules)
-    column = require_column(table, smiles_column, "smiles-column")
-    if taken := [name for name in ADDED if name in table.columns]:
-        raise InputDataError(f"{molecules} has a column '{taken[0]}', which predictions add: rename or drop it")
-    waiting: deque[Row] = deque()  # read, and being made ready
-    rows = bad = 0
-    schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, ADDED, ADDED.values())])
-    with open_writer(out, schema) as write:
-        for query in map_chunks(predictor.prepare, _cells(table, column, waiting), table.size, "predicting"):
-            chunk = [waiting.popleft() for _ in query.reasons]
-            told = list(_told(chunk, table, query, predictor.answer(query), predictor.unit))
-            wrong = [row.line for row, cells in zip(chunk, told, strict=True) if cells[-1]]
-            if strict and wrong:
-                reason = next(cells[-1] for cells in told if cells[-1])
-                raise InputDataError(f"{molecules} row {wrong[0]}: {reason}: mend the file")
-            write(told)
-            rows, bad = rows + len(chunk), bad + len(wrong)
-    return Counts(rows, bad)
-
-
-def _cells(table: TableFile, column: int, waiting: deque[Row]) -> Iterator[Cell]:
-    """SMILES of the rows, which wait for their predictions; nothing of a row of another length."""
-    for row in table.rows:
-        waiting.append(row)
-        yield None if _fault(row, table) else row.cells[column]
-
-
-def _fault(row: Row, table: TableFile) -> str:
-    if len(row.cells) == len(table.columns):
-        return ""
-    return f"{len(row.cells)} cells where the header has {len(table.columns)}"
-
-
-def _told(
-    rows: Sequence[Row], table: TableFile, query: Query, found: Prediction, unit: str
-) -> Iterator[Sequence[object]]:
-    """Rows with what was found; numbers that are not known are None."""
-    width = len(table.columns)
-    answers = zip(*map(_known, found), strict=True)
-    for row, unusable in zip(rows, query.reasons, strict=True):
-        answer = (None, None, None) if unusable else next(answers)
-        reason = _fault(row, table) or unusable or (NOT_FINITE if answer[0] is None else "")
-        yield [*itertools.islice(itertools.chain(row.cells, itertools.repeat("")), width), *answer, unit, reason]
-
-
-def _known(numbers: np.ndarray) -> list[float | None]:
-    return [number if math.isfinite(number) else None for number in numbers.tolist()]
+if not TYPE_CHECKING:  # torch, two seconds
+    __getattr__ = lazy_names({"gear.prediction": ("Prediction", "Predictor", "load_predictor", "predict_file")})
 
 
 @user_command
 def main() -> int:
     """Predict the molecules of a table; every column and row is kept, in order."""
-    parser = argparse.ArgumentParser(prog="python -m gear.predict", description=main.__doc__)
-    parser.add_argument("model", type=Path, metavar="DIR", help="export folder")
-    parser.add_argument("molecules", type=Path, metavar="FILE", help="CSV, TSV or Parquet with a SMILES column")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="to write: NAME.csv or NAME.parquet")
-    parser.add_argument("--smiles-column", default="smiles", help="name of the SMILES column (default: smiles)")
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="refuse a file with a bad SMILES, instead of telling the reason in its row",
-    )
-    parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="auto", help="default: a GPU if there is one"
-    )
-    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, metavar="N", help=f"default: {BATCH_SIZE}")
-    args = parser.parse_args()
-    predictor = load_predictor(args.model, args.device, args.batch_size)
+    args = command_parser().parse_args()
+    from gear.prediction import BATCH_SIZE, load_predictor, predict_file
+
+    batch_size = BATCH_SIZE if args.batch_size is None else args.batch_size
+    predictor = load_predictor(args.model, args.device, batch_size)
     counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, strict=args.strict)
-    told = f"; {counts.bad:,} not, see the column reason" if counts.bad else ""
+    told = f"; {counts.bad:,} rows without a prediction, see the column reason" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
     print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
     return 0
+
+
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("gear.predict", main.__doc__)
+    parser.add_argument("model", type=Path, metavar="DIR", help="the export folder of a model")
+    parser.add_argument(
+        "molecules", type=Path, metavar="FILE", help="a table (CSV, TSV or Parquet) with a column of SMILES"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the table to write: NAME.csv or NAME.parquet"
+    )
+    parser.add_argument(
+        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="stop at the first unusable SMILES; without it, the row gets the reason"
+    )
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="where the model runs (default: auto, a GPU if there is one)",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help="molecules that the model reads at once (default: 1024)"
+    )
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Trial configurations that an earlier version recorded, completed as that version meant them.
+"""Trial configurations that an earlier version recorded, completed with the values that version used.
 
-A program that records a configuration writes every setting, so a setting that is missing did not exist yet. The trial
-was then trained as if it had the value given here, which need not be today's default.
+Every version records all its settings, so a setting that is missing did not exist yet. The trial was trained as if the
+setting had the value given here, which need not be today's default.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _BEFORE_STEPS = {"epoch_steps": 1}
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The dict of a `TrialConfig` with what its version did not have yet; one that names little is left as it is."""
+    """The dict of a `TrialConfig` with the settings that its version did not have; incomplete groups are kept."""
     found = dict(config)
     for group, whole, added in (
         ("embedding", _WHOLE_EMBEDDING, _BEFORE_AGGREGATION),

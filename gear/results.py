@@ -1,4 +1,4 @@
-"""What a training run reports of an epoch, and how a trial ends. Needs no torch."""
+"""What a training run reports of an epoch, and how a trial ends. Does not import torch."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = get_args(State)
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """One epoch. RMSEs are of the target's validation part, standardised by its training part.
+    """The result of one epoch. RMSEs are those of the target's validation part, standardised by its training part.
 
     `geometry` describes the latent spaces on validation molecules (`Method.describe`): means and spread of the
     curvature, its correlation between the branches, the effective number of latent dimensions.
@@ -37,7 +37,7 @@ class EpochResult:
     notes: tuple[str, ...] = field(default=())
 
     def metrics(self) -> dict[str, float]:
-        """The numbers, flat, for a log: `validation_rmse`, `train/reg`, ..."""
+        """All numbers in one flat dict: `validation_rmse`, `train/reg`, ..."""
         flat = {
             name: float(value)
             for name, value in ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
@@ -50,7 +50,7 @@ class EpochResult:
 
     @classmethod
     def from_metrics(cls, epoch: int, metrics: Mapping[str, float]) -> "EpochResult":
-        """The row whose `metrics` these are; status, reason and notes are not among them."""
+        """The inverse of `metrics`, which does not hold status, reason and notes."""
         groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}, "geometry": {}}
         plain: dict[str, Any] = {}
         for name, value in metrics.items():

@@ -1,23 +1,22 @@
-"""Train one configuration without Ray: `python -m gear.train TRIAL.json`.
+"""Train one configuration without Ray: `gear-search train TRIAL.json`, or `train_trial` from Python.
 
-TRIAL.json is a `TrialSpec`; the search writes one for every trial, which this repeats number by number.
+TRIAL.json is a `TrialSpec`. The search writes one for every trial; training it here gives the same numbers again.
 """
 
-import argparse
 import dataclasses
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from gear.command_line import Parser, make_parser
 from gear.config import TrialSpec, from_dict
-from gear.device import claim
 from gear.errors import InputDataError, user_command
-from gear.evaluation.diagnostics import diagnose
 from gear.recorded import complete
 from gear.results import EpochResult
-from gear.training.folds import make_run
 
-__all__ = ["read_trial"]
+__all__ = ["command_parser", "main", "read_trial", "train_trial"]
 
 
 def read_trial(path: Path) -> TrialSpec:
@@ -35,30 +34,80 @@ def read_trial(path: Path) -> TrialSpec:
     return from_dict(TrialSpec, data)
 
 
-@user_command
-def main() -> int:
-    """Train one trial and print a line an epoch."""
-    parser = argparse.ArgumentParser(prog="python -m gear.train", description=main.__doc__)
-    parser.add_argument("trial", type=Path, metavar="TRIAL.json")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="save every epoch there, and go on from it")
-    parser.add_argument("--json", action="store_true", help="print every epoch as a JSON object")
-    args = parser.parse_args()
-    spec = read_trial(args.trial)
+def train_trial(
+    spec: TrialSpec,
+    checkpoint: Path | str | None = None,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+) -> list[EpochResult]:
+    """Train a configuration and return its learning curve.
+
+    The process uses `spec.threads` CPU threads from here on, since the numbers depend on how many there are.
+
+    Args:
+        spec: what to train, and on which data.
+        checkpoint: folder that is written after every epoch. If it exists, training goes on from it.
+        on_epoch: called with each epoch's result, after its checkpoint was written.
+
+    Returns:
+        The epochs that were trained here, in order. A training that was already over gives its last epoch again.
+
+    Raises:
+        UnknownNameError: no such pair, split or method.
+        InputDataError: the data or the configuration cannot be used.
+        StorageError: the cache or the checkpoint cannot be written, or the checkpoint cannot be read.
+    """
+    from gear.device import claim  # torch, two seconds
+    from gear.training.folds import make_run
+
+    folder = None if checkpoint is None else Path(checkpoint)
     claim(spec.threads, spec.gpu_share)
     run = make_run(spec)
-    for note in run.model.notes:
-        print(f"note: {note}", file=sys.stderr)
-    if args.checkpoint is not None and args.checkpoint.exists():
-        run.restore(args.checkpoint)
-    history: list[EpochResult] = []
+    if folder is not None and folder.exists():
+        run.restore(folder)
+    history = []
     for result in run.epochs():
         history.append(result)
-        if args.checkpoint is not None:
-            run.save(args.checkpoint)
-        print(json.dumps(dataclasses.asdict(result)) if args.json else _line(result), flush=True)
+        if folder is not None:
+            run.save(folder)
+        if on_epoch is not None:
+            on_epoch(result)
+    return history
+
+
+@user_command
+def main() -> int:
+    """Train one trial and print one line for each epoch."""
+    args = command_parser().parse_args()
+    spec = read_trial(args.trial)
+    history = train_trial(spec, args.checkpoint, functools.partial(_print_epoch, as_json=args.json))
+    from gear.evaluation.diagnostics import diagnose
+
     for finding in diagnose(history, spec.config):
         print(f"finding: {finding.message}", file=sys.stderr)
     return 1 if history[-1].status == "failed" else 0
+
+
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("gear.train", main.__doc__)
+    parser.add_argument(
+        "trial", type=Path, metavar="TRIAL.json", help="the trial; the search writes one for each of its trials"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="DIR",
+        help="save every epoch in this folder, and continue from it",
+    )
+    parser.add_argument("--json", action="store_true", help="print each epoch as a JSON object")
+    return parser
+
+
+def _print_epoch(row: EpochResult, *, as_json: bool) -> None:
+    if row.epoch == 1:
+        for note in row.notes:
+            print(f"note: {note}", file=sys.stderr)
+    print(json.dumps(dataclasses.asdict(row)) if as_json else _line(row), flush=True)
 
 
 def _line(row: EpochResult) -> str:

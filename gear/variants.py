@@ -1,6 +1,7 @@
-"""Configurations of a method that have a name of their own: the ablations of GEAR.
+"""Variants: configurations of a method with a name of their own, such as the ablations of GEAR.
 
-A variant is searched, recorded and compared as a method is; what it fixes is taken out of the search. Needs no torch.
+A variant is searched, recorded and compared like a method. The settings that it fixes are not searched. This module
+does not import torch.
 """
 
 import dataclasses
@@ -42,7 +43,7 @@ VARIANTS = {name: Variant("gear", fixed) for name, fixed in _CHANGES.items()}
 
 
 def method_of(name: str) -> Variant:
-    """The variant of a name; a method's own name fixes nothing."""
+    """The variant of a name; the name of a method is the variant that fixes nothing."""
     return VARIANTS.get(name, Variant(name))
 
 
@@ -54,7 +55,7 @@ def get_value(config: TrialConfig, path: str) -> Value:
 
 
 def with_values(config: TrialConfig, values: Mapping[str, Value]) -> TrialConfig:
-    """The configuration with the settings at some paths replaced."""
+    """The configuration with new values for the settings at the given paths."""
     for path, value in values.items():
         group, name = path.split(".")
         part = dataclasses.replace(getattr(config, group), **{name: value})

@@ -4,14 +4,11 @@ A model is named `gear.PAIR.SPLIT` and has the aliases `best_METHOD`, `champion`
 same split and data hash are ranked by their validation RMSE; the test part never decides. An alias moves only after the
 new version was loaded and has predicted. A version carries its evidence as tags.
 
-`python -m tracking.registry` lists the champions, `python -m tracking.registry compare MODEL` shows one beside its
-rivals.
+`gear-search models` lists the champions, see `tracking.models`.
 """
 
-import argparse
 import importlib.metadata
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,12 +16,11 @@ import numpy as np
 import pandas as pd
 
 import gear
-from gear.errors import GearError, StorageError, UnknownNameError, user_command
+from gear.errors import GearError, StorageError, UnknownNameError
 from tracking.client import open_client
-from tracking.evidence import RegisteredVersion, Winner, champion_lines, description, evidence, rival_lines
+from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
 from tracking.runs import find_run
-from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
 
@@ -199,32 +195,3 @@ def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersi
     aliases = client.get_registered_model(name).aliases
     held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
     return RegisteredVersion(name, str(version), held, dict(client.get_model_version(name, version).tags))
-
-
-@user_command
-def main() -> int:
-    """List the champion of every pair and split, or show one model's champion beside its rivals."""
-    args = _parse()
-    if args.model is None:
-        lines = champion_lines(champions(args.tracking_uri))
-    else:
-        lines = rival_lines(rivals(args.tracking_uri, args.model))
-    print("\n".join(lines))
-    return 0
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tracking.registry", description=main.__doc__)
-    add_tracking_uri(parser)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    compare = commands.add_parser(
-        "compare", help="show the champion, the challenger and the best of every method side by side"
-    )
-    compare.add_argument("model", help="gear.PAIR.SPLIT, or PAIR.SPLIT")
-    add_tracking_uri(compare, argparse.SUPPRESS)
-    parser.set_defaults(model=None)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

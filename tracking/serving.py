@@ -10,6 +10,8 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from gear.predict import load_predictor
 
+__all__ = ["GearModel"]
+
 
 class GearModel(PythonModel):
     """An export folder as a model of MLflow."""

@@ -1,73 +1,93 @@
-"""`python -m gear.data`: what is built in, what a property, a split or a user's file looks like, tables as files."""
+"""`gear-search data`: what is built in, what a property, a split or a user's file looks like, tables as files."""
 
 import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
-
+from gear.command_line import Parser, make_parser
 from gear.config import TaskSpec
-from gear.data.builtin.tables import load_property
-from gear.data.cache import replace_file
-from gear.data.pairs import load_pair
-from gear.data.plot import plot_property
-from gear.data.report import counts_tables, file_lines, list_lines, property_lines, split_lines
-from gear.data.split_table import split_table
-from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError, user_command
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# What the commands need is imported by each: RDKit, pyarrow and pandas take a second.
+
+__all__ = ["command_parser", "main"]
 
 
 @user_command
 def main() -> int:
     """Built-in properties and pairs, splits, and files of your own. Without a command: list what is built in."""
-    args = _parser().parse_args()
-    lines: list[str] = args.run(args) if args.command else list_lines()
+    args = command_parser().parse_args()
+    lines: list[str] = args.run(args)
     print("\n".join(lines))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gear.data", description=main.__doc__)
-    parser.set_defaults(run=None)
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("gear.data", main.__doc__)
+    parser.set_defaults(run=_list)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     show = commands.add_parser(
-        "show", help="how a property was cleaned, its histogram, where its sources disagree most"
+        "show", help="how a property was cleaned, its histogram, and where its sources disagree most"
     )
-    show.add_argument("property", metavar="CODE")
-    show.add_argument("--plot", nargs="?", type=Path, const=Path(), metavar="FILE", help="draw it too (CODE.png)")
+    show.add_argument("property", metavar="CODE", help="a built-in property")
+    show.add_argument(
+        "--plot", nargs="?", type=Path, const=Path(), metavar="FILE", help="also draw the histogram (default: CODE.png)"
+    )
     show.set_defaults(run=_show)
 
     export = commands.add_parser("export", help="write a property's table with its provenance")
-    export.add_argument("property", metavar="CODE")
-    export.add_argument("file", type=Path, metavar="FILE", help=".parquet or .csv")
+    export.add_argument("property", metavar="CODE", help="a built-in property")
+    export.add_argument("file", type=Path, metavar="FILE", help="the file to write: NAME.parquet or NAME.csv")
     export.set_defaults(run=_export)
 
     counts = commands.add_parser("counts", help="what cleaning did to every property, as Markdown")
-    counts.set_defaults(run=lambda _: counts_tables())
+    counts.set_defaults(run=_counts)
 
-    split = commands.add_parser("split", help="sizes and hash of a split, and its molecules as a file")
-    split.add_argument("pair", metavar="PAIR")
-    split.add_argument("split", metavar="SPLIT")
-    split.add_argument("--seed", type=int, default=0, metavar="N")
-    split.add_argument("--out", type=Path, metavar="FILE", help=".parquet or .csv")
+    split = commands.add_parser("split", help="sizes and hash of a split; with --out, its molecules as a file")
+    split.add_argument("pair", metavar="PAIR", help="for instance hv_from_ds")
+    split.add_argument("split", metavar="SPLIT", help="for instance random or scaffold")
+    split.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
+    split.add_argument("--out", type=Path, metavar="FILE", help="write all molecules to NAME.parquet or NAME.csv")
     split.set_defaults(run=_split)
 
-    check = commands.add_parser("check", help="read a file of yours and tell what was found")
-    check.add_argument("file", type=Path, metavar="FILE")
-    check.add_argument("--column", required=True, metavar="NAME", help="of the values")
-    check.add_argument("--smiles-column", default="smiles", metavar="NAME")
-    check.add_argument("--split-column", metavar="NAME")
-    check.add_argument("--log", action="store_true", help="models are to see the logarithm")
-    check.add_argument("--drop-bad-rows", action="store_true")
+    check = commands.add_parser("check", help="read a file of your own and report what is in it")
+    check.add_argument("file", type=Path, metavar="FILE", help="CSV, TSV or Parquet, plain or gzip")
+    check.add_argument("--column", required=True, metavar="NAME", help="the column of values")
+    check.add_argument(
+        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
+    )
+    check.add_argument(
+        "--split-column", metavar="NAME", help="the column that assigns rows to train, validation or test"
+    )
+    check.add_argument("--log", action="store_true", help="models learn the logarithm of the values")
+    check.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
     check.set_defaults(run=_check)
     return parser
 
 
+def _list(_: argparse.Namespace) -> list[str]:
+    from gear.data.report import list_lines
+
+    return list_lines()
+
+
+def _counts(_: argparse.Namespace) -> list[str]:
+    from gear.data.report import counts_tables
+
+    return counts_tables()
+
+
 def _show(args: argparse.Namespace) -> list[str]:
+    from gear.data.plot import plot_property
+    from gear.data.report import property_lines
+
     lines = property_lines(args.property)
     if args.plot is None:
         return lines
@@ -77,12 +97,18 @@ def _show(args: argparse.Namespace) -> list[str]:
 
 
 def _export(args: argparse.Namespace) -> list[str]:
+    from gear.data.builtin.tables import load_property
+
     table = load_property(args.property)
     _write(table, args.file)
     return [f"{len(table):,} molecules: {args.file}"]
 
 
 def _split(args: argparse.Namespace) -> list[str]:
+    from gear.data.pairs import load_pair
+    from gear.data.report import split_lines
+    from gear.data.split_table import split_table
+
     pair = load_pair(args.pair, args.split, args.seed)
     if args.out is None:
         return split_lines(pair)
@@ -91,6 +117,9 @@ def _split(args: argparse.Namespace) -> list[str]:
 
 
 def _check(args: argparse.Namespace) -> list[str]:
+    from gear.data.report import file_lines
+    from gear.data.user_files.task_file import read_task
+
     spec = TaskSpec(
         "checked",
         file=str(args.file),
@@ -103,8 +132,13 @@ def _check(args: argparse.Namespace) -> list[str]:
     return file_lines(str(args.file), read_task(spec), log10=args.log)
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write(table: "pa.Table", path: Path) -> None:
     """Write a table; the file's name says in which format."""
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    from gear.data.cache import replace_file
+
     writers: dict[str, Callable[[pa.Table, Path], object]] = {
         ".parquet": pyarrow.parquet.write_table,
         ".csv": pyarrow.csv.write_csv,

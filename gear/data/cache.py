@@ -1,4 +1,4 @@
-"""The user cache: what is built once and can be built again. Keyed by the versions of everything that it depends on."""
+"""The user cache: files that are built once and can be built again, separate for every combination of versions."""
 
 import hashlib
 import importlib.metadata
@@ -19,36 +19,36 @@ from gear.errors import StorageError
 
 __all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
 
-FORMAT = 3  # of all cached files; raised when the code that builds them changes what they hold
+FORMAT = 3  # of all cached files; raised when the code that builds them changes their content
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
-ABANDONED = 24 * 3600  # seconds after which a draft's writer is surely dead
+ABANDONED = 24 * 3600  # seconds after which the writer of a draft must have died
 
 Content = TypeVar("Content")
 
 
 class DamagedFileError(Exception):
-    """A cached file that is not what was written."""
+    """A cached file was changed or is incomplete."""
 
 
 def cache_folder() -> Path:
-    """The folder for this combination of versions: under GEAR_CACHE, or the user's cache folder."""
+    """The cache folder for the installed versions, under GEAR_CACHE or else under the user's cache folder."""
     root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
 
 
 def content_key(smiles: Iterable[str]) -> str:
-    """Names what is built from these molecules, in their order."""
+    """A key for files that are built from these molecules in this order."""
     return hashlib.sha256("\n".join(smiles).encode()).hexdigest()[:20]
 
 
 def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], object]) -> Content:
-    """The content of a cached file, built if there is none or if it is damaged.
+    """The content of a cached file, which is built first if it is missing or damaged.
 
     Args:
         path: of the file.
-        read: raises DamagedFileError if the file is not what was written.
-        build: writes it, with `replace_file`.
+        read: reads the file; raises DamagedFileError if it is damaged.
+        build: writes the file, with `replace_file`.
 
     Raises:
         StorageError: the cache cannot be written or read.
@@ -65,12 +65,12 @@ def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], obje
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a draft, then put it in place: readers see the old file or the whole new one.
+    """Let `write` write a draft, then rename it to `path`: readers see the old file or the whole new one.
 
-    Two processes that build the same file at once do double work and no harm.
+    Two processes may build the same file at once: both do the work, and the last one to finish replaces the file.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     # process ids repeat across the containers that share a cache
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -87,27 +87,27 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Drafts of this file that a killed process left."""
+    """Remove the drafts of this file that killed processes left behind."""
     for draft in path.parent.glob(f".{path.name}.*"):
         if time.time() - draft.stat().st_mtime > ABANDONED:
             draft.unlink(missing_ok=True)
 
 
 def write_table(path: Path, table: pa.Table, facts: object) -> None:
-    """Write a table as Parquet with checksums, and JSON `facts` about it in the file.
+    """Write a table as Parquet with checksums, and `facts` about it as JSON in its metadata.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     table = table.replace_schema_metadata({"facts": json.dumps(facts)})
     replace_file(path, lambda draft: pq.write_table(table, draft, compression="zstd", write_page_checksum=True))
 
 
 def read_table(path: Path, columns: Sequence[str]) -> tuple[pa.Table, Any]:
-    """A table of `write_table` and its facts.
+    """A table that `write_table` wrote, and its facts.
 
     Raises:
-        DamagedFileError: not a table with these columns, or not what was written.
+        DamagedFileError: the file is not a table with these columns, or was changed.
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)

@@ -1,4 +1,4 @@
-"""Pairs of tasks, ready to train on: all tasks' parts under one split, and the packed graphs of their molecules."""
+"""Pairs of tasks, ready for training: the parts of every task under one split, and the packed graphs."""
 
 import dataclasses
 import hashlib
@@ -13,21 +13,15 @@ from gear.config import PairSpec, TaskSpec
 from gear.data.builtin.properties import get_property
 from gear.data.builtin.tables import built_in_task
 from gear.data.molecules.pack import PackedGraphs, join, take
+from gear.data.pair_names import parse_pair
 from gear.data.splits.noise import corrupt, planted
 from gear.data.splits.split import Assignment, assign
 from gear.data.splits.split_name import Protocol, parse_split
 from gear.data.task import TaskTable
 from gear.data.user_files.task_file import read_task
-from gear.errors import InputDataError, UnknownNameError
+from gear.errors import InputDataError
 
-__all__ = ["CONTROL_PAIRS", "PAIRS", "PairData", "Part", "TaskData", "load_pair", "parse_pair"]
-
-PAIRS = tuple(
-    "hv_from_ds hv_from_bp hv_from_lp ct_from_bp ct_from_hv ct_from_ri vp_from_bp vp_from_hv fp_from_bp fp_from_hv "
-    "vs_from_bp vs_from_hv vs_from_mp st_from_bp st_from_ri dk_from_lp dk_from_st ef_from_mp ef_from_bp ef_from_hv "
-    "ri_from_ds bp_from_mp pol_from_lp".split()
-)
-CONTROL_PAIRS = ("dk_from_ri", "lp_from_mp")  # an unrelated source, and one that should harm
+__all__ = ["PairData", "Part", "TaskData", "load_pair"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskData:
-    """One task of a pair. `log10`: models see the logarithm. A source has no test part."""
+    """One task of a pair. If `log10`, models learn the logarithm. The test part of a source is empty."""
 
     property: str
     name: str
@@ -60,7 +54,7 @@ class TaskData:
 class PairData:
     """A target and its sources under one split, and all their M molecules, each once.
 
-    `split_hash` identifies who is in which part, `data_hash` molecules and values.
+    `split_hash` identifies which molecule is in which part, `data_hash` the molecules and their values.
     """
 
     id: str
@@ -74,28 +68,14 @@ class PairData:
     data_hash: str
 
 
-def parse_pair(pair: str) -> PairSpec:
-    """The specification of `target_from_source` or `target_from_source+source`, for built-in properties.
-
-    Raises:
-        UnknownNameError: not of that form, or an unknown property.
-        InputDataError: a property is named twice.
-    """
-    target, found, sources = pair.partition("_from_")
-    if not found:
-        raise UnknownNameError("pair", pair, PAIRS)
-    tasks = [TaskSpec(get_property(code).code) for code in (target, *sources.split("+"))]
-    return PairSpec(tasks[0], tuple(tasks[1:]))
-
-
 def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) -> PairData:
-    """A pair under a split; its graphs are featurised at the first call and memory-mapped ever after.
+    """The data of a pair under a split. Graphs are featurised at the first call and memory-mapped after that.
 
     Args:
         pair: its id, or its specification.
-        split: a name that `gear.data.parse_split` knows.
+        split: name of a split, see `gear.data.splits.split_name`.
         seed: of the split, and of the noise if the split names one.
-        fold: of validation: above 0 other molecules validate, the same ones are tested.
+        fold: number of the validation fold; every fold has other validation molecules and the same test molecules.
 
     Raises:
         UnknownNameError: no such pair, property or split.
@@ -127,7 +107,9 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
 def _refuse_twins(spec: PairSpec, tables: Sequence[TaskTable]) -> None:
     for one, other in itertools.combinations(tables, 2):
         if np.array_equal(one.smiles, other.smiles) and np.array_equal(one.value, other.value):
-            raise InputDataError(f"{spec.id}: two of its tasks hold the same molecules and values: name different ones")
+            raise InputDataError(
+                f"{spec.id}: two of its tasks have the same molecules and values: name different tasks"
+            )
 
 
 def _load_task(task: TaskSpec) -> TaskTable:
@@ -139,7 +121,9 @@ def _task_data(spec: TaskSpec, table: TaskTable, assigned: Assignment, place: np
     task = TaskData(spec.property, *_description(spec), *parts)
     if (task.train.value == task.train.value[0]).all():
         count = len(task.train.value)
-        raise InputDataError(f"{spec.property}: all {count} training values are equal: there is nothing to learn")
+        raise InputDataError(
+            f"{spec.property}: all {count} training values are equal, so there is nothing to learn: use other data"
+        )
     return task
 
 
@@ -156,7 +140,7 @@ def _joined(tables: Sequence[TaskTable]) -> tuple[np.ndarray, PackedGraphs, list
 
 
 def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:
-    """The target with the protocol's share of its training labels corrupted."""
+    """The target with the share of corrupted training labels that the split names."""
     if protocol.noise is None:
         return task
     kind, percent = protocol.noise, protocol.noise_percent
@@ -167,11 +151,11 @@ def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:
 
 
 def _with_planted(task: TaskData, percent: int, seed: int) -> TaskData:
-    """The target whose test part is a share of its test molecules, which are in its training part with wrong labels."""
+    """The target with a share of its test molecules in training, with wrong labels; the test part is only these."""
     train, test = task.train, task.test
-    chosen, told = planted(train.value, test.value, log10=task.log10, percent=percent, seed=seed)
+    chosen, labels = planted(train.value, test.value, log10=task.log10, percent=percent, seed=seed)
     smiles = np.concatenate([train.smiles, test.smiles[chosen]])
-    value, rows = np.concatenate([train.value, told]), np.concatenate([train.rows, test.rows[chosen]])
+    value, rows = np.concatenate([train.value, labels]), np.concatenate([train.rows, test.rows[chosen]])
     order = np.argsort(smiles)
     return dataclasses.replace(
         task,

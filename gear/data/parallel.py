@@ -1,4 +1,4 @@
-"""Work on many molecules, spread over the processors, with a progress bar where somebody watches."""
+"""Work on many molecules, on all processors if that is faster, with a progress bar on a terminal."""
 
 import itertools
 from collections import deque
@@ -12,22 +12,22 @@ from tqdm import tqdm
 
 __all__ = ["map_chunks"]
 
-CHUNK = 2000  # items that a process takes at once
-ALONE = 3  # chunks that one process does sooner than others would have started
-AHEAD = 2  # chunks that wait for each process
+CHUNK = 2000  # items that a process works on at once
+ALONE = 3  # chunks; for fewer, starting processes takes longer than the work
+AHEAD = 2  # chunks that are submitted ahead for each process
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def map_chunks(work: Callable[[list[Item]], Result], items: Iterable[Item], total: int, what: str) -> Iterator[Result]:
-    """`work` on every chunk of the items, in their order; only the chunks under way are in memory.
+    """Yield `work` of every chunk of the items, in order; only the chunks in progress are in memory.
 
     Args:
-        work: a module's function, since other processes import it.
-        items: read as chunks are needed.
-        total: how many items there are, about; decides whether other processes are worth their start.
-        what: the progress bar's name.
+        work: a function of a module, so that other processes can import it.
+        items: iterated as chunks are needed.
+        total: about how many items there are; decides whether more processes are started.
+        what: title of the progress bar.
     """
     iterator = iter(items)
     chunks = iter(lambda: list(itertools.islice(iterator, CHUNK)), [])
@@ -42,7 +42,7 @@ def map_chunks(work: Callable[[list[Item]], Result], items: Iterable[Item], tota
 def _spread(
     work: Callable[[list[Item]], Result], chunks: Iterable[list[Item]], jobs: int
 ) -> Iterator[tuple[int, Result]]:
-    """Size and result of every chunk. joblib's own `Parallel` would run ahead of a slow reader without end."""
+    """Size and result of every chunk. `joblib.Parallel` would submit chunks without limit while a reader is slow."""
     pool = loky.get_reusable_executor(jobs, env={"OMP_NUM_THREADS": "1"})
     under_way: deque[tuple[int, Future[Result]]] = deque()
     try:

@@ -1,4 +1,4 @@
-"""A picture of a property: its values, and how far apart its sources are."""
+"""A plot of a property: its values and the spread of its sources."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def plot_property(code: str, path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputDataError("a plot needs matplotlib: pip install matplotlib, or leave --plot out") from error
+        raise InputDataError("a plot needs matplotlib: pip install matplotlib, or leave out --plot") from error
     spec, table = PROPERTIES[code], load_property(code).to_pydict()
     seen, spread = seen_by_models(code), np.array(table["spread"])
     unit = f"log10 of {spec.unit}" if spec.log10 else spec.unit
@@ -36,7 +36,7 @@ def plot_property(code: str, path: Path) -> None:
     several = np.array(table["n_sources"]) > 1
     right.scatter(seen[several], spread[several], s=4, alpha=0.5, color="tab:orange", linewidths=0)
     right.set(
-        title=f"how far apart sources are\n{several.sum():,} molecules with several",
+        title=f"spread of the sources\n{several.sum():,} molecules with several",
         xlabel=unit,
         ylabel=f"range of the sources, {spec.unit}",
     )

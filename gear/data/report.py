@@ -1,4 +1,4 @@
-"""What `python -m gear.data` tells about properties, pairs, splits and files, as lines of text."""
+"""The output of `python -m gear.data` about properties, pairs, splits and files, as lines of text."""
 
 from collections import Counter
 from itertools import pairwise
@@ -7,7 +7,8 @@ import numpy as np
 
 from gear.data.builtin.properties import PROPERTIES, Property
 from gear.data.builtin.tables import WITHOUT, cleaning_steps, load_property
-from gear.data.pairs import CONTROL_PAIRS, PAIRS, PairData
+from gear.data.pair_names import CONTROL_PAIRS, PAIRS
+from gear.data.pairs import PairData
 from gear.data.task import PARTS, TaskTable
 
 __all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
@@ -34,14 +35,14 @@ def list_lines() -> list[str]:
 
 
 def property_lines(code: str) -> list[str]:
-    """A property: how it was cleaned, its histogram, where its sources disagree most."""
+    """A property: how it was cleaned, its histogram, the largest disagreements of its sources."""
     table, spec = load_property(code), PROPERTIES[code]
     columns = table.to_pydict()
     scale = "log10 of " if spec.log10 else ""
     lines = [f"{code}: {spec.name}, {len(table):,} molecules", "", "left after each step of cleaning"]
     lines += [f"{step.left:10,}  {step.name}" for step in cleaning_steps(code)]
     lines += ["", f"values ({scale}{spec.unit})", *histogram(seen_by_models(code))]
-    lines += ["", f"sources furthest apart ({spec.unit})"]
+    lines += ["", f"largest disagreements of the sources ({spec.unit})"]
     for row in np.argsort(columns["spread"])[::-1][:DISAGREEMENTS]:
         value, spread, names = columns["value"][row], columns["spread"][row], columns["sources"][row]
         lines.append(f"{value:10.4g}  spread {spread:10.4g}  {columns['smiles'][row]}  ({names})")
@@ -49,7 +50,7 @@ def property_lines(code: str) -> list[str]:
 
 
 def file_lines(name: str, task: TaskTable, *, log10: bool) -> list[str]:
-    """A user's file: what cleaning counted, its histogram."""
+    """A user's file: the counts of cleaning, its histogram."""
     seen = np.log10(task.value) if log10 else task.value
     counted = [f"{value:10,.6g}  {what}" for what, value in task.facts.items()]
     return [name, *counted, "", f"values{' (log10)' if log10 else ''}", *histogram(seen)]
@@ -65,7 +66,7 @@ def split_lines(pair: PairData) -> list[str]:
 
 
 def histogram(values: np.ndarray) -> list[str]:
-    """A bar of signs for each bin."""
+    """One line for each bin: its limits, its count and a bar."""
     counts, edges = np.histogram(values, bins=BINS)
     scale = BAR / counts.max()
     return [
@@ -80,7 +81,7 @@ def counts_tables() -> list[str]:
 
 
 def _counts_table() -> list[str]:
-    """What each step left of every property."""
+    """How many molecules each step left of every property."""
     lines = [
         "| code | property | unit | with a value | in range | sources agree | organic | molecules | **kept** |",
         "|--|--|--|--|--|--|--|--|--|",
@@ -106,7 +107,10 @@ def _contradictions_table() -> list[str]:
 
 def _sources_table() -> list[str]:
     """The rules of the vote, and how many kept molecules each source voted for."""
-    lines = ["| code | range | two agree within | not trusted alone | sources, and molecules |", "|--|--|--|--|--|"]
+    lines = [
+        "| code | range | two agree within | not trusted without confirmation | sources, and molecules |",
+        "|--|--|--|--|--|",
+    ]
     for code, spec in PROPERTIES.items():
         votes = Counter(", ".join(load_property(code).to_pydict()["sources"]).split(", "))
         voters = ", ".join(f"{name} {count:,}" for name, count in votes.most_common())
@@ -117,7 +121,7 @@ def _sources_table() -> list[str]:
 
 
 def seen_by_models(code: str) -> np.ndarray:
-    """A property's values as models see them: their logarithm where the property has one."""
+    """A property's values as models see them: the logarithm if the property is learned as one."""
     values = load_property(code)["value"].to_numpy()
     return np.log10(values) if PROPERTIES[code].log10 else values
 
@@ -127,7 +131,7 @@ def _described(spec: Property) -> str:
 
 
 def _overlap(one: str, other: str) -> tuple[int, float]:
-    """Molecules that both properties know, and the correlation of their values there, as models see them."""
+    """How many molecules have both properties, and the correlation of the two there, as models see the values."""
     a, b = (load_property(code)["smiles"].to_numpy() for code in (one, other))
     _, rows, other_rows = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     return len(rows), float(np.corrcoef(seen_by_models(one)[rows], seen_by_models(other)[other_rows])[0, 1])

@@ -1,4 +1,4 @@
-"""A split as a table, to be kept beside the results that hang on it."""
+"""A split as a table, to be kept with the results that depend on it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def save_split(path: Path, pair: PairData) -> None:
     """Write a split as Parquet, with its names and hashes as the file's metadata.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     facts = {
         "pair": pair.id,

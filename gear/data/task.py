@@ -1,4 +1,4 @@
-"""One task's molecules with their values, as splits and training take them."""
+"""The molecules of one task with their values, the input of splits and training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,14 @@ class TaskTable:
     Attributes:
         smiles: (N,) canonical, without stereo and isotopes.
         value: (N,) float64, in the task's unit, not transformed.
-        parent: (N,) SMILES of the parent; molecules of one parent are never separated.
-        organics: (N,) SMILES of all organic fragments, joined by dots; no source has one that the target is judged on.
+        parent: (N,) SMILES of the parent; a split never separates molecules of one parent.
+        organics: (N,) SMILES of all organic fragments, joined by dots; no source trains on a fragment
+            that the target is validated or tested on.
         scaffold: (N,) scaffold group of the parent.
-        part: (N,) one of PARTS, from a column of the user's own; None without one.
-        graphs: packed graphs that hold these molecules and maybe others.
-        rows: (N,) int64, place of each molecule in `graphs`.
-        facts: counts of what cleaning did, for people.
+        part: (N,) one of PARTS, from a column of the user's file; None if there is no such column.
+        graphs: packed graphs of these molecules, and possibly of others.
+        rows: (N,) int64, index of each molecule in `graphs`.
+        facts: counts of cleaning, to be shown.
     """
 
     smiles: np.ndarray
@@ -42,11 +43,11 @@ class TaskTable:
 
 
 def packed(smiles: list[str], key: str) -> PackedGraphs:
-    """The graphs of these molecules, featurised at the first call and memory-mapped ever after.
+    """The graphs of these molecules, featurised at the first call and memory-mapped after that.
 
     Args:
         smiles: canonical.
-        key: names the content, so that other molecules never share the file.
+        key: identifies these molecules; names the file in the cache.
 
     Raises:
         StorageError: the cache cannot be written.

@@ -80,7 +80,7 @@ def network_curvature(network: SiluMLP, z: Tensor, directions: Tensor | None = N
     """Curvature of the latent space at z (B x n) under the metric that the network induces.
 
     Args:
-        network: phi, into R^m. With m = n and no `directions`, R vanishes identically and what comes back is
+        network: phi, into R^m. With m = n and no `directions`, R is identically zero and the result is
             round-off: do not train on it.
         z: points, B x n.
         directions: U (n x k), orthonormal columns: the curvature of the slice x -> phi(z + U x) instead, real at m = n.

@@ -1,7 +1,7 @@
-"""Closed-form derivatives of a SiLU MLP, layer by layer; no automatic differentiation.
+"""Closed-form derivatives of a SiLU MLP, layer by layer, without automatic differentiation.
 
-`derivatives` gives the full tensors, for reading and for tests. `hessian_factors` gives the Hessian as a sum of
-rank-one terms, one a hidden unit, H^a_ij = sum_k C_ak A_ki A_kj, which is all that the curvature needs.
+`derivatives` gives the full tensors, for analysis and tests. `hessian_factors` gives the Hessian as a sum of rank-one
+terms, one for each hidden unit, H^a_ij = sum_k C_ak A_ki A_kj, which is all that the curvature needs.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def jacobian(network: SiluMLP, z: Tensor, along: Tensor | None = None) -> Tensor
     Args:
         network: phi.
         z: points, B x n.
-        along: vectors at every point (B, n, k), to get the Jacobian times these (B, m, k) and not form the Jacobian.
+        along: vectors at every point (B, n, k), to get the Jacobian times them (B, m, k) without forming the Jacobian.
     """
     rows = torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if along is None else along.mT
     a, moved = z, rows
@@ -130,7 +130,7 @@ def graph_factors(
     Args:
         network: phi.
         head: linear layers of h, a SiLU between them.
-        scale: kappa; the curvature goes with its square where phi itself is flat.
+        scale: kappa; the curvature is proportional to its square where phi itself is flat.
         z: points, B x n.
         directions: as in `hessian_factors`.
     """
@@ -165,7 +165,7 @@ def _directions(z: Tensor, directions: Tensor | None) -> Tensor:
 def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, seed: Tensor) -> HessianFactors:
     """Factors of a SiLU MLP without skip, along the columns of `seed` (n x k).
 
-    Tangents are kept as rows, (B, k, h): a layer is then one product for all points, not a small one for each.
+    Tangents are kept as rows, (B, k, h), so that a layer is one matrix product for all points.
     """
     a, moved = z, seed.mT
     tangents, slopes, bends = [], [], []

@@ -8,9 +8,9 @@ P = I - Theta^T Theta, let N = P C, S = T^T T, d = diag(S), D = N^T N and M = d 
     dR/dA  = 2 E T^T L^-1                     with E = 2 diag(D d) - 2 D * S
     dR/dJ  = -2 (N M (Theta C)^T + Theta^T T E T^T) L^-1 .
 
-The gradient of a sample needs the sample alone, so it is taken with the value, while S and D are at hand, and only
-tensors of the size of J, A and C outlive the forward pass: no graph of K x K tensors is ever stored. The batch is
-worked through in chunks that stay in the cache.
+The gradient of a sample depends only on the sample, so it is computed together with the value, from the same S and D.
+Only tensors of the size of J, A and C are kept after the forward pass: no graph of K x K tensors is stored. The batch
+is processed in chunks that fit the cache of a core.
 """
 
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ["ricci_scalar"]
 
-CHUNK_ENTRIES = 2**19  # of a chunk's K x K tensors: 2 MB in float32, a core's cache
+CHUNK_ENTRIES = 2**19  # number of entries of a chunk's K x K tensors: 2 MB in float32, the cache of a core
 
 
 def ricci_scalar(jacobian: Tensor, a: Tensor, c: Tensor, factor: Tensor, failed: Tensor) -> Tensor:
@@ -31,8 +31,8 @@ def ricci_scalar(jacobian: Tensor, a: Tensor, c: Tensor, factor: Tensor, failed:
         jacobian: J, B x m x n.
         a: A, B x K x n.
         c: C, B x m x K.
-        factor: Cholesky factor of g, B x n x n; the gradient through g is accounted for, so it needs none.
-        failed: samples (B,) whose g was replaced; they get zero, with zero gradient.
+        factor: Cholesky factor of g, B x n x n; needs no gradient, since the gradient through g is part of dR/dJ.
+        failed: mask (B,) of samples whose g was replaced; their R and its gradient are zero.
     """
     scalar: Tensor = _RicciScalar.apply(jacobian, a, c, factor, failed)  # type: ignore[no-untyped-call]
     return scalar

@@ -1,4 +1,4 @@
-"""The SiLU MLP that transfer modules are made of, smooth so that it has a curvature."""
+"""The SiLU MLP of the transfer modules; it is smooth, so that it has a curvature."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class SiluMLP(nn.Module):
         skip: add E z with E the identity padded with zero rows or columns (an isometry if m >= n);
             the metric then starts near the identity instead of near singular.
         gain: of the orthogonal initialisation of the hidden layers. PyTorch's default makes phi so nearly linear
-            that its curvature is of order 1e-6; 2 gives a live one.
+            that its curvature is of order 1e-6; with 2 it is of order 1e-2 to 1e-1.
     """
 
     def __init__(

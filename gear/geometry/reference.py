@@ -1,7 +1,8 @@
-"""The published route to the curvature: metric, Christoffel symbols, Riemann and Ricci tensor, Ricci scalar.
+"""The curvature as published: metric, Christoffel symbols, Riemann and Ricci tensor, Ricci scalar.
 
-Readable rather than fast, from first, second and third derivatives; what the Gauss route is checked against. Indices
-i, j, k, l run over latent dimensions, a over frame dimensions; commas are partial derivatives, repeated indices sum:
+Computed from first, second and third derivatives, slowly but readably; tests compare the Gauss equation with it.
+Indices i, j, k, l run over latent dimensions, a over frame dimensions; commas are partial derivatives; repeated indices
+are summed:
 
     g_ij       = J_ai J_aj
     Gamma^k_ij = g^kl (g_il,j + g_jl,i - g_ij,l) / 2
@@ -23,7 +24,7 @@ __all__ = ["ReferenceCurvature", "metric_derivatives", "reference_curvature", "r
 
 
 class ReferenceCurvature(NamedTuple):
-    """Everything on the way to R, at B points of an n-dimensional immersion."""
+    """R and all quantities it is computed from, at B points of an n-dimensional immersion."""
 
     metric: Tensor  # (B, n, n) g_ij
     christoffel: Tensor  # (B, n, n, n) Gamma^k_ij as [k, i, j]

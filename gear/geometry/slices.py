@@ -1,4 +1,4 @@
-"""Where the data lie in the latent space: the directions of a slice, the effective number of dimensions."""
+"""Principal directions of the data in the latent space and their effective number of dimensions."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ __all__ = ["participation_ratio", "principal_directions"]
 def principal_directions(z: Tensor, rank: int) -> Tensor:
     """The `rank` leading principal directions of a latent batch z (B x n): orthonormal columns (n x rank), detached."""
     centred = z.detach() - z.detach().mean(0)
-    # eigh raises on NaN; a diverged batch must reach the loop's own check instead
+    # eigh raises on NaN, but the training loop must get a diverged batch to count it
     _, vectors = torch.linalg.eigh(torch.nan_to_num(centred.mT @ centred))
     leading: Tensor = vectors[:, -rank:].flip(1)
     return leading

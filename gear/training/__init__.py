@@ -1,1 +1,1 @@
-"""One training loop for every method, and what it needs: batches, averaged weights, checkpoints, folds."""
+"""One training loop for every method, with its batches, averaged weights, checkpoints and validation folds."""

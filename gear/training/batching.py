@@ -1,4 +1,4 @@
-"""A pair's data as training sees it: standardised labels by molecule, and the batches of an epoch."""
+"""The data of a pair in the form that training uses: standardised labels by molecule, the batches of an epoch."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -18,13 +18,13 @@ __all__ = ["PairBatch", "TrainingData", "epoch_batches"]
 
 
 class PairBatch(NamedTuple):
-    """Molecules of all tasks, each once, with the labels that the training parts know of (NaN: unknown).
+    """Distinct molecules of all tasks with their labels in the training parts; NaN where a task has none.
 
     Task 0 is the target, the sources follow.
     """
 
     molecules: MoleculeBatch
-    labels: Tensor  # (B, T) standardised, a column a task
+    labels: Tensor  # (B, T) standardised, one column for each task
 
     @property
     def target(self) -> Tensor:
@@ -40,15 +40,15 @@ class HeldOut(NamedTuple):
 
 
 class TrainingData:
-    """Everything of a pair that the loop touches, on the device. Lists run over the tasks, the target first.
+    """The data of a pair that the training loop uses, on the device. Lists run over the tasks, the target first.
 
-    A label is known to training only if its molecule is in that task's training part; a molecule that several tasks
-    train on carries the labels of each.
+    A molecule has the label of a task only if it is in the task's training part; a molecule in the training parts of
+    several tasks has several labels.
 
     Args:
         pair: its data.
-        kinds: of the embeddings that will read the molecules.
-        device: where batches live.
+        kinds: kinds of the embeddings that read the molecules.
+        device: device of the batches.
     """
 
     def __init__(self, pair: PairData, kinds: Collection[EmbeddingKind], device: torch.device) -> None:
@@ -79,24 +79,24 @@ class TrainingData:
         return torch.tensor(np.asarray(part.rows), dtype=torch.int64)
 
     def batch(self, rows: Tensor) -> PairBatch:
-        """The molecules `rows` (B,), given on the CPU."""
+        """The batch of the molecules `rows` (B,), a CPU tensor."""
         return PairBatch(self.store.batch(rows), self.labels[send(rows, self.labels.device)])
 
 
 def epoch_batches(
     target: Tensor, sources: Sequence[Tensor], batch_size: int, generator: torch.Generator, least_steps: int = 1
 ) -> Iterator[Tensor]:
-    """Rows of each step of an epoch: whole passes over the target, each joined by as many source rows.
+    """Rows of each step of an epoch: whole passes over the target, with as many source rows as target rows.
 
-    Several sources share the source rows evenly, so a step costs the same whatever their number.
+    Several sources share the source rows evenly, so a step costs the same for any number of sources.
 
     Args:
         target: rows of the target's training part.
-        sources: rows of each source's; none for a method that sees the target alone.
-        batch_size: most target molecules in a step. Parts differ by at most one, so that no step is left with a
-            molecule or two, which a batch normalisation would suffer from.
-        generator: on the CPU, so that every device sees the same batches.
-        least_steps: passes are repeated until an epoch has this many steps.
+        sources: rows of each source's training part; none for a method that uses only the target.
+        batch_size: maximum number of target molecules in a step. The sizes of steps differ by at most one, so that no
+            step is left with a molecule or two, which is too few for a batch normalisation.
+        generator: on the CPU, so that the batches are the same on every device.
+        least_steps: passes are repeated until an epoch has at least this many steps.
     """
     steps = -(-len(target) // batch_size)
     for _ in range(-(-least_steps // steps)):
@@ -104,7 +104,7 @@ def epoch_batches(
 
 
 def _pass(target: Tensor, sources: Sequence[Tensor], steps: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """One pass over the target in near-equal parts, joined by as many source rows."""
+    """One pass over the target in nearly equal parts, with as many source rows."""
     parts = [target[torch.randperm(len(target), generator=generator)].tensor_split(steps)]
     for index, source in enumerate(sources):
         wanted = (len(target) + index) // len(sources)

@@ -1,6 +1,6 @@
-"""Folders of tensors and JSON: how every state of training is kept. No pickle.
+"""Checkpoints: folders of tensors (safetensors) and JSON, without pickle.
 
-A folder appears whole or not at all: it is written beside its place and renamed.
+A folder is written under another name beside its place and then renamed, so that it is never incomplete.
 """
 
 import json
@@ -22,10 +22,10 @@ TENSORS, STATE = "state.safetensors", "state.json"
 
 
 def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a new folder beside `folder`, then put it in its place, replacing what was there.
+    """Let `fill` write a new folder beside `folder`, then rename it to `folder`, replacing an existing one.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the folder cannot be written.
     """
     draft = folder.with_name(f".{folder.name}.draft-{os.getpid()}")
     try:
@@ -35,7 +35,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         draft.rename(folder)
-    except (OSError, SafetensorError) as error:  # the second from a full disk, among others
+    except (OSError, SafetensorError) as error:  # SafetensorError: on a full disk, for instance
         shutil.rmtree(draft, ignore_errors=True)
         raise StorageError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -51,10 +51,10 @@ def write_state(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str,
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_state` wrote.
+    """The tensors and the JSON state that `write_state` wrote.
 
     Raises:
-        StorageError: the folder is missing or is no checkpoint.
+        StorageError: the folder is missing or is not a checkpoint.
     """
     try:
         return load_file(folder / TENSORS), json.loads((folder / STATE).read_text())
@@ -63,11 +63,11 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def module_tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """A module's parameters and buffers, names prefixed."""
+    """Parameters and buffers of a module by name, with a prefix."""
     return {f"{prefix}{name}": tensor for name, tensor in module.state_dict().items()}
 
 
 def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    """Put prefixed tensors back into a module; every name must be there."""
+    """Load the tensors with a prefix into a module; all names of the module must be among them."""
     cut = len(prefix)
     module.load_state_dict({name[cut:]: tensor for name, tensor in tensors.items() if name.startswith(prefix)})

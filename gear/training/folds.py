@@ -1,7 +1,7 @@
-"""One configuration on several validation folds at once: a trial that is not judged by the luck of one small split.
+"""One configuration on several validation folds at once, so that one small validation part does not decide by chance.
 
-Every fold trains a model of its own on what its own validation molecules leave; the same molecules are tested. The
-folds go epoch by epoch together, so that a trial can be stopped as one, and its value is their mean.
+Every fold trains a model of its own on the molecules that are not in its own validation part; the test part is the same
+for all. The folds are trained together epoch by epoch, so that a trial can be stopped as one. Its value is their mean.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
 
     Args:
         spec: of the trial.
-        load: gives the pair under a split, a seed and a fold; as `load_pair`.
+        load: as `load_pair`: returns a pair by its specification, split, seed and fold.
     """
     folds = range(spec.fold, spec.fold + spec.folds)
     pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in folds]
@@ -32,7 +32,7 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
 
 
 def single_folds(spec: TrialSpec) -> list[TrialSpec]:
-    """The specifications of the models that a specification trains: a fold and a seed of its own each."""
+    """The specifications of the models that a specification trains: each has one fold and a seed of its own."""
     return [
         dataclasses.replace(spec, fold=spec.fold + k, folds=1, config=_seeded(spec.config, k))
         for k in range(spec.folds)
@@ -40,7 +40,7 @@ def single_folds(spec: TrialSpec) -> list[TrialSpec]:
 
 
 def fold_checkpoints(checkpoint: Path, folds: int) -> list[Path]:
-    """Where a checkpoint of a run holds each fold's state."""
+    """The folders inside a run's checkpoint that hold the state of each fold."""
     return [checkpoint] if folds == 1 else [checkpoint / f"fold-{fold}" for fold in range(folds)]
 
 
@@ -49,22 +49,22 @@ def _seeded(config: TrialConfig, fold: int) -> TrialConfig:
 
 
 class FoldedRun:
-    """A configuration on K validation folds; made, saved and restored like a `TrainingRun`.
+    """A configuration on K validation folds, with the same interface as `TrainingRun`.
 
     Args:
         config: of the trial.
-        pairs: its data, one a fold.
-        device: `auto` takes a GPU where there is one.
+        pairs: the data of each fold.
+        device: `auto` uses a GPU if there is one.
     """
 
     def __init__(self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto") -> None:
         self.config = config
-        alone = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
-        self.runs = [TrainingRun(_seeded(alone, fold), pair, device) for fold, pair in enumerate(pairs)]
+        without_patience = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
+        self.runs = [TrainingRun(_seeded(without_patience, fold), pair, device) for fold, pair in enumerate(pairs)]
         self.model = self.runs[0].model
 
     def epochs(self) -> Iterator[EpochResult]:
-        """One row an epoch, the mean over the folds; see `TrainingRun.epochs`."""
+        """One result for each epoch, the mean over the folds; see `TrainingRun.epochs`."""
         last = [run.last for run in self.runs if run.last is not None]
         if len(last) == len(self.runs) and (row := self._joined(last)).status != "running":
             yield row
@@ -76,7 +76,7 @@ class FoldedRun:
                 return
 
     def save(self, folder: Path) -> None:
-        """Write the state of every fold, atomically."""
+        """Write the state of every fold atomically."""
 
         def fill(draft: Path) -> None:
             for run, place in zip(self.runs, fold_checkpoints(draft, len(self.runs)), strict=True):
@@ -85,7 +85,7 @@ class FoldedRun:
         write_folder(folder, fill)
 
     def restore(self, folder: Path) -> None:
-        """Go on where `save` was called.
+        """Load the state that `save` wrote.
 
         Raises:
             StorageError: no readable checkpoint there.
@@ -126,5 +126,5 @@ class FoldedRun:
 
 
 def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of the numbers that every part has."""
+    """The mean of every number that all parts have."""
     return {name: fmean(part[name] for part in parts) for name in parts[0] if all(name in part for part in parts)}

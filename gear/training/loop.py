@@ -1,4 +1,4 @@
-"""The training loop, one for every method: `fit` yields one `EpochResult` an epoch.
+"""The training loop, one for every method: `fit` yields one `EpochResult` for each epoch.
 
 All randomness of an epoch is a function of (seed, epoch), so a run continued from a checkpoint gives the same numbers
 as one that was never interrupted, on the same device with the same number of threads.
@@ -28,14 +28,14 @@ from gear.training.ema import WeightAverage
 __all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows"]
 
 FINAL_RATE = 0.1  # of the learning rate at the end of the cosine
-DESCRIBED = 64  # validation molecules at which the latent spaces are described
-MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; more non-finite steps than that, and the trial has diverged
+DESCRIBED = 64  # number of validation molecules at which the latent spaces are described
+MAX_SKIPPED_SHARE = 0.5  # of an epoch's steps; a trial with a larger share of non-finite steps has diverged
 
 
 class _Tally:
-    """Sums over the steps of an epoch, kept as tensors so that no step waits for a number of the device.
+    """Sums over the steps of an epoch, kept as tensors so that no step waits for the device.
 
-    Terms that are evaluated at the same steps are summed as one vector. A step that was left out counts for nothing.
+    Terms that are evaluated at the same steps are summed as one vector. A step that was skipped is not counted.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class _Tally:
         self.steps = self.molecules = 0
 
     def add(self, terms: dict[str, Tensor], failed: Tensor, finite: Tensor) -> None:
-        """Take in the terms of a step, the share of failed metrics and whether its gradient was finite."""
+        """Add the terms of a step, its share of failed metrics and whether its gradient was finite."""
         self.steps += 1
         names = (*terms, "failed")
         values = torch.stack([*terms.values(), failed]).detach()
@@ -52,21 +52,21 @@ class _Tally:
         self.counts[names] = self.counts.get(names, 0.0) + finite
 
     def means(self) -> dict[str, float]:
-        """Of each term, over the steps that evaluated it."""
+        """The mean of each term over the steps that evaluated it."""
         sums, counts = self._totals(lambda names: names[:-1])
         return {name: value / counts[name] for name, value in sums.items() if counts[name]}
 
     def failed_share(self) -> float:
-        """Of the molecules whose curvature was evaluated, those whose metric was near singular."""
+        """The share of the molecules with an evaluated curvature whose metric was near singular."""
         sums, counts = self._totals(lambda names: names if "curv" in names else ())
         return sums.get("failed", 0.0) / max(counts.get("failed", 0.0), 1.0)
 
     def skipped(self) -> int:
-        """Steps left out."""
+        """The number of steps that were skipped."""
         return self.steps - round(sum(float(count) for count in self.counts.values()))
 
     def diverged(self) -> str:
-        """What went wrong, if too many steps were left out."""
+        """The reason for the failure if too many steps were skipped, else an empty string."""
         if (skipped := self.skipped()) <= MAX_SKIPPED_SHARE * self.steps:
             return ""
         return f"diverged: gradient not finite in {skipped} of {self.steps} steps"
@@ -74,7 +74,7 @@ class _Tally:
     def _totals(
         self, wanted: Callable[[tuple[str, ...]], Collection[str]]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """Sums and counts of the terms that are wanted of each vector."""
+        """Sums and counts of the terms that `wanted` selects from each vector."""
         sums: dict[str, float] = defaultdict(float)
         counts: dict[str, float] = defaultdict(float)
         for names, values in self.sums.items():
@@ -91,7 +91,7 @@ class TrainingRun:
     Args:
         config: of the trial.
         pair: its data.
-        device: `auto` takes a GPU where there is one.
+        device: `auto` uses a GPU if there is one.
 
     Raises:
         UnknownNameError, InputDataError: the configuration cannot be built.
@@ -114,9 +114,9 @@ class TrainingRun:
         self.best: dict[str, Tensor] = module_tensors(self.average.model, "")
 
     def epochs(self) -> Iterator[EpochResult]:
-        """Train on from the last finished epoch; the row whose status is not `running` is the last.
+        """Train from the last finished epoch on; the last result is the one whose status is not `running`.
 
-        A run restored after its last epoch yields that row again.
+        A run that was restored after its last epoch yields that result again.
         """
         if self.last is not None and self.last.status != "running":
             yield self.last
@@ -128,13 +128,13 @@ class TrainingRun:
             self.epoch += 1
             epoch_started = time.perf_counter()
             tally = self._train_epoch(self._generator(self.epoch))
-            failure = failure or tally.diverged()  # waits for the last step, so the clock is read after it
+            failure = failure or tally.diverged()  # waits for the last step, so the time is read afterwards
             speed = tally.molecules / (time.perf_counter() - epoch_started)
             self.last = self._result(tally, failure, speed, started)
             yield self.last
 
     def _generator(self, *key: int) -> torch.Generator:
-        """Randomness of an epoch; dropout draws from the device's global generator, seeded alike."""
+        """A generator for an epoch; the global generator, from which dropout draws, gets the same seed."""
         seed = int(np.random.SeedSequence([self.config.seed % 2**63, *key]).generate_state(1)[0])
         torch.manual_seed(seed)
         return torch.Generator().manual_seed(seed)
@@ -155,12 +155,12 @@ class TrainingRun:
         return tally
 
     def _step(self, terms: dict[str, Tensor], failed: Tensor, tally: _Tally) -> None:
-        """One optimiser step; a step whose gradient is not finite is left out, without asking the device for it."""
+        """One optimiser step. A step whose gradient is not finite is skipped, without waiting for the device."""
         total = self.model.total(terms)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         finite = torch.nn.utils.clip_grad_norm_(self.weights, self.config.training.clip).isfinite()
-        # a fused optimiser reads this as it does for mixed precision, and changes nothing where it is 1
+        # a fused optimiser reads this, as in mixed precision, and changes nothing if it is 1
         self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         self.optimizer.step()
         self.average.update(self.model)
@@ -173,10 +173,10 @@ class TrainingRun:
             group["lr"] = rate
 
     def _train_sources(self) -> str:
-        """Train the sources alone, hand on the average of what they have learnt, and start the joint training afresh.
+        """Train on only the sources, keep the averaged weights, and reset the optimiser for the joint training.
 
-        An epoch is one pass over all molecules that a source trains on, twice as many a step as target molecules.
-        Returns why that failed, if it did.
+        An epoch is one pass over the training molecules of all sources, in steps of twice `batch_size` molecules.
+        Returns the reason if the training failed, else an empty string.
         """
         training, rows = self.config.training, torch.cat(self.data.train_rows[1:]).unique()
         tally = _Tally()
@@ -190,7 +190,7 @@ class TrainingRun:
                 self._step(terms, self.data.labels.new_zeros(()), tally)
         self.model.load_state_dict(self.average.model.state_dict())
         self.model.adopt_source()
-        # no momentum, no memory of the random target
+        # the joint training starts without momentum and with a new average
         self.average = WeightAverage(self.model, training.ema)
         self.optimizer.state.clear()
         failure = tally.diverged()
@@ -222,7 +222,7 @@ class TrainingRun:
         )
 
     def _validate(self) -> dict[str, float]:
-        """MSE of the averaged model on the validation parts of the target and, their mean, of the sources."""
+        """MSE of the averaged model on the target's validation part, and its mean MSE on those of the sources."""
         model, found = self.average.model, []
         for task, part in enumerate(self.data.validation if self.model.sees_sources else self.data.validation[:1]):
             predicted = predict_rows(model, self.data, part.rows, task)
@@ -247,7 +247,7 @@ class TrainingRun:
         return "running", ""
 
     def save(self, folder: Path) -> None:
-        """Write everything the run needs to go on, and its best weights, atomically."""
+        """Write the state of the run and its best weights atomically."""
         tensors = module_tensors(self.model, "model.") | module_tensors(self.average.model, "average.")
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
@@ -262,7 +262,7 @@ class TrainingRun:
         write_state(folder, tensors, state)
 
     def restore(self, folder: Path) -> None:
-        """Go on where `save` was called.
+        """Load the state that `save` wrote.
 
         Raises:
             StorageError: no readable checkpoint there.

@@ -3,7 +3,6 @@
 import argparse
 
 from search.storage.base import StoragePath
-from search.storage.campaign_store import newest_campaign
 from search.storage.locate import DEFAULT_STORAGE, open_folder
 from tracking.tracking_uri import add_tracking_uri
 
@@ -33,5 +32,7 @@ def campaign_folder(args: argparse.Namespace) -> StoragePath:
     Raises:
         StorageError: none was named, and there is none.
     """
+    from search.storage.campaign_store import newest_campaign  # RDKit and pandas, a second
+
     storage: StoragePath = args.storage
     return storage / (args.name or newest_campaign(storage))

@@ -1,39 +1,48 @@
-"""A campaign's Optuna studies in a database: `python -m search.cli.optuna_export NAME --to study.db`.
+"""A campaign's Optuna studies in a database: `gear-search optuna NAME --to study.db`.
 
 For Optuna's dashboard and tools. The search itself keeps no such file: it rebuilds its studies from events.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import optuna
-from optuna.trial import FrozenTrial
-
+from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
-from search.campaign.optuna_mirror import OptunaMirror, quiet_optuna
-from search.campaign.study import Study
 from search.cli.common_options import add_campaign, campaign_folder
-from search.storage.snapshot import take_snapshot
 
-__all__ = ["main", "write_studies"]
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+    from search.campaign.study import Study
+
+__all__ = ["command_parser", "main", "write_studies"]
 
 
 @user_command
 def main() -> int:
     """Write the Optuna studies of a campaign, as they are now, to a new SQLite file."""
-    parser = argparse.ArgumentParser(prog="python -m search.cli.optuna_export", description=main.__doc__)
-    add_campaign(parser)
-    parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="a new file")
-    args = parser.parse_args()
+    args = command_parser().parse_args()
+    from search.storage.snapshot import take_snapshot
+
     studies = take_snapshot(campaign_folder(args)).campaign.studies
     write_studies(studies.values(), args.to)
     print(f"{args.to}: {len(studies)} studies; to look at them: optuna-dashboard sqlite:///{args.to}")
     return 0
 
 
-def write_studies(studies: Iterable[Study], to: Path) -> None:
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("search.cli.optuna_export", main.__doc__)
+    add_campaign(parser)
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="the SQLite file to write; it must not exist"
+    )
+    return parser
+
+
+def write_studies(studies: "Iterable[Study]", to: Path) -> None:
     """Write studies as Optuna's, each under its name: its trials with their settings, curves and states.
 
     Args:
@@ -43,6 +52,10 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
     Raises:
         StorageError: it exists, or cannot be written.
     """
+    import optuna
+
+    from search.campaign.optuna_mirror import quiet_optuna
+
     if to.exists():
         raise StorageError(f"{to} exists: give --to a new file")
     draft = to.with_name(f".{to.name}.draft")
@@ -60,8 +73,10 @@ def write_studies(studies: Iterable[Study], to: Path) -> None:
         raise StorageError(f"cannot write {to}: {error.strerror or error}") from error
 
 
-def _trials(study: Study) -> list[FrozenTrial]:
+def _trials(study: "Study") -> "list[FrozenTrial]":
     """As the sampler sees them, with their number in the campaign, where they came from and how they ended."""
+    from search.campaign.optuna_mirror import OptunaMirror
+
     mirror = OptunaMirror()
     mirror.follow(study.searched)
     found = mirror.study.get_trials()

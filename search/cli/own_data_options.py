@@ -3,63 +3,111 @@
 import argparse
 import re
 from pathlib import Path
+from typing import Any
 
 from gear.config import PairSpec, TaskSpec
 from gear.data.builtin.properties import get_property
 from gear.errors import InputDataError
 
-__all__ = ["FIXED", "add_own_data", "own_pair"]
+__all__ = ["OWN_DATA", "add_own_data", "own_pair"]
 
-FIXED = ("target_data", "source_data", "source_property", "split_column")  # part of what a campaign is
+ROLES = ("target", "source")
+OWN_DATA = (
+    "target_data",
+    "target_column",
+    "source_data",
+    "source_column",
+    "source_property",
+    *(f"{role}_{what}" for role in ROLES for what in ("unit", "log", "smiles_column")),
+    "smiles_column",
+    "split_column",
+    "drop_bad_rows",
+)
 
 
 def add_own_data(parser: argparse.ArgumentParser) -> None:
-    """Add the flags."""
-    group = parser.add_argument_group("a pair of your own (CSV, TSV or Parquet with a SMILES column, or gzip of it)")
-    group.add_argument("--target-data", type=Path, metavar="FILE")
-    group.add_argument("--target-column", metavar="NAME", help="of the values")
-    group.add_argument("--source-data", type=Path, nargs="+", metavar="FILE", help="one for all columns, or one each")
-    group.add_argument("--source-column", nargs="+", metavar="NAME", help="of the values; several are several sources")
-    group.add_argument("--source-property", nargs="+", default=[], metavar="CODE", help="built-in sources")
-    for task in ("target", "source"):
-        group.add_argument(f"--{task}-unit", default="", metavar="UNIT")
-        group.add_argument(f"--{task}-log", action="store_true", help="learn the logarithm of the values")
-        group.add_argument(f"--{task}-smiles-column", metavar="NAME", help="default: --smiles-column")
-    group.add_argument("--smiles-column", default="smiles", metavar="NAME")
-    group.add_argument("--split-column", metavar="NAME", help="of the target's file: train, validation or test a row")
-    group.add_argument("--drop-bad-rows", action="store_true", help="leave rows out that cannot be used")
+    """Add the flags; one that is left out is None."""
+    group = parser.add_argument_group("a pair of your own tables (CSV, TSV or Parquet, plain or gzip)")
+    group.add_argument("--target-data", type=Path, metavar="FILE", help="the table of the target")
+    group.add_argument("--target-column", metavar="NAME", help="its column of values")
+    group.add_argument(
+        "--source-data", type=Path, nargs="+", metavar="FILE", help="a table for all source columns, or one for each"
+    )
+    group.add_argument("--source-column", nargs="+", metavar="NAME", help="a column of values for each source")
+    group.add_argument("--source-property", nargs="+", metavar="CODE", help="built-in properties as sources")
+    for role in ROLES:
+        group.add_argument(f"--{role}-unit", metavar="UNIT", help=f"unit of the {role}'s values")
+        group.add_argument(
+            f"--{role}-log", action="store_true", default=None, help=f"learn the logarithm of the {role}'s values"
+        )
+        group.add_argument(
+            f"--{role}-smiles-column", metavar="NAME", help=f"the {role}'s column of SMILES (default: --smiles-column)"
+        )
+    group.add_argument("--smiles-column", metavar="NAME", help="the column of SMILES (default: smiles)")
+    group.add_argument(
+        "--split-column",
+        metavar="NAME",
+        help="the target's column that assigns rows to train, validation or test, for --splits file",
+    )
+    group.add_argument(
+        "--drop-bad-rows", action="store_true", default=None, help="leave out rows that cannot be used, and list them"
+    )
 
 
-def own_pair(args: argparse.Namespace) -> list[PairSpec]:
-    """The pair, or nothing if the flags ask for none.
+def own_pair(args: argparse.Namespace, recorded: PairSpec | None = None) -> list[PairSpec]:
+    """The pair that the flags ask for, or nothing where none of them is given.
+
+    Args:
+        args: the flags.
+        recorded: the pair that the flags may change: one that is left out keeps its value.
 
     Raises:
         InputDataError: flags are missing, do not fit together, or no names can be made of the columns.
         UnknownNameError: a source that is no built-in property.
     """
-    needed = {"--target-data": args.target_data, "--target-column": args.target_column}
-    if args.source_data or args.source_column or not args.source_property:
-        needed |= {"--source-data": args.source_data, "--source-column": args.source_column}
-    missing = [flag for flag, value in needed.items() if value is None]
-    if len(missing) == len(needed):
+    given = {name: getattr(args, name) for name in OWN_DATA if getattr(args, name) is not None}
+    if not given:
         return []
-    if missing:
+    before = {} if recorded is None else _flags_of(recorded)
+    if "smiles_column" in given:
+        before = {name: value for name, value in before.items() if not name.endswith("smiles_column")}
+    flags = argparse.Namespace(**dict.fromkeys(OWN_DATA) | before | given)
+    needed = {"--target-data": flags.target_data, "--target-column": flags.target_column}
+    if flags.source_data or flags.source_column or not flags.source_property:
+        needed |= {"--source-data": flags.source_data, "--source-column": flags.source_column}
+    if missing := [flag for flag, value in needed.items() if value is None]:
         raise InputDataError(f"a pair of your own needs {', '.join(needed)}: {missing[0]} is missing")
-    files = [args.target_data, *_source_files(args)]
-    columns = [args.target_column, *(args.source_column or [])]
+    files, columns = [flags.target_data, *_source_files(flags)], [flags.target_column, *(flags.source_column or [])]
     names = _names(files, columns)
     target, *sources = (
-        _task(args, "source" if index else "target", name, file, column)
+        _task(flags, "source" if index else "target", name, file, column)
         for index, (name, file, column) in enumerate(zip(names, files, columns, strict=True))
     )
-    built_in = (TaskSpec(get_property(code).code) for code in args.source_property)
+    built_in = (TaskSpec(get_property(code).code) for code in flags.source_property or ())
     return [PairSpec(target, (*sources, *built_in))]
 
 
-def _source_files(args: argparse.Namespace) -> list[Path]:
-    files, columns = args.source_data or [], args.source_column or []
+def _flags_of(pair: PairSpec) -> dict[str, Any]:
+    """The flags that ask for a pair."""
+    tables = [source for source in pair.sources if source.file is not None]
+    flags: dict[str, Any] = {
+        "source_data": [Path(source.file or "") for source in tables] or None,
+        "source_column": [source.column for source in tables] or None,
+        "source_property": [source.property for source in pair.sources if source.file is None],
+        "target_data": Path(pair.target.file or ""),
+        "target_column": pair.target.column,
+        "split_column": pair.target.split_column,
+        "drop_bad_rows": pair.target.drop_bad_rows,
+    }
+    for role, task in zip(ROLES, (pair.target, *tables[:1]), strict=False):
+        flags |= {f"{role}_unit": task.unit, f"{role}_log": task.log10, f"{role}_smiles_column": task.smiles_column}
+    return flags
+
+
+def _source_files(flags: argparse.Namespace) -> list[Path]:
+    files, columns = flags.source_data or [], flags.source_column or []
     if len(files) == 1:
-        return files * len(columns)
+        return list(files) * len(columns)
     if len(files) != len(columns):
         raise InputDataError(
             f"--source-data names {len(files)} files and --source-column {len(columns)} columns: give one file for all "
@@ -80,14 +128,14 @@ def _names(files: list[Path], columns: list[str]) -> list[str]:
     )
 
 
-def _task(args: argparse.Namespace, role: str, name: str, file: Path, column: str) -> TaskSpec:
+def _task(flags: argparse.Namespace, role: str, name: str, file: Path, column: str) -> TaskSpec:
     return TaskSpec(
         property=name,
         file=str(file.resolve()),
         column=column,
-        smiles_column=getattr(args, f"{role}_smiles_column") or args.smiles_column,
-        unit=getattr(args, f"{role}_unit"),
-        log10=getattr(args, f"{role}_log"),
-        split_column=args.split_column if role == "target" else None,
-        drop_bad_rows=args.drop_bad_rows,
+        smiles_column=getattr(flags, f"{role}_smiles_column") or flags.smiles_column or "smiles",
+        unit=getattr(flags, f"{role}_unit") or "",
+        log10=bool(getattr(flags, f"{role}_log")),
+        split_column=flags.split_column if role == "target" else None,
+        drop_bad_rows=bool(flags.drop_bad_rows),
     )

@@ -1,26 +1,28 @@
-"""Complete or rebuild a campaign's record in MLflow from its folder: `python -m search.cli.record NAME`.
+"""Complete or rebuild a campaign's record in MLflow from its folder: `gear-search record NAME`.
 
-The campaign folder has everything, so a database that was lost can be rebuilt. What MLflow has already is not changed,
-so running this twice is safe.
+Everything is in the campaign folder, so a record that was lost is written again, and what MLflow has already stays as
+it is: running this twice changes nothing.
 """
 
-import argparse
 import sys
 
+from gear.command_line import Parser, make_parser
 from gear.errors import GearError, user_command
 from search.cli.common_options import add_campaign, add_tracking_uri, campaign_folder
-from search.cli.console import make_console
-from search.results.finalize import register_winners
-from search.results.rebuild import rebuild
-from search.storage.snapshot import take_snapshot
 
-__all__ = ["main"]
+__all__ = ["command_parser", "main"]
 
 
 @user_command
 def main() -> int:
-    """Complete the record of a campaign in MLflow, and register its winners."""
-    args, console = _parse(), make_console()
+    """Write a campaign's record in MLflow from its folder, and register its winners."""
+    args = command_parser().parse_args()
+    from search.cli.console import make_console
+    from search.results.finalize import register_winners  # MLflow, a second
+    from search.results.rebuild import rebuild
+    from search.storage.snapshot import take_snapshot
+
+    console = make_console()
     folder = campaign_folder(args)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
@@ -32,11 +34,12 @@ def main() -> int:
     return 0
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m search.cli.record", description=main.__doc__)
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("search.cli.record", main.__doc__)
     add_campaign(parser)
     add_tracking_uri(parser)
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

@@ -65,10 +65,11 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
 def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console") -> tuple[CampaignPlan, bool]:
     """The plan, and whether a campaign is to go on with it."""
     from search.storage.campaign_store import newest_campaign, next_name
+    from search.storage.snapshot import recorded_plan
 
     storage = options.place
     if args.resume:
-        return extended(_recorded_plan(options, args.name or newest_campaign(storage)), args), True
+        return extended(recorded_plan(storage, args.name or newest_campaign(storage)), args), True
     plan, why = new_plan(args, gpu=_has_gpu(options))
     console.print(f"preset {plan.preset}: {why}", soft_wrap=True)
     if not plan.name:
@@ -78,15 +79,8 @@ def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console"
     if not (storage / plan.name).exists():
         return plan, False
     if args.or_resume:
-        return begun_again(_recorded_plan(options, plan.name), plan), True
+        return begun_again(recorded_plan(storage, plan.name), plan), True
     raise StorageError(f"{storage / plan.name} exists: give another --name, or --resume to go on with it")
-
-
-def _recorded_plan(options: "LaunchOptions", name: str) -> CampaignPlan:
-    from search.plan.plan_file import plan_from_dict
-    from search.storage.campaign_store import read_campaign
-
-    return plan_from_dict(read_campaign(options.place / name)["plan"])
 
 
 def _has_gpu(options: "LaunchOptions") -> bool:

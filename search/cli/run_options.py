@@ -1,43 +1,74 @@
-"""The flags of `python -m search.run`, and the plan they ask for."""
+"""The flags of `gear-search run`, and the plan they ask for."""
 
 import argparse
 import dataclasses
 import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from gear.config import EMBEDDINGS, TrialConfig
+from gear.command_line import Parser
+from gear.command_line import make_parser as command_parser
+from gear.config import EMBEDDINGS, PairSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
-from gear.data.splits.split_name import FOLDED, NOISES, with_modifiers
+from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
 from search.cli.common_options import add_storage, add_tracking_uri
-from search.cli.own_data_options import FIXED, add_own_data, own_pair
+from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
+from search.cli.setting_flags import add_settings, given_settings, seconds
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
-from search.plan.extension import RESUMABLE, extended_plan
+from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
-from search.plan.settings import FINALS, SAMPLERS, SearchSettings
-from search.plan.space import METHODS, OPTIONAL
+from search.plan.setting import settings_of
+from search.plan.settings import SearchSettings
+from search.plan.space import METHODS
 
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
 SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
+CONFIG = {"epochs": "training.epochs", "embedding": "embedding.kind", "source_embedding": "embedding.source_kind"}
+MODIFIERS: dict[str, Modifier] = {"labels": "labels", "overlap": "overlap", "label_noise": "noise"}
+SETTINGS = settings_of(SearchSettings)
+PLAN_FLAGS = (  # what a campaign is; the other flags say where and how it runs
+    *("preset", "plan", "pairs", "splits", *MODIFIERS, "methods", *CONFIG),
+    *OWN_DATA,
+    *(setting.name for setting in SETTINGS),
+)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m search.run", description="Search for the best model of each pair of properties and each split."
+    parser = command_parser("search.run", "Search for the best model of each pair of properties on each split.")
+    _add_plan(parser)
+    add_own_data(parser)
+    how = parser.add_argument_group(
+        "how each study is searched", "The defaults are those of a plan file; presets have their own, see --dry-run."
     )
+    how.add_argument("--epochs", type=int, metavar="N", help="maximum epochs of a trial")
+    add_settings(how, SearchSettings)
+    _add_launch(parser)
+    return parser
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    """Flags of what is searched."""
     what = parser.add_argument_group("what to search")
-    what.add_argument("--preset", choices=list(PRESETS), help="default: quick without a GPU, benchmark with one")
+    base = what.add_mutually_exclusive_group()
+    base.add_argument(
+        "--preset",
+        choices=list(PRESETS),
+        help="a plan with a name (default: quick without a GPU, benchmark with one, small for pairs that you name)",
+    )
+    base.add_argument("--plan", type=Path, metavar="FILE.toml", help="read the whole plan from a file")
     what.add_argument(
         "--pairs",
         nargs="+",
         metavar="ID",
-        help="built-in: hv_from_ds 'hv_from_*' all; several sources: hv_from_bp+ds",
+        help="built-in pairs: hv_from_ds, 'hv_from_*' or all; with several sources: hv_from_bp+ds",
     )
     what.add_argument("--splits", nargs="+", metavar="SPLIT", help=" ".join(SPLIT_NAMES))
     what.add_argument(
@@ -45,12 +76,12 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         type=_labels,
         metavar="N",
-        help="of the target, for training and validation together: 30 60 120 all; a split for each (default: all)",
+        help="labels of the target for training and validation together, a number or all; several make several splits",
     )
     what.add_argument(
         "--overlap",
         choices=["excluded", "allowed"],
-        help="may the source keep molecules that the target is judged on (default: excluded)",
+        help="whether the sources keep molecules that the target is judged on (default: excluded)",
     )
     what.add_argument(
         "--label-noise",
@@ -58,70 +89,47 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"corrupt a percentage of the target's training labels: {' '.join(f'{kind}20' for kind in NOISES)}",
     )
     what.add_argument(
-        "--methods", nargs="+", metavar="METHOD", help=f"{' '.join(METHODS)}; all of these: all; {' '.join(VARIANTS)}"
+        "--methods",
+        nargs="+",
+        metavar="METHOD",
+        help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}",
     )
-    what.add_argument("--embedding", choices=EMBEDDINGS, help="what molecules are read by (default: dmpnn)")
-    what.add_argument("--source-embedding", choices=EMBEDDINGS, help="of the sources (default: the target's)")
-    what.add_argument("--plan", type=Path, metavar="FILE.toml", help="this and how it is searched, in full")
-    add_own_data(parser)
-    _add_search(parser)
-    _add_launch(parser)
-    return parser
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
-    """Flags of how a study is searched and its winner found."""
-    how = parser.add_argument_group("how it is searched")
-    how.add_argument("--trials", type=int, metavar="N", help="a study; with --resume, more than before extends")
-    how.add_argument("--epochs", type=int, metavar="N", help="at most, a trial")
-    how.add_argument(
-        "--validation-folds", type=_at_least_one, metavar="K", help="a trial is judged by its mean over K (default: 1)"
+    what.add_argument("--embedding", choices=EMBEDDINGS, help="form in which models read molecules (default: dmpnn)")
+    what.add_argument(
+        "--source-embedding", choices=EMBEDDINGS, help="form in which source models read them (default: the target's)"
     )
-    how.add_argument(
-        "--finalists", type=int, metavar="N", help="train the best N again on fresh seeds before one wins (default: 0)"
-    )
-    how.add_argument(
-        "--final", choices=FINALS, help="take the best trial's model, or refit its configuration as an ensemble"
-    )
-    how.add_argument("--seed", type=int, metavar="N", help="of the campaign")
-    how.add_argument("--sampler", choices=SAMPLERS, help="what proposes trials (default: tpe)")
-    how.add_argument(
-        "--share",
-        action=argparse.BooleanOptionalAction,
-        help="begin a study with what beat the defaults in related ones (default: yes)",
-    )
-    how.add_argument(
-        "--warm-start", nargs="+", metavar="CAMPAIGN", help="begin studies also with what was best in earlier campaigns"
-    )
-    how.add_argument("--vary", nargs="+", metavar="PATH", help="search these too: " + " ".join(OPTIONAL))
 
 
 def _add_launch(parser: argparse.ArgumentParser) -> None:
     """Flags of where and how it runs."""
     where = parser.add_argument_group("where it runs and writes")
-    where.add_argument("--name", metavar="CAMPAIGN", help="default: the preset with a counter")
+    where.add_argument("--name", metavar="CAMPAIGN", help="name of the campaign (default: the preset and a number)")
     add_storage(where)
     add_tracking_uri(where)
     where.add_argument(
         "--address",
         metavar="HOST:PORT",
-        help="of a running Ray cluster, or local; default: the cluster that this machine is the head of, or local",
+        help="a running Ray cluster to join, or local (default: the cluster whose head this machine is, or local)",
     )
-    where.add_argument("--cluster", metavar="FILE.yaml", help="that ray up was given: run on its head, follow it here")
-    where.add_argument("--cpus-per-trial", type=int, metavar="N")
-    where.add_argument("--gpus-per-trial", type=float, metavar="F", help="a fraction shares a GPU")
-    where.add_argument("--concurrency", type=_at_least_one, metavar="N", help="most trials at once")
     where.add_argument(
-        "--epoch-timeout", type=_seconds, metavar="T", help="end a worker whose epoch takes longer; default: never"
+        "--cluster", metavar="FILE.yaml", help="run on the head of the cluster that ray up started from this file"
     )
-    where.add_argument("--time-budget", type=_seconds, metavar="T", help="for instance 90s, 45m, 12h")
+    where.add_argument("--concurrency", type=_at_least_one, metavar="N", help="maximum concurrent trials")
+    where.add_argument(
+        "--time-budget", type=seconds, metavar="T", help="stop starting trials after this time, for instance 45m or 12h"
+    )
     how = parser.add_argument_group("this launch")
-    how.add_argument("--resume", action="store_true", help="go on with the newest campaign, or with --name")
-    how.add_argument(
-        "--or-resume", action="store_true", help="or go on with --name where the same command began it before"
+    again = how.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume", action="store_true", help="continue the campaign of --name (default: the one that was driven last)"
     )
-    how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and end")
-    how.add_argument("--yes", action="store_true", help="do not ask")
+    again.add_argument(
+        "--or-resume",
+        action="store_true",
+        help="continue the campaign of --name if the same command began it, otherwise begin it",
+    )
+    how.add_argument("--dry-run", action="store_true", help="print the plan and what it takes, and start nothing")
+    how.add_argument("--yes", action="store_true", help="skip the confirmation prompt")
 
 
 def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]:
@@ -136,54 +144,30 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
     else:
         preset, why = _preset(args, gpu=gpu)
         plan = PRESETS[preset]
-    pairs = [*expand_pairs(args.pairs or []), *own_pair(args)]
-    plan = dataclasses.replace(
-        plan,
-        name=args.name or plan.name,
-        pairs=tuple(pairs) or plan.pairs,
-        splits=_splits(args, plan),
-        methods=_methods(args, plan),
-        search=_settings(args, plan.search, gpu=gpu),
-        config=_config(args, plan.config),
-    )
+        if gpu:
+            plan = dataclasses.replace(plan, search=dataclasses.replace(plan.search, gpus_per_trial=GPU_SHARE))
+    pairs = (*expand_pairs(args.pairs or []), *own_pair(args))
+    plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")
     return plan, why
 
 
 def extended(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
-    """The plan of a campaign that is resumed: more --trials, another way to crown the winner; all else stays.
+    """The plan of a campaign that is resumed, with what the flags may change of it; a flag may also repeat what it has.
 
     Raises:
         InputDataError: a flag asks for another campaign.
+        UnknownNameError: an unknown pair, split or method.
     """
-    fixed = (
-        "preset",
-        "pairs",
-        "splits",
-        "labels",
-        "overlap",
-        "label_noise",
-        "methods",
-        "embedding",
-        "source_embedding",
-        "epochs",
-        "seed",
-        "sampler",
-        "share",
-        "warm_start",
-        "vary",
-        "validation_folds",
-        "plan",
-        "cpus_per_trial",
-        "gpus_per_trial",
-    )
-    for name in (*fixed, *FIXED):
-        if getattr(args, name) not in (None, []):
-            flag = "--" + name.replace("_", "-")
-            raise InputDataError(f"{flag} cannot change a campaign that is resumed: start another, or leave it out")
-    given = {name: getattr(args, name) for name in RESUMABLE}
-    return extended_plan(plan, {name: value for name, value in given.items() if value is not None})
+    if _asks_for_another(plan, args):
+        given = [name for name in PLAN_FLAGS if getattr(args, name) is not None]
+        guilty = [name for name in given if _asks_for_another(plan, _only(args, name))]
+        named = ", ".join(_flag(args, name) for name in guilty or given)
+        raise InputDataError(
+            f"{named} cannot change campaign {plan.name}, which is resumed: leave it out, or start another campaign"
+        )
+    return extended_plan(plan, _settings(_on_top_of(plan, args)))
 
 
 def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
@@ -192,10 +176,57 @@ def begun_again(before: CampaignPlan, asked: CampaignPlan) -> CampaignPlan:
     Raises:
         InputDataError: it was begun by another command.
     """
-    plan = extended_plan(before, {name: getattr(asked.search, name) for name in RESUMABLE})
-    if plan != asked:
-        raise InputDataError(f"campaign {before.name} was begun with another plan: give its flags, or another --name")
-    return plan
+    was, now = identity(before), identity(asked)
+    if other := [part for part in was if was[part] != now[part]]:
+        raise InputDataError(
+            f"campaign {before.name} was begun with another plan (other {', '.join(other)}): give the same flags, or "
+            "another --name"
+        )
+    return extended_plan(before, _settings(asked))
+
+
+def _asks_for_another(plan: CampaignPlan, args: argparse.Namespace) -> bool:
+    """Whether flags change what a resumed campaign must keep."""
+    try:
+        return identity(_on_top_of(plan, args)) != identity(plan)
+    except InputDataError:  # they fit no plan, or not this one
+        return True
+
+
+def _on_top_of(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
+    """A recorded plan, or a file's in its place, with what the flags ask for."""
+    base = plan if args.plan is None else dataclasses.replace(read_plan(args.plan), name=plan.name)
+    built_in = [pair for pair in base.pairs if pair.is_built_in]
+    own = [pair for pair in base.pairs if not pair.is_built_in]
+    recorded = own[0] if len(own) == 1 and own[0].target.file is not None else None
+    asked = (*(expand_pairs(args.pairs) if args.pairs else built_in), *(own_pair(args, recorded) or own))
+    return dataclasses.replace(_with_flags(base, args, asked), preset=args.preset or base.preset)
+
+
+def _settings(plan: CampaignPlan) -> dict[str, Any]:
+    return {setting.name: getattr(plan.search, setting.name) for setting in SETTINGS}
+
+
+def _only(args: argparse.Namespace, name: str) -> argparse.Namespace:
+    """One of the flags."""
+    return argparse.Namespace(**{**dict.fromkeys(PLAN_FLAGS), name: getattr(args, name)})
+
+
+def _flag(args: argparse.Namespace, name: str) -> str:
+    """A flag as it was given."""
+    flag = {setting.name: setting.flag for setting in SETTINGS}.get(name, "--" + name.replace("_", "-"))
+    return f"--no-{flag[2:]}" if getattr(args, name) is False else flag
+
+
+def _with_flags(plan: CampaignPlan, args: argparse.Namespace, pairs: Iterable[PairSpec]) -> CampaignPlan:
+    return dataclasses.replace(
+        plan,
+        pairs=tuple(pairs),
+        splits=_splits(args, plan),
+        methods=_methods(args, plan),
+        search=dataclasses.replace(plan.search, **given_settings(args, SearchSettings)),
+        config=_config(args, plan.config),
+    )
 
 
 def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
@@ -204,23 +235,22 @@ def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
 
 
 def _config(args: argparse.Namespace, base: TrialConfig) -> TrialConfig:
-    """What the search leaves alone."""
-    given = {
-        "training.epochs": args.epochs,
-        "embedding.kind": args.embedding,
-        "embedding.source_kind": args.source_embedding,
-    }
+    """What the search does not vary."""
+    given = {path: getattr(args, name) for name, path in CONFIG.items()}
     return with_values(base, {path: value for path, value in given.items() if value is not None})
 
 
 def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
-    splits = expand_splits(args.splits) if args.splits else plan.splits
+    """The splits asked for; a modifier takes the place of the plan's own, and is refused beside one in --splits."""
+    given = [modifier for name, modifier in MODIFIERS.items() if getattr(args, name) is not None]
+    splits = expand_splits(args.splits) if args.splits else [without(split, given) for split in plan.splits]
     overlap, budgets = args.overlap == "allowed", args.labels or [None]
-    return tuple(
+    named = (
         with_modifiers(split, overlap=overlap, noise=args.label_noise, labels=labels)
         for split in splits
         for labels in budgets
     )
+    return tuple(dict.fromkeys(named))
 
 
 def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
@@ -229,16 +259,6 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
     if args.pairs or args.target_data:
         return "small", "settings for the pairs you named"
     return ("benchmark", "there is a GPU") if gpu else ("quick", "there is no GPU")
-
-
-def _settings(args: argparse.Namespace, base: SearchSettings, *, gpu: bool) -> SearchSettings:
-    names = ("trials", "validation_folds", "finalists", "final", "seed", "sampler", "share")
-    given = {name: getattr(args, name) for name in (*names, "epoch_timeout", "cpus_per_trial", "gpus_per_trial")}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    chosen |= {name: tuple(getattr(args, name)) for name in ("vary", "warm_start") if getattr(args, name) is not None}
-    if args.plan is None and gpu:
-        chosen.setdefault("gpus_per_trial", GPU_SHARE)
-    return dataclasses.replace(base, **chosen)
 
 
 def _at_least_one(text: str) -> int:
@@ -251,12 +271,5 @@ def _labels(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of labels: write 60, or all")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of labels: write 60, or all")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no duration: write 90s, 45m or 12h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

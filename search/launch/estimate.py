@@ -1,4 +1,4 @@
-"""Before a campaign: what its trials take, and what would not fit. `python -m search.run --dry-run` prints it."""
+"""Before a campaign: what its trials take, and what would not fit. `gear-search run --dry-run` prints it."""
 
 import dataclasses
 import math

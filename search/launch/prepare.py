@@ -53,7 +53,7 @@ def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> Ca
     head = {"plan": plan_to_dict(plan), "data": data, "created": created, "versions": versions}
     store = CampaignStore.create(folder, head, plan_to_toml(plan))
     for pair, split in itertools.product(plan.pairs, plan.splits):
-        store.keep_split(load_pair(pair, split, plan.search.split_seed))
+        store.write_split(load_pair(pair, split, plan.search.split_seed))
     return store
 
 

@@ -14,15 +14,16 @@ from search.launch.launch_options import Display, LaunchOptions, PlainDisplay
 from search.launch.prepare import DataFacts, create_store, prepare_data, resume_store
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
-from search.plan.plan_file import plan_from_dict
 from search.results.finalize import finalize
 from search.results.mlflow_records import Feed, history
 from search.runtime.connection import connected
 from search.runtime.resources import Slots
 from search.runtime.tune_run import Launch, Outcome, run_search
-from search.storage.campaign_store import CampaignStore, newest_campaign, next_name, read_campaign
-from search.storage.checkpoint_cleanup import Housekeeper
+from search.storage.campaign_store import CampaignStore, newest_campaign, next_name
+from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.earlier_campaigns import earlier_studies
+from search.storage.relocation import relocated
+from search.storage.snapshot import recorded_plan
 from tracking.recording.recorder import Recorder
 
 __all__ = ["continue_campaign", "resume_campaign", "run_campaign"]
@@ -74,8 +75,7 @@ def resume_campaign(
         GearError: its data has changed, or see `run_campaign`.
     """
     options = options or LaunchOptions()
-    name = name or newest_campaign(options.place)
-    recorded = plan_from_dict(read_campaign(options.place / name)["plan"])
+    recorded = recorded_plan(options.place, name or newest_campaign(options.place))
     return continue_campaign(extended_plan(recorded, changes), options, display)
 
 
@@ -89,7 +89,9 @@ def continue_campaign(
     """
     options, display = options or LaunchOptions(), display or PlainDisplay()
     folder = options.place / plan.name
-    before = read_campaign(folder)
+    before, changes = relocated(folder)
+    for change in changes:
+        display.say(change)
     return _launch(plan, options, display, lambda data: resume_store(folder, plan, data, before))
 
 
@@ -116,7 +118,7 @@ def _launch(
         if recorder.away:
             display.say(_away(options.tracking_uri, store))
         listener, shown = display.follow(campaign, slots.now)
-        campaign.listeners += [Housekeeper(campaign, store), feed, listener]
+        campaign.listeners += [CheckpointCleanup(campaign, store), feed, listener]
         outcome: Outcome = "done"
         if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
             with shown:

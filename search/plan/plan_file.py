@@ -1,10 +1,11 @@
 """A plan as plain data and as a TOML file: what is written can be read back."""
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from gear.config import PairSpec, from_dict, to_dict
 from gear.data import expand_splits
@@ -18,7 +19,7 @@ __all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
 
 def plan_to_dict(plan: CampaignPlan) -> dict[str, Any]:
     """The plain dict of a plan: built-in pairs by their id."""
-    pairs = [pair.id if _is_built_in(pair) else to_dict(pair) for pair in plan.pairs]
+    pairs = [pair.id if pair.is_built_in else to_dict(pair) for pair in plan.pairs]
     return {**to_dict(plan), "pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
 
 
@@ -66,7 +67,7 @@ def read_plan(path: Path) -> CampaignPlan:
         UnknownNameError: an unknown pair, split or method.
     """
     try:
-        data = tomllib.loads(path.read_text())
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputDataError(f"cannot read plan {path}: {error}") from error
     return plan_from_dict(data)
@@ -74,24 +75,13 @@ def read_plan(path: Path) -> CampaignPlan:
 
 def plan_to_toml(plan: CampaignPlan) -> str:
     """The text that `read_plan` reads."""
-    data = plan_to_dict(plan)
-    top = {name: value for name, value in data.items() if not isinstance(value, dict)}
-    return _toml_lines(top) + "".join(f"\n[{name}]\n{_toml_lines(data[name])}" for name in ("search", "config"))
+    return tomli_w.dumps(_without_none(plan_to_dict(plan)))
 
 
-def _toml_lines(table: Mapping[str, Any]) -> str:
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
-
-
-def _toml(value: Any) -> str:  # noqa: ANN401 - any value of a plan
-    """A TOML value; None has no place there and is left out."""
+def _without_none(value: Any) -> Any:  # noqa: ANN401 - any value of a plan
+    """The value without the keys that are None, which TOML does not have; a missing key is read as None."""
     if isinstance(value, dict):
-        items = (f"{name} = {_toml(item)}" for name, item in value.items() if item is not None)
-        return "{ " + ", ".join(items) + " }"
+        return {name: _without_none(item) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
-
-
-def _is_built_in(pair: PairSpec) -> bool:
-    return all(task.file is None for task in (pair.target, *pair.sources))
+        return [_without_none(item) for item in value]
+    return value

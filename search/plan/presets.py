@@ -1,4 +1,4 @@
-"""Plans with a name: what `python -m search.run --preset NAME` does.
+"""Plans with a name: what `gear-search run --preset NAME` does.
 
     quick           few labels of two properties that a related one is known of: minutes on two cores
     small           the pairs that you name, with all their labels; what --pairs and --target-data take

@@ -3,92 +3,71 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from gear.errors import InputDataError, UnknownNameError
+from gear.errors import UnknownNameError
+from search.plan.setting import check_ranges, setting
 from search.plan.space import OPTIONAL
 
-__all__ = ["FINALS", "SAMPLERS", "SamplerName", "SearchSettings"]
+__all__ = ["SAMPLERS", "SamplerName", "SearchSettings"]
 
 SamplerName = Literal["tpe", "gp", "random"]
 SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 FinalName = Literal["best", "refit"]
-FINALS: tuple[FinalName, ...] = get_args(FinalName)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """How every study is searched.
+    """How every study is searched."""
 
-    Attributes:
-        trials: budget of a study; failed trials are replaced, up to `replacements`.
-        sampler: what proposes trials once there are finished ones to learn from: a tree-structured Parzen estimator,
-            a Gaussian process, or chance.
-        startup_trials: finished trials of a study before the sampler learns from them; until then it is chance.
-        share: whether a study begins with what beat the defaults in related studies, see
-            `search.campaign.study_transfer`.
-        warm_start: names of earlier campaigns in the same storage that studies begin with, see
-            `search.storage.earlier_campaigns`.
-        grace_steps: optimiser steps that a trial has had before early stopping looks at it for the first time.
-        reduction_factor: of the trials that reach a rung, about one in this many goes on.
-        validation_folds: of a trial, trained side by side, each with its own validation molecules; its value is their
-            mean.
-        finalists: trials of a study that are trained again on fresh seeds before one of them wins; below 2 the best of
-            the search wins.
-        finalist_seeds: fresh seeds of each.
-        final: what a study results in: the winner as it was trained, or its configuration trained anew on
-            `refit_folds` validation folds for each of `refit_seeds` seeds, which predict together.
-        refit_seeds: see there.
-        refit_folds: where the split leaves a choice of validation molecules.
-        replacements: most failed trials of a study that are replaced.
-        attempts: most workers that a trial may lose, plus one.
-        epoch_timeout: seconds an epoch may take before its worker is ended, the first one with all that precedes it;
-            0 for any.
-        checkpoint_every: epochs; the last epoch of a trial is always kept.
-        seed: of the campaign; every trial's seed follows from it.
-        split_seed: of the splits.
-        cpus_per_trial: also the threads of a trial.
-        gpus_per_trial: a fraction shares a GPU.
-        vary: settings to search beside the usual ones, by their path; see `search.plan.space.OPTIONAL`.
-    """
-
-    trials: int = 8
-    sampler: SamplerName = "tpe"
-    startup_trials: int = 4
-    share: bool = True
-    warm_start: tuple[str, ...] = ()
-    grace_steps: int = 100
-    reduction_factor: float = 3.0
-    validation_folds: int = 1
-    finalists: int = 0
-    finalist_seeds: int = 2
-    final: FinalName = "best"
-    refit_seeds: int = 2
-    refit_folds: int = 4
-    replacements: int = 4
-    attempts: int = 3
-    epoch_timeout: float = 0.0
-    checkpoint_every: int = 1
-    seed: int = 0
-    split_seed: int = 0
-    cpus_per_trial: int = 1
-    gpus_per_trial: float = 0.0
-    vary: tuple[str, ...] = ()
+    trials: int = setting(8, "trials of each study; failed ones are replaced", minimum=1, resume="grows")
+    sampler: SamplerName = setting(
+        "tpe", "what proposes trials: a tree-structured Parzen estimator, a Gaussian process, or random values"
+    )
+    startup_trials: int = setting(
+        4, "finished trials of a study before the sampler learns from them; until then it is random", minimum=0
+    )
+    share: bool = setting(True, "begin a study with what beat the defaults in related studies of the campaign")
+    warm_start: tuple[str, ...] = setting(
+        (), "begin studies also with the best of these earlier campaigns in the same storage", metavar="CAMPAIGN"
+    )
+    grace_steps: int = setting(100, "optimiser steps of a trial before early stopping may end it", minimum=1)
+    reduction_factor: float = setting(
+        3.0, "of the trials that early stopping compares, about one in this many continues", above=1, metavar="F"
+    )
+    validation_folds: int = setting(
+        1, "train each trial on this many validation folds and judge it by their mean", minimum=1
+    )
+    finalists: int = setting(
+        0,
+        "train the best N trials again on fresh seeds before one of them wins; below 2: none",
+        minimum=0,
+        resume="free",
+    )
+    finalist_seeds: int = setting(2, "fresh seeds for each finalist", minimum=1)
+    final: FinalName = setting(
+        "best", "take the winner as it was trained, or refit its configuration as an ensemble", resume="free"
+    )
+    refit_seeds: int = setting(2, "seeds of a refit", minimum=1)
+    refit_folds: int = setting(4, "validation folds of a refit, each trained with every seed", minimum=1)
+    replacements: int = setting(4, "maximum failed trials of a study that are replaced", minimum=0)
+    attempts: int = setting(3, "a trial fails when it has lost this many workers", minimum=1)
+    epoch_timeout: float = setting(
+        0.0, "end a worker whose epoch takes longer, 0 for never", minimum=0, resume="free", metavar="T", unit="s"
+    )
+    checkpoint_every: int = setting(1, "epochs between checkpoints; the last epoch is always kept", minimum=1)
+    seed: int = setting(0, "seed of the campaign; the seeds of all trials follow from it", minimum=0)
+    split_seed: int = setting(0, "seed of the splits", minimum=0)
+    cpus_per_trial: int = setting(1, "CPUs, and threads, of a trial", minimum=1)
+    gpus_per_trial: float = setting(0.0, "GPUs of a trial; a fraction shares a GPU", minimum=0, metavar="F")
+    vary: tuple[str, ...] = setting((), f"search these settings, too: {' '.join(OPTIONAL)}", metavar="PATH")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched.
 
         Raises:
             InputDataError: a value is out of range.
+            UnknownNameError: a setting to vary does not exist.
         """
-        positive = ("trials", "grace_steps", "validation_folds", "finalist_seeds", "refit_seeds", "refit_folds")
-        for name in (*positive, "attempts", "checkpoint_every", "cpus_per_trial"):
-            if getattr(self, name) < 1:
-                raise InputDataError(f"search.{name} must be at least 1, got {getattr(self, name)}")
-        not_negative = ("startup_trials", "finalists", "replacements", "epoch_timeout", "gpus_per_trial")
-        for name in (*not_negative, "seed", "split_seed"):
-            if getattr(self, name) < 0:
-                raise InputDataError(f"search.{name} must not be negative, got {getattr(self, name)}")
+        check_ranges(self, "search")
         for path in self.vary:
             if path not in OPTIONAL:
                 raise UnknownNameError("setting to vary", path, list(OPTIONAL))
-        if self.reduction_factor <= 1:
-            raise InputDataError(f"search.reduction_factor must be greater than 1, got {self.reduction_factor}")

@@ -111,7 +111,7 @@ def _evaluated(
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
         return last[0]
     predictions, scores = judge(ensemble)
-    store.keep_predictions(study.name, predictions)
+    store.write_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
         winner=best.number,

@@ -1,1 +1,1 @@
-"""Where trials run: the only package that knows Ray."""
+"""Runs trials on Ray; the only package that imports it."""

@@ -1,10 +1,13 @@
-"""Ray for the length of a block: a local one on this machine, or a cluster that runs already."""
+"""Connects to Ray for the length of a block: a local one that is started here, or a cluster that is running."""
 
 import functools
 import logging
+import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gear.environment import with_defaults
 from gear.errors import GearError, InputDataError
@@ -13,11 +16,12 @@ from search.runtime import resources
 __all__ = ["connected", "where"]
 
 CONNECT_SECONDS = 5.0
+PROJECT = str(Path(__file__).parents[2])  # the folder of the packages that this process runs
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # or Ray would build the environment again on every worker
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # otherwise Ray builds the environment again on every worker
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints errors at every verbosity
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints errors at every level of verbosity
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # Tune's own state is never read
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -25,10 +29,26 @@ _QUIET = {
 
 
 def where(address: str | None) -> str | None:
-    """The address of the Ray to join, None to start one here; without `--address`, what this machine is decides."""
+    """The address of the Ray to join, or None to start one here. Without `--address` the head of a cluster joins it."""
     if address is None:
         return "auto" if resources.BOOTSTRAP.exists() else None
     return None if address == "local" else address
+
+
+class _WorkerPaths(list[str]):
+    """Folders that a worker puts before its import path, one after the other, so that the last is the first.
+
+    Ray would add the working folder after them, so that a file `search.py` there would take the place of this package.
+    """
+
+    def extend(self, _: Iterable[str], /) -> None:
+        """Add nothing."""
+
+
+def _folders() -> list[str]:
+    """The working folder and the running script's, for modules that a plan names, before this project."""
+    script = os.path.dirname(os.path.realpath(sys.argv[0]))
+    return [os.getcwd(), *([script] if script in sys.path else []), PROJECT]
 
 
 @contextmanager
@@ -38,8 +58,8 @@ def connected(address: str | None) -> Iterator[None]:
     A connection that this process has already is used as it is and left open.
 
     Raises:
-        InputDataError: not the kind of address a search can be driven from.
-        GearError: nothing answers there, or it does not let us in.
+        InputDataError: a search cannot be driven through such an address.
+        GearError: nothing answers there, or access is denied.
     """
     if address is not None:
         _check_address(address)
@@ -58,8 +78,10 @@ def connected(address: str | None) -> Iterator[None]:
 
 def _start(address: str | None) -> None:
     import ray
+    from ray.job_config import JobConfig
 
-    start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
+    paths = JobConfig(_py_driver_sys_path=_WorkerPaths(_folders()))
+    start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
         if address is None:
             start("local", num_cpus=resources.machine_cpus(), include_dashboard=False)
@@ -72,7 +94,7 @@ def _start(address: str | None) -> None:
 
 
 def _check_address(address: str) -> None:
-    """Fail in seconds and in a line, where Ray would try for minutes."""
+    """Fail within seconds and with one line, where Ray would try for minutes."""
     if address == "auto":
         return
     if "://" in address:

@@ -1,25 +1,25 @@
-"""Errors of Tune's hooks. A hook that raises leaves Tune half-done, so the first error is kept and raised later."""
+"""Errors of Tune's hooks: a hook that raises leaves Tune in an undefined state, so its error is raised later."""
 
 import contextlib
 from collections.abc import Iterator
 
-__all__ = ["FaultKeeper"]
+__all__ = ["DeferredErrors"]
 
 
-class FaultKeeper:
-    """Keeps the first error; the hooks wind the experiment down, and the driver raises it after."""
+class DeferredErrors:
+    """Stores the first error; the hooks then end the experiment, and the driver raises the error after that."""
 
     first: Exception | None = None
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep an error of the block."""
+    def deferred(self) -> Iterator[None]:
+        """Store an exception of the block instead of raising it."""
         try:
             yield
         except Exception as error:
             self.first = self.first or error
 
     def raise_first(self) -> None:
-        """Raise what was kept, if anything."""
+        """Raise the stored error, if there is one."""
         if self.first is not None:
             raise self.first

@@ -1,4 +1,4 @@
-"""Whether every node of a cluster is like the driver's: asked before a campaign starts, not found out in its trials."""
+"""Checks before a campaign starts that every node of the cluster has the software and files of the driver's node."""
 
 import hashlib
 import importlib.metadata
@@ -11,28 +11,28 @@ __all__ = ["Answer", "ask_others", "different", "facts"]
 
 ANSWER_SECONDS = 60.0
 PACKAGES = ("ray", "torch", "chemprop", "rdkit", "cuik-molmaker-pin", "numpy", "pyarrow", "safetensors")
-ROOMS = ("gear", "search", "tracking")
+CODE = ("gear", "search", "tracking")
 
-Answer = Any  # of the function, or the exception that was raised instead
+Answer = Any  # the return value of the function, or the exception that it raised
 
 
 def different(files: Sequence[str] = ()) -> list[str]:
-    """What is not the same on another node of the connected Ray as here, a line a node.
+    """How the other nodes of the connected Ray differ from this one: a line for each node that does.
 
     Args:
-        files: that trials read, as the campaign names them.
+        files: the files that trials read, as the campaign names them.
     """
     here = facts(files)
     return [f"node {node} {_complaint(here, there)}" for node, there in ask_others(facts, files) if there != here]
 
 
 def facts(files: Sequence[str] = ()) -> dict[str, str]:
-    """What must be the same everywhere: Python, packages, this project's code, the user's files."""
+    """What must be the same on every node: versions of Python and packages, digests of code and users' files."""
     found = {"Python": platform.python_version()}
     for name in PACKAGES:
-        found[name] = importlib.metadata.version(name).partition("+")[0]  # a build's tag: CPU or CUDA
+        found[name] = importlib.metadata.version(name).partition("+")[0]  # without the tag of the build, CPU or CUDA
     root = Path(__file__).parents[2]
-    code = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
+    code = sorted(path for package in CODE for path in (root / package).rglob("*.py"))
     found["the code"] = _digest(code)
     for file in files:
         found[file] = _digest([Path(file)]) if Path(file).exists() else "missing"
@@ -40,7 +40,7 @@ def facts(files: Sequence[str] = ()) -> dict[str, str]:
 
 
 def ask_others(function: Callable[..., Any], *arguments: object) -> Iterator[tuple[str, Answer]]:
-    """Call a function on every node of the connected Ray but this one: address and answer of each."""
+    """Call a function on every node of the connected Ray except this one; gives address and answer of each."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -56,7 +56,7 @@ def ask_others(function: Callable[..., Any], *arguments: object) -> Iterator[tup
         yield node["NodeManagerAddress"], _result(answer)
 
 
-def _result(answer: Any) -> Answer:  # noqa: ANN401 - Ray's reference
+def _result(answer: Any) -> Answer:  # noqa: ANN401 - a reference of Ray's
     import ray
 
     try:
@@ -69,15 +69,15 @@ def _result(answer: Any) -> Answer:  # noqa: ANN401 - Ray's reference
 
 def _complaint(here: dict[str, str], there: Answer) -> str:
     if isinstance(there, TimeoutError):
-        return f"does not answer within {ANSWER_SECONDS:g} s: look at ray status"
+        return f"does not answer within {ANSWER_SECONDS:g} s: see ray status"
     if isinstance(there, Exception):
-        return f"cannot run this program ({type(there).__name__}): install it there as here, ray up does it"
+        return f"cannot run this program ({type(there).__name__}): install it there as here, which ray up does"
     odd = [_difference(name, here[name], there.get(name, "missing")) for name in here if there.get(name) != here[name]]
-    return f"is not like this one: {', '.join(odd)}; ray up makes them alike"
+    return f"is not like this one: {', '.join(odd)}; ray up installs the same"
 
 
 def _difference(name: str, here: str, there: str) -> str:
-    """Versions are shown, digests are not."""
+    """The difference of one fact: versions are shown, digests are not."""
     if name in ("Python", *PACKAGES):
         return f"{name} {there}, here {here}"
     return f"{name} {'is missing' if there == 'missing' else 'differs'}"

@@ -1,4 +1,4 @@
-"""Whether every node of a cluster sees the same storage: asked before a campaign starts, not in its first trial."""
+"""Checks before a campaign starts that every node of the cluster can read and write the same storage."""
 
 import os
 import uuid
@@ -13,33 +13,37 @@ ADVICE = "use a shared file system or s3://"
 
 
 def unreachable(storage: StoragePath) -> list[str]:
-    """What is wrong with a storage on the connected Ray, a line a node; nothing where there is one node alone.
+    """The nodes of the connected Ray that cannot use a storage: a line for each; none where there is only one node.
 
-    The driver leaves a mark, every other node looks for it and writes beside it, and all is removed again.
+    The driver writes a file, every other node looks for it and writes one beside it, and all are removed again.
 
     Raises:
-        OSError: the storage cannot be written from here.
+        OSError: the storage cannot be written from this node.
     """
-    mark = storage.resolved() / f".reach-{uuid.uuid4().hex}"
+    probe = storage.resolved() / f".reach-{uuid.uuid4().hex}"
     try:
-        (mark / "driver").write_bytes(b"")
-        # keys as an argument: what Ray puts into a worker's environment it writes to its logs
-        answers = ask_others(_sees, mark, mark.credentials())
+        (probe / "driver").write_bytes(b"")
+        # keys as an argument: Ray writes to its logs what it puts into the environment of a worker
+        answers = ask_others(_check_from_node, probe, probe.credentials())
         return [
             f"node {node} {_complaint(seen)} the campaign folder {storage}: {ADVICE}"
             for node, seen in answers
             if seen is not True
         ]
     finally:
-        mark.remove()
+        probe.remove()
 
 
-def _sees(mark: StoragePath, credentials: Mapping[str, str]) -> bool:
-    """On a node: whether the mark is there; raises OSError where nothing can be written beside it."""
+def _check_from_node(probe: StoragePath, credentials: Mapping[str, str]) -> bool:
+    """Whether a node sees the driver's file; runs there.
+
+    Raises:
+        OSError: the node cannot write beside it.
+    """
     os.environ.update(credentials)
-    seen = (mark / "driver").exists()
+    seen = (probe / "driver").exists()
     if seen:
-        (mark / uuid.uuid4().hex).write_bytes(b"")
+        (probe / uuid.uuid4().hex).write_bytes(b"")
     return seen
 
 

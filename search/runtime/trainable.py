@@ -1,7 +1,7 @@
 """A trial on a worker: `gear.training` epoch by epoch, as a Tune trainable.
 
-Checkpoints go straight to the campaign folder; a row carries where. Whatever training raises becomes a failed row, so
-Tune reports an error only where the worker itself died.
+Checkpoints are written to the campaign folder; a row names the newest. Any exception of training becomes a failed row,
+so Tune reports an error only where the worker itself died.
 """
 
 import contextlib
@@ -13,8 +13,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
@@ -46,7 +46,7 @@ RunFactory = Callable[[TrialSpec], Run]
 
 
 def training_run(spec: TrialSpec) -> Run:
-    """The real thing. Imports late: a worker starts in a moment and pays for torch in its first epoch."""
+    """The run that trains. It imports torch here, so that a worker starts fast and pays for it in its first epoch."""
     from gear.device import claim
     from gear.training.folds import make_run
 
@@ -56,54 +56,73 @@ def training_run(spec: TrialSpec) -> Run:
 
 @functools.lru_cache(maxsize=12)
 def _pair(pair: PairSpec, split: str, seed: int, fold: int) -> "PairData":
-    """A worker keeps the data of its last few studies; they are memory-mapped, so this costs little."""
+    """Load a pair. A worker keeps those of its last few studies, which are memory-mapped and so take little memory."""
     from gear.data import load_pair
 
     return load_pair(pair, split, seed, fold)
 
 
-class CampaignTrainable(tune.Trainable):
-    """One attempt at a trial. The attributes of the class are the campaign's, see `make_trainable`."""
+@dataclass(frozen=True, slots=True)
+class TrialContext:
+    """What all trials of a campaign have in common.
+
+    Attributes:
+        folder: of the campaign, resolved, seen by every worker.
+        checkpoint_every: epochs between checkpoints.
+        epoch_timeout: seconds that an epoch may take; 0 for no limit.
+        factory: makes a run of a trial's specification, in the worker.
+        credentials: environment variables by which a worker reaches the folder. They are secret.
+    """
 
     folder: StoragePath
     checkpoint_every: int
     epoch_timeout: float
-    factory: Callable[[TrialSpec], Run]
+    factory: RunFactory
+    credentials: Mapping[str, str] = field(repr=False)
 
-    def setup(self, config: dict[str, Any], credentials: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Nothing heavy: what fails here looks like a dead worker."""
-        os.environ.update(credentials)
+
+class CampaignTrainable(tune.Trainable):
+    """One attempt at a trial, and then at the next in the same process."""
+
+    # tune.with_parameters adds the context, which Tune's own setup does not have
+    def setup(self, config: dict[str, Any], context: TrialContext) -> None:  # type: ignore[override]
+        """Do nothing heavy: an error here looks like a dead worker."""
+        os.environ.update(context.credentials)
+        self.context, self.folder = context, context.folder
+        self._take(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same process."""
+        self._take(new_config)
+        return True
+
+    def _take(self, config: Mapping[str, Any]) -> None:
         self.run: Run | None = None
         self.checkpoint: str | None = config["checkpoint"]
         self.home = trial_folder(config["study"], config["number"])
         self.attempt = f"{self.home}/attempt-{config['attempt']}"
-        self.tidied, self.recorded = time.monotonic(), self.checkpoint
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take the next trial in the same process."""
-        self.setup(new_config)
-        return True
+        self.cleaned, self.recorded = time.monotonic(), self.checkpoint
 
     def step(self) -> dict[str, Any]:
-        """One epoch. A row is an object, since Tune takes nested dicts apart."""
-        self._drop_older()
+        """Train one epoch. A row is an object, since Tune takes nested dicts apart."""
+        self._remove_older_checkpoints()
         try:
-            with self._watched():
+            with self._time_limit():
                 row = self._next_row()
-        except (OSError, StorageError):  # not the configuration's fault: the attempt is lost, the trial is not
+        except (OSError, StorageError):  # not the fault of the configuration: the attempt is lost, the trial is not
             raise
         except Exception as error:
-            self._last_words().write_text(traceback.format_exc())
+            self._error_file().write_text(traceback.format_exc())
             row = TrialReport("failed", in_a_line(error))
         return {"row": row}
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _time_limit(self) -> Iterator[None]:
         """End the process where a block takes longer than an epoch may: nothing else ends a hung call for sure."""
-        if not self.epoch_timeout:
+        if not self.context.epoch_timeout:
             yield
             return
-        watchdog = threading.Timer(self.epoch_timeout, self._give_up)
+        watchdog = threading.Timer(self.context.epoch_timeout, self._end_process)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -111,29 +130,30 @@ class CampaignTrainable(tune.Trainable):
         finally:
             watchdog.cancel()
 
-    def _give_up(self) -> None:
+    def _end_process(self) -> None:
+        """Write down where every thread hangs, and end the process."""
         try:
             with tempfile.TemporaryFile("w+") as file:  # faulthandler writes to files of the system only
                 faulthandler.dump_traceback(file)
                 file.seek(0)
-                text = f"no epoch within {self.epoch_timeout:g} s; where it hung:\n{file.read()}"
-            self._last_words().write_text(text)
+                text = f"no epoch within {self.context.epoch_timeout:g} s; where it hung:\n{file.read()}"
+            self._error_file().write_text(text)
         finally:
             os._exit(1)
 
-    def _last_words(self) -> StoragePath:
+    def _error_file(self) -> StoragePath:
         return self.folder / f"{self.attempt}/error.txt"
 
     def _next_row(self) -> TrialReport:
         if self.run is None:
             self._begin()
         result = next(self.rows)
-        if result.status != "running" or result.epoch % self.checkpoint_every == 0:
+        if result.status != "running" or result.epoch % self.context.checkpoint_every == 0:
             self._save(result.epoch)
         return TrialReport(result.status, result.reason, result.epoch, result.metrics(), self.checkpoint)
 
     def _begin(self) -> None:
-        self.run = type(self).factory(from_dict(TrialSpec, self.config["spec"]))
+        self.run = self.context.factory(from_dict(TrialSpec, self.config["spec"]))
         retry_while_unavailable(self._restore)
         self.rows = self.run.epochs()
 
@@ -154,21 +174,22 @@ class CampaignTrainable(tune.Trainable):
         retry_while_unavailable(save, (OSError, StorageError))
         self.checkpoint = checkpoint
 
-    def _drop_older(self) -> None:
-        """Tune asks for the next epoch once the driver has the last: the checkpoints before it are of no more use.
+    def _remove_older_checkpoints(self) -> None:
+        """Remove the checkpoints before the last one that the driver has recorded.
 
-        Unless the driver dies before it stored that epoch: its successor goes on from one before. So where storing may
-        take `lag` seconds, the newest checkpoint that is so old is the one that counts as recorded. What is left of a
-        trial that ended is the driver's to drop.
+        Tune asks for the next epoch once the driver has the last one. Where storing may take `lag` seconds the driver
+        may still die before it has stored that epoch, and its successor continues from an earlier one. So there the
+        newest checkpoint that is `lag` seconds old counts as recorded. The driver removes the checkpoints of a trial
+        that has ended.
         """
         lag = self.folder.lag
-        if time.monotonic() - self.tidied < lag:
+        if time.monotonic() - self.cleaned < lag:
             return
         recorded = self.recorded if lag else self.checkpoint
-        self.tidied, self.recorded = time.monotonic(), self.checkpoint
+        self.cleaned, self.recorded = time.monotonic(), self.checkpoint
         if recorded is None:
             return
-        with contextlib.suppress(OSError):  # the storage is away; the next time will do
+        with contextlib.suppress(OSError):  # the storage is unavailable; the next time removes them
             for attempt in (self.folder / self.home).glob("attempt-*"):
                 for checkpoint in attempt.glob("epoch-*"):
                     if _age(f"{attempt.name}/{checkpoint.name}") < _age(recorded):
@@ -177,17 +198,17 @@ class CampaignTrainable(tune.Trainable):
 
 def make_trainable(
     folder: StoragePath, search: "SearchSettings", factory: RunFactory = training_run
-) -> type[CampaignTrainable]:
-    """The trainable of a campaign.
+) -> type[tune.Trainable]:
+    """The trainable of a campaign. Its context travels through Ray's object store, not in the trials' parameters.
 
     Args:
         folder: of the campaign, resolved, seen by every worker.
         search: how often to save, and how long to wait for an epoch.
         factory: makes a run of a trial's specification, in the worker.
     """
-    names = ("checkpoint_every", "epoch_timeout")
-    attributes = {name: getattr(search, name) for name in names} | {"folder": folder, "factory": staticmethod(factory)}
-    return type("CampaignTrial", (CampaignTrainable,), attributes)
+    context = TrialContext(folder, search.checkpoint_every, search.epoch_timeout, factory, folder.credentials())
+    trainable: type[tune.Trainable] = tune.with_parameters(CampaignTrainable, context=context)
+    return trainable
 
 
 def _age(checkpoint: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Runs a campaign: one Tune experiment over its remaining work. The only place that calls Tune."""
+"""Runs what is left of a campaign as one Tune experiment."""
 
 import logging
 import tempfile
@@ -13,8 +13,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import FaultKeeper
-from search.runtime.ray_patches import mend
+from search.runtime.deferred_error import DeferredErrors
+from search.runtime.ray_internals import apply_patches
 from search.runtime.trainable import RunFactory, make_trainable, training_run
 from search.runtime.tune_scheduler import CampaignScheduler
 from search.runtime.tune_searcher import CampaignSearcher
@@ -27,29 +27,34 @@ Outcome = Literal["done", "out of time", "interrupted"]
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How this launch runs, as opposed to what the campaign is. `limit`: of trials handed out, as it is now."""
+    """How this launch runs, as opposed to what the campaign searches.
+
+    Attributes:
+        limit: gives the number of trials that may be submitted and not ended at this moment.
+        time_budget: seconds; None for no limit.
+    """
 
     limit: Callable[[], int]
-    time_budget: float | None = None  # seconds
+    time_budget: float | None = None
 
 
 def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory: RunFactory = training_run) -> Outcome:
     """Run what is left of a campaign on the connected Ray.
 
-    A new Tune experiment every time. What Tune itself writes is never read: it goes to a scratch folder of this
-    machine, which no other has to see, since trials hand no checkpoint to Tune.
+    Each call is a new Tune experiment. The files of Tune are never read: they are written to a temporary folder of this
+    machine, which no other node has to see, since trials do not give their checkpoints to Tune.
 
     Raises:
         GearError: the campaign folder can no longer be written.
     """
-    mend()
-    faults, started = FaultKeeper(), time.monotonic()
+    apply_patches()
+    errors, started = DeferredErrors(), time.monotonic()
     with _quiet_tune(), tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:
-            _tuner(campaign, store, launch, faults, factory, scratch).fit()
+            _tuner(campaign, store, launch, errors, factory, scratch).fit()
         except KeyboardInterrupt:
             return "interrupted"
-    faults.raise_first()
+    errors.raise_first()
     if campaign.done:
         return "done"
     out_of_time = launch.time_budget is not None and time.monotonic() - started >= launch.time_budget
@@ -57,20 +62,19 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
 
 
 def _tuner(
-    campaign: Campaign, store: CampaignStore, launch: Launch, faults: FaultKeeper, factory: RunFactory, scratch: str
+    campaign: Campaign, store: CampaignStore, launch: Launch, errors: DeferredErrors, factory: RunFactory, scratch: str
 ) -> tune.Tuner:
     search = campaign.plan.search
-    folder = store.folder.resolved()
-    trainable = tune.with_parameters(make_trainable(folder, search, factory), credentials=folder.credentials())
+    trainable = make_trainable(store.folder.resolved(), search, factory)
     again = search.finalists * search.finalist_seeds + search.refit_seeds
-    most_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
+    max_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),
         tune_config=tune.TuneConfig(
-            search_alg=CampaignSearcher(campaign, faults, launch.limit),
-            scheduler=CampaignScheduler(campaign, faults, store),
-            num_samples=most_trials,
-            max_concurrent_trials=most_trials,  # or Tune starts one by one; the searcher keeps to the limit
+            search_alg=CampaignSearcher(campaign, errors, launch.limit),
+            scheduler=CampaignScheduler(campaign, errors, store),
+            num_samples=max_trials,
+            max_concurrent_trials=max_trials,  # otherwise Tune starts one by one; the searcher keeps to the limit
             time_budget_s=launch.time_budget,
             reuse_actors=True,
             trial_name_creator=_trial_name,
@@ -79,8 +83,8 @@ def _tuner(
         run_config=tune.RunConfig(
             name="tune",
             storage_path=scratch,
-            failure_config=tune.FailureConfig(max_failures=0),  # the campaign hands a lost trial out again itself
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials write their own
+            failure_config=tune.FailureConfig(max_failures=0),  # the campaign itself submits a lost trial again
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials write their own checkpoints
             verbose=0,
         ),
     )
@@ -93,7 +97,7 @@ def _trial_name(trial: Trial) -> str:
 
 @contextmanager
 def _quiet_tune() -> Iterator[None]:
-    """Without Tune's own lines for the length of a block: they say less than the progress table, in the same place."""
+    """Silence Tune's output, which says less than the progress table and disturbs it, for the length of a block."""
     loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.air", "ray.train")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Tune's scheduler: brings every epoch before the campaign and carries out the verdict."""
+"""Tune's scheduler: reports every epoch to the campaign, and continues or stops the trial as the campaign decides."""
 
 from pathlib import Path
 from typing import Any
@@ -7,67 +7,64 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import FaultKeeper
+from search.runtime.deferred_error import DeferredErrors
+from search.runtime.ray_internals import controller_of
 from search.storage.campaign_store import CampaignStore
 
 __all__ = ["CampaignScheduler"]
 
-LONGEST_REASON = 300
+MAX_REASON = 300  # characters
 
 
 class CampaignScheduler(FIFOScheduler):
-    """The first hook that Tune calls for a result, a failure and a trial it gave up: the campaign learns it here."""
+    """Reports results and lost trials to the campaign: Tune calls its scheduler before any other hook."""
 
-    def __init__(self, campaign: Campaign, faults: FaultKeeper, store: CampaignStore) -> None:
+    def __init__(self, campaign: Campaign, errors: DeferredErrors, store: CampaignStore) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.campaign = campaign
-        self.faults = faults
+        self.errors = errors
         self.store = store
-        self._lost: set[str] = set()  # ids of the trials whose loss was told
+        self._lost: set[str] = set()  # ids of the trials whose loss is reported
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ANN401
-        """The campaign's verdict."""
+        """Report an epoch, and return the decision of the campaign."""
         stop = True
-        with self.faults.kept():
+        with self.errors.deferred():
             stop = self.campaign.report(trial.trial_id, result["row"])
-        decision: str = self.STOP if stop or self.faults.first is not None else self.CONTINUE
+        decision: str = self.STOP if stop or self.errors.first is not None else self.CONTINUE
         return decision
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
-        """The worker is gone: whatever training raises comes as a result."""
+        """Report a trial as lost: its worker died, since an exception of training comes as a result."""
         if trial.trial_id in self._lost:
             return
         self._lost.add(trial.trial_id)
         job = trial.config
-        with self.faults.kept():
-            own = self.store.last_words(job["study"], job["number"], job["attempt"])
-            self.campaign.lose(trial.trial_id, own or _last_words(trial))
+        with self.errors.deferred():
+            own = self.store.read_error(job["study"], job["number"], job["attempt"])
+            self.campaign.lose(trial.trial_id, own or _last_error_line(trial))
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ANN401
-        """Any that waits. Also finds the trials that Tune gave up without telling any hook.
+        """Choose any trial that waits. Also report the trials that Tune gave up without calling any hook.
 
-        A trial whose own worker is starting waits for it: Tune would give it the worker of the next trial that ends and
-        end the one that starts, so that trials shorter than a start would never get onto a new node.
+        A trial whose own worker is starting is not chosen: Tune would give it the worker of the next trial that ends,
+        and end the worker that starts. Trials shorter than such a start would then never run on a new node.
         """
-        controller = tune_controller._tune_controller  # sets by status, where its interface has a list of all trials
-        for trial in controller._failed_trials:
+        controller = controller_of(tune_controller)
+        if controller is None:
+            return super().choose_trial_to_run(tune_controller)
+        for trial in controller.failed:
             self.on_trial_error(tune_controller, trial)
-        return next((trial for trial in controller._pending_trials if not _is_starting(controller, trial)), None)
+        return next((trial for trial in controller.pending if not controller.is_starting(trial)), None)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles what it never reads back here."""
+        """Nothing: Tune pickles its scheduler, and this program never reads it back."""
         return {}
 
 
-def _is_starting(controller: Any, trial: Trial) -> bool:  # noqa: ANN401 - a TuneController
-    """Whether a trial has resources of its own, on which its worker is about to be ready."""
-    actor = controller._trial_to_actor.get(trial)
-    return actor is not None and bool(controller._actor_manager.is_actor_started(actor))
-
-
-def _last_words(trial: Trial) -> str:
-    """The last line of Tune's error file of a trial."""
+def _last_error_line(trial: Trial) -> str:
+    """The last line of the error file that Tune has written for a trial."""
     path = trial.error_file
     lines = Path(path).read_text().split("\n") if path is not None else []
-    spoken = [line.strip() for line in lines if line.strip()]
-    return spoken[-1][:LONGEST_REASON] if spoken else "no error was given"
+    filled = [line.strip() for line in lines if line.strip()]
+    return filled[-1][:MAX_REASON] if filled else "no error was given"

@@ -1,4 +1,4 @@
-"""Tune's searcher: asks the campaign for the next attempt."""
+"""Tune's searcher: asks the campaign for the next attempt at a trial."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,55 +7,55 @@ from ray.tune.search import Searcher
 
 from gear.config import to_dict
 from search.campaign.campaign import Campaign
-from search.runtime.deferred_error import FaultKeeper
+from search.runtime.deferred_error import DeferredErrors
 
 __all__ = ["CampaignSearcher"]
 
 
 class CampaignSearcher(Searcher):
-    """Hands out the campaign's attempts as Tune trials, until the campaign is done or a hook has failed.
+    """Submits the attempts of a campaign as Tune trials, until the campaign is done or a hook has failed.
 
     Args:
-        campaign: decides.
-        faults: keeps what goes wrong.
-        limit: how many attempts may be handed out and not ended, as it is now.
+        campaign: decides what is tried.
+        errors: stores exceptions of the hooks.
+        limit: gives the number of attempts that may be submitted and not ended at this moment.
     """
 
-    def __init__(self, campaign: Campaign, faults: FaultKeeper, limit: Callable[[], int]) -> None:
+    def __init__(self, campaign: Campaign, errors: DeferredErrors, limit: Callable[[], int]) -> None:
         super().__init__()
         self.campaign = campaign
-        self.faults = faults
+        self.errors = errors
         self.limit = limit
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:  # noqa: ANN401 - Tune's
-        """Metric and mode are the campaign's."""
+        """Accept any: the campaign decides metric and mode."""
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
         """The next attempt; None while others run that may be followed by more."""
-        with self.faults.kept():
+        with self.errors.deferred():
             if self.campaign.live >= self.limit():
                 return None
             job = self.campaign.next_job(trial_id)
             if job is not None:
                 return to_dict(job)
-        if self.faults.first is None and self.campaign.live:
+        if self.errors.first is None and self.campaign.live:
             return None
-        finished: str = Searcher.FINISHED  # final for Tune: only when nothing is left that could fail
+        finished: str = Searcher.FINISHED  # Tune never asks again: only when no trial is left that could fail
         return finished
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """The scheduler has told the campaign."""
+        """Do nothing: the scheduler has reported it to the campaign."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the truth is the campaign folder."""
+        """Do nothing: the state is in the campaign folder."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing: a resumed campaign is a new experiment."""
+        """Do nothing: a resumed campaign is a new experiment."""
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing, as `save`."""
+        """Do nothing, as `save`."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles what it never reads back here."""
+        """Nothing: Tune pickles its searcher, and this program never reads it back."""
         return {}

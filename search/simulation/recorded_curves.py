@@ -24,7 +24,7 @@ from search.storage.locate import open_folder
 
 __all__ = ["SHIPPED", "Curve", "Curves", "read_curves", "write_curves"]
 
-SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `python -m search.run --preset curves`
+SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `gear-search run --preset curves`
 DIGITS = 6
 
 

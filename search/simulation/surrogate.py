@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, product
 from operator import itemgetter
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,11 @@ from gear.variants import get_value
 from search.campaign.campaign import Job
 from search.campaign.trial_report import TrialReport
 from search.plan.space import Dimension, space
+from search.simulation import SurrogateName
 from search.simulation.recorded_curves import Curve, Curves
 
-__all__ = ["SURROGATES", "Nearest", "Smooth", "SurrogateName", "make_surrogate"]
+__all__ = ["Nearest", "Smooth", "make_surrogate"]
 
-SurrogateName = Literal["smooth", "nearest"]
-SURROGATES: tuple[SurrogateName, ...] = get_args(SurrogateName)
 LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # a surface is chosen from
 
 Array = NDArray[np.float64]

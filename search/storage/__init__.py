@@ -1,1 +1,1 @@
-"""Where campaigns lie, on a disk, a share or S3, and all that reads or writes there."""
+"""Campaign folders on a disk, a network share or S3: everything that reads or writes them."""

@@ -1,4 +1,4 @@
-"""Files of lines that grow: appended to where the storage can do it, otherwise written anew."""
+"""Logs: files of lines that grow. Lines are appended where the storage can do that; otherwise the file is rewritten."""
 
 import contextlib
 import os
@@ -13,46 +13,46 @@ FLUSH_SECONDS = 2.0
 
 
 class Log(Protocol):
-    """A file of lines with one writer. A reader sees the lines up to some moment, the last one perhaps torn."""
+    """A file of lines with one writer. A reader sees all lines up to some moment; the last one may be incomplete."""
 
     @property
     def full(self) -> bool:
-        """Whether it is time for another file."""
+        """Whether the next line belongs in a new file."""
 
     def append(self, line: bytes, *, durable: bool) -> None:
-        """Add a line, all of it or nothing once the next is tried; safe to repeat where it raises OSError.
+        """Add a line. A call that raises OSError may be repeated: what it has written of the line is removed first.
 
-        A durable one is safe on return, the others soon.
+        A durable line is stored when the call returns, any other soon after.
         """
 
     def close(self) -> None:
-        """Store what is not stored yet."""
+        """Store the lines that are not stored yet."""
 
 
 class AppendedLog:
-    """A new file of a file system. A line survives the writer's death, a durable one the machine's.
+    """A new file of a file system. A line survives a crash of the writer, a durable one a crash of the machine.
 
     Raises:
         FileExistsError: there is such a file.
     """
 
-    most_lines = 2000
+    max_lines = 2000
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._file: BinaryIO | None = path.open("xb")
         self._lines = 0
-        self._whole = 0  # bytes of the lines so far
+        self._whole = 0  # bytes of the complete lines
 
     @property
     def full(self) -> bool:
-        """Whether it is time for another file."""
-        return self._lines >= self.most_lines
+        """Whether the next line belongs in a new file."""
+        return self._lines >= self.max_lines
 
     def append(self, line: bytes, *, durable: bool) -> None:
         """Add a line."""
-        if self._file is None:  # the last line failed, somewhere in its middle
+        if self._file is None:  # the last line failed and may be incomplete
             os.truncate(self._path, self._whole)
             self._file = self._path.open("ab")
         try:
@@ -75,15 +75,15 @@ class AppendedLog:
 
 
 class RewrittenLog:
-    """An object of a store that cannot append: it is put anew with every durable line.
+    """An object of a store that cannot append: it is rewritten with every durable line.
 
-    Other lines wait for the next durable one, or for `FLUSH_SECONDS`; they are lost with the writer.
+    Other lines wait for the next durable one, or for `FLUSH_SECONDS`. If the writer dies before that they are lost.
 
     Args:
-        put: replaces the object's content, atomically.
+        put: replaces the content of the object, atomically.
     """
 
-    most_lines = 300  # the last line costs as much as all before
+    max_lines = 300  # each line rewrites all lines before it
 
     def __init__(self, put: Callable[[bytes], None]) -> None:
         self._put = put
@@ -94,8 +94,8 @@ class RewrittenLog:
 
     @property
     def full(self) -> bool:
-        """Whether it is time for another object."""
-        return len(self._lines) >= self.most_lines
+        """Whether the next line belongs in a new object."""
+        return len(self._lines) >= self.max_lines
 
     def append(self, line: bytes, *, durable: bool) -> None:
         """Add a line."""
@@ -107,7 +107,7 @@ class RewrittenLog:
                 self._store_soon()
 
     def close(self) -> None:
-        """Store the lines that wait."""
+        """Store the lines that wait, and cancel the timer."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -121,14 +121,14 @@ class RewrittenLog:
 
     def _store_soon(self) -> None:
         if self._timer is None:
-            self._timer = threading.Timer(FLUSH_SECONDS, self._on_time)
+            self._timer = threading.Timer(FLUSH_SECONDS, self._flush)
             self._timer.daemon = True
             self._timer.start()
 
-    def _on_time(self) -> None:
+    def _flush(self) -> None:
         with self._lock:
             self._timer = None
             try:
                 self._store(self._lines)
-            except OSError:  # the store is away
+            except OSError:  # the store is unavailable
                 self._store_soon()

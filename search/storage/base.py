@@ -1,7 +1,6 @@
-"""Where campaigns lie: a folder of this machine or a share, or a prefix of a bucket on S3.
+"""Paths of campaign folders: on this machine, on a network share, or with a prefix of a bucket on S3.
 
-The same words for both, after pathlib's. A `StoragePath` stands for a folder or a file in one; it can be pickled and
-holds no secret.
+A `StoragePath` is a folder or a file, with an interface like pathlib's. It can be pickled and holds no secret.
 """
 
 import abc
@@ -15,26 +14,30 @@ __all__ = ["StoragePath"]
 
 
 class StoragePath(abc.ABC):
-    """A folder, or a file in one. Whatever it is asked raises OSError where the storage refuses."""
+    """A folder or a file. Every method raises OSError where the storage is unavailable or denies access."""
 
-    lag: ClassVar[float] = 0.0  # seconds after which a line of a log is stored for sure, durable or not
+    lag: ClassVar[float] = 0.0  # seconds after which every line of a log is stored, durable or not
 
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """Last part of its path."""
+        """The last part of the path."""
 
     @property
     @abc.abstractmethod
     def parent(self) -> "StoragePath":
-        """The folder it lies in."""
+        """The folder that contains it."""
 
     @abc.abstractmethod
     def __truediv__(self, relative: str) -> "StoragePath": ...
 
     @abc.abstractmethod
     def resolved(self) -> "StoragePath":
-        """The same place as every machine names it."""
+        """The same path as every machine can use it: absolute, without symbolic links."""
+
+    def same_as(self, other: "StoragePath") -> bool:
+        """Whether both are the same file or folder, whatever path leads there."""
+        return self.resolved() == other.resolved()
 
     @abc.abstractmethod
     def exists(self) -> bool:
@@ -42,59 +45,73 @@ class StoragePath(abc.ABC):
 
     @abc.abstractmethod
     def modified(self) -> float:
-        """When a file was last written, seconds since 1970."""
+        """The time when a file was last written, in seconds since 1970."""
 
     @abc.abstractmethod
     def glob(self, pattern: str) -> "list[StoragePath]":
-        """What lies in the folder under names like this, sorted; nothing where there is no such folder."""
+        """The files and folders in this folder whose names match, sorted; none where there is no such folder."""
 
     @abc.abstractmethod
     def read_bytes(self) -> bytes:
-        """A file's content.
+        """The content of a file.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is no such file.
         """
 
     def read_text(self) -> str:
-        """A file's content."""
+        """The content of a file, decoded from UTF-8."""
         return self.read_bytes().decode()
 
     @abc.abstractmethod
     def write_bytes(self, data: bytes) -> None:
-        """Write a file, and the folders above it; a reader sees the old one or the whole new one."""
+        """Write a file, and the folders above it; a reader sees the old content or the complete new one."""
 
     def write_text(self, text: str) -> None:
-        """Write a file, as `write_bytes` does."""
+        """Write a file in UTF-8, as `write_bytes` does."""
         self.write_bytes(text.encode())
 
     @abc.abstractmethod
+    def create(self, data: bytes) -> None:
+        """Write a new file with all of its content, and the folders above it; exactly one of several writers succeeds.
+
+        Raises:
+            FileExistsError: there is such a file.
+            StorageError: a package that this needs is not installed.
+        """
+
+    @abc.abstractmethod
     def remove(self) -> None:
-        """Remove a file, or a folder and all in it. What the storage does not give up stays."""
+        """Remove a file, or a folder and everything in it. Errors are ignored: what cannot be removed stays."""
 
     @abc.abstractmethod
     def check_writable(self) -> None:
-        """Raise OSError where the folder could not be written; leaves nothing behind."""
+        """Try whether the folder can be written, and remove what that takes.
+
+        Raises:
+            OSError: it cannot be written.
+            StorageError: a package that this needs is not installed.
+        """
 
     @abc.abstractmethod
     def local(self) -> AbstractContextManager[Path]:
-        """A folder of files that `written` made, to be read as files of this machine inside the block.
+        """A folder that `written` wrote, as a folder of this machine, for the length of a block.
 
         Raises:
-            FileNotFoundError: there is none, or it was not written to its end.
+            FileNotFoundError: there is no such folder, or it was not written completely.
         """
 
     @abc.abstractmethod
     def written(self) -> AbstractContextManager[Path]:
-        """Where the block is to make a folder of files, which then appears here.
+        """The path on this machine where a block creates a folder; it is then stored at this path.
 
-        The block must make it whole or not at all.
+        The block must create the folder completely or not at all.
         """
 
     @abc.abstractmethod
     def new_log(self) -> Log:
-        """A new file of lines."""
+        """A log in a new file at this path."""
 
     def credentials(self) -> dict[str, str]:
-        """Environment variables by which another machine may reach it: secret, to be handed on and never stored."""
+        """Environment variables that another machine needs to reach it. They are secret and must never be stored."""
         return {}

@@ -1,4 +1,4 @@
-"""What the studies of a campaign can take over from earlier campaigns that it was told to begin with."""
+"""The studies of earlier campaigns (`--warm-start`) whose best configurations a new campaign may try."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,15 +11,15 @@ from search.storage.campaign_store import read_campaign, read_events
 
 __all__ = ["Earlier", "earlier_studies"]
 
-Earlier = Mapping[str, Sequence[Study]]  # by study of the new campaign, those that it may take from
+Earlier = Mapping[str, Sequence[Study]]  # for each study of the new campaign, the earlier ones that it may use
 DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
 
 
 def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -> Earlier:
-    """The studies of the plan's `warm_start` campaigns, for each study of the plan those that it may take from.
+    """For each study of the plan, the studies of its `warm_start` campaigns whose best configurations it may try.
 
-    Of the same target only those whose molecules were divided in the same way: what was best elsewhere was chosen on
-    molecules that this study may be tested on.
+    A study of the same target counts only if its molecules were split in the same way: otherwise its best configuration
+    was chosen on molecules that the new study may be tested on.
 
     Raises:
         StorageError: there is no such campaign, or it is damaged.

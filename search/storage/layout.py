@@ -1,13 +1,13 @@
-"""Where things lie in a campaign folder, relative to it."""
+"""Paths inside a campaign folder, relative to it, that trials use as well as the driver."""
 
 __all__ = ["predictions_file", "trial_folder"]
 
 
 def trial_folder(study: str, number: int) -> str:
-    """Where a trial writes, relative to the campaign folder."""
+    """The folder of a trial, relative to the campaign folder."""
     return f"checkpoints/{study}/{number:04d}"
 
 
 def predictions_file(study: str) -> str:
-    """Where the predictions of a study's winner lie, relative to the campaign folder."""
+    """The file with the predictions of a study's winner, relative to the campaign folder."""
     return f"predictions/{study}.parquet"

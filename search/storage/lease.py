@@ -1,12 +1,19 @@
 """A lease on a campaign folder: one live driver at a time.
 
-The lease is a file with the driver's host, process, start and last heartbeat. It is stale, and taken over, when
-its process is gone from this host or its heartbeat is old.
+The leases of a folder are numbered files, `lease/000001.json` and so on; the one with the highest number counts. It
+names its driver: host, process, start and last heartbeat. It is stale when that process is gone from this host or the
+heartbeat is old. A driver takes a folder by creating the file of the next number, which exactly one of several drivers
+can do (`StoragePath.create`): a hard link on a disk or share, a conditional PUT on S3. Only then are the older files
+removed. The file appears with its whole content, so a crash leaves either the old lease or the new one. A lease that is
+given back stays as an empty one, so that a number is never the highest twice.
 
-Taking it is to write it and to read it back, since neither a share nor S3 through pyarrow offers more. Two drivers that
-do so within the same moment may both find themselves: the one that wrote first finds the other's name before its first
-durable event, and stops without having written any. What is left is a driver suspended for over `STALE_SECONDS` between
-that look and its write: its one line may come late, into a segment that its successor has read already.
+What is guaranteed: of any number of drivers that want a free or stale lease, exactly one gets it; the others end with
+an error before they write anything. A driver that was suspended so long that another took over finds the higher number
+before its next durable event, and stops. What is not: a driver suspended for over `STALE_SECONDS` between that look and
+its write may still write this one line, into a segment that its successor has read already.
+
+A store that ignores the condition of a PUT lets two drivers that start in the same moment both create the file. The one
+that wrote first finds the other's name in it before its first durable event, and stops.
 """
 
 import contextlib
@@ -23,9 +30,11 @@ from search.storage.base import StoragePath
 
 __all__ = ["Holder", "Lease", "read_lease"]
 
-NAME = "lease.json"
+LEASES = "lease"
 HEARTBEAT_SECONDS = 10.0
-STALE_SECONDS = 90.0  # of silence; a driver that was only suspended finds its lease gone and stops
+STALE_SECONDS = 90.0  # without a heartbeat
+READS = 10  # attempts to read the newest lease while others take over again and again
+GIVEN_BACK = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,61 +61,102 @@ def read_lease(folder: StoragePath) -> Holder | None:
     Raises:
         OSError: the folder cannot be read now.
     """
-    try:
-        return Holder(**json.loads((folder / NAME).read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
+    return _newest(folder)[1]
 
 
 class Lease:
-    """Hold a folder until `release`; a thread renews it.
+    """Hold a folder until `release`; a thread renews the lease.
 
     Raises:
-        StorageError: another live driver holds it.
+        StorageError: another live driver holds the folder.
+        OSError: the folder cannot be read or written.
     """
 
     def __init__(self, folder: StoragePath) -> None:
         self.folder = folder
         self._me = Holder(uuid.uuid4().hex, socket.gethostname(), os.getpid(), time.time(), time.time())
         self._stop = threading.Event()
-        self._take()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._number = self._take()
+        self._thread = threading.Thread(target=self._renew_until_released, name="lease", daemon=True)
         self._thread.start()
 
     @property
     def held(self) -> bool:
-        """Whether the folder is still ours."""
-        holder = read_lease(self.folder)
-        return holder is not None and holder.token == self._me.token
+        """Whether the folder is still ours.
+
+        Raises:
+            OSError: the folder cannot be read now.
+        """
+        number, holder = _newest(self.folder)
+        if not number:  # a share that is not mounted looks like an empty folder
+            raise FileNotFoundError(f"the lease in {self.folder} is gone")
+        return number == self._number and holder is not None and holder.token == self._me.token
 
     def release(self) -> None:
         """Give the folder back."""
         self._stop.set()
         self._thread.join()
-        with contextlib.suppress(OSError):  # it goes stale by itself
+        with contextlib.suppress(OSError):  # otherwise the lease becomes stale
             if self.held:
-                (self.folder / NAME).remove()
+                _file(self.folder, self._number).write_bytes(GIVEN_BACK)
 
-    def _take(self) -> None:
-        holder = read_lease(self.folder)
+    def _take(self) -> int:
+        """The number of the lease that is ours from now on."""
+        newest, holder = _newest(self.folder)
         if holder is not None and holder.alive:
             raise StorageError(
                 f"campaign {self.folder} is in use by process {holder.pid} on {holder.host}: "
                 "wait for it, or end it and try again"
             )
-        self._write()
-        if not self.held:  # another driver took the stale lease at the same moment
-            raise StorageError(f"campaign {self.folder} was just taken by another driver: try again later")
+        mine = _file(self.folder, newest + 1)
+        taken = StorageError(f"campaign {self.folder} was just taken by another driver: try again later")
+        try:
+            mine.create(self._content())
+        except FileExistsError:
+            raise taken from None
+        if _newest(self.folder)[0] != newest + 1:  # it was taken, given back and cleared since we looked
+            mine.remove()
+            raise taken
+        for file in _files(self.folder)[:-1]:
+            file.remove()
+        return newest + 1
 
-    def _beat(self) -> None:
+    def _renew_until_released(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(OSError):  # a hiccup of the disk; the next beat tries again
+            with contextlib.suppress(OSError):  # the storage is unavailable; the next heartbeat tries again
                 if not self.held:
                     return
-                self._write()
+                _file(self.folder, self._number).write_bytes(self._content())
 
-    def _write(self) -> None:
-        (self.folder / NAME).write_text(json.dumps(asdict(self._me) | {"heartbeat": time.time()}))
+    def _content(self) -> bytes:
+        return json.dumps(asdict(self._me) | {"heartbeat": time.time()}).encode()
+
+
+def _file(folder: StoragePath, number: int) -> StoragePath:
+    return folder / f"{LEASES}/{number:06d}.json"
+
+
+def _files(folder: StoragePath) -> list[StoragePath]:
+    """The leases of a folder, the newest last."""
+    return (folder / LEASES).glob("[0-9]*.json")
+
+
+def _newest(folder: StoragePath) -> tuple[int, Holder | None]:
+    """Number of the newest lease, 0 where there is none, and its holder, None where it was given back."""
+    for _ in range(READS):
+        files = _files(folder)
+        if not files:
+            return 0, None
+        with contextlib.suppress(FileNotFoundError):  # whoever took the next one has just removed it
+            return int(files[-1].name.removesuffix(".json")), _holder(files[-1].read_bytes())
+    raise OSError(f"the lease in {folder} changes hands too often to be read")
+
+
+def _holder(content: bytes) -> Holder | None:
+    try:
+        return Holder(**json.loads(content))
+    except (ValueError, TypeError):
+        return None
 
 
 def _process_exists(pid: int) -> bool:

@@ -1,6 +1,8 @@
-"""Places on this machine's disk, or on a share that looks like it."""
+"""Paths on a disk of this machine, or on a network share that is mounted."""
 
 import contextlib
+import errno
+import os
 import shutil
 import tempfile
 import uuid
@@ -13,10 +15,12 @@ from search.storage.base import StoragePath
 
 __all__ = ["LocalPath"]
 
+NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP}  # a file system's answers where it has none
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPath(StoragePath):
-    """On this machine, or on a share that looks like it."""
+    """A path on a disk of this machine, or on a network share that is mounted."""
 
     path: Path
 
@@ -36,6 +40,9 @@ class LocalPath(StoragePath):
 
     def resolved(self) -> "LocalPath":
         return LocalPath(self.path.resolve())
+
+    def same_as(self, other: StoragePath) -> bool:
+        return isinstance(other, LocalPath) and self.path.samefile(other.path)
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -59,6 +66,24 @@ class LocalPath(StoragePath):
             with contextlib.suppress(OSError):
                 draft.unlink()
             raise
+
+    def create(self, data: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")
+        try:
+            draft.write_bytes(data)
+            os.link(draft, self.path)
+        except FileExistsError:
+            if draft.stat().st_nlink == 1:
+                raise
+            # otherwise NFS lost the answer to a link that it had made, and refused its repetition
+        except OSError as error:
+            if error.errno not in NO_HARD_LINKS:
+                raise
+            with self.path.open("xb") as file:  # seen without its content for a moment
+                file.write(data)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def remove(self) -> None:
         if self.path.is_dir():

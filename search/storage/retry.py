@@ -1,4 +1,4 @@
-"""Waiting for storage: a share that is away for a while, or a disk that somebody is about to clear."""
+"""Retries of writes, for storage that is unavailable for a while or a disk that is full until somebody clears it."""
 
 import time
 from collections.abc import Callable
@@ -10,19 +10,19 @@ PAUSE_SECONDS = 1.0
 
 
 def retry_while_unavailable(
-    write: Callable[[], object], refusals: type[Exception] | tuple[type[Exception], ...] = OSError
+    write: Callable[[], object], errors: type[Exception] | tuple[type[Exception], ...] = OSError
 ) -> None:
-    """Write, again and again while the storage refuses, for two minutes at most.
+    """Write, and repeat it while the storage is unavailable, for `PATIENCE_SECONDS` at most.
 
     Args:
-        write: safe to repeat when it failed half-way.
-        refusals: what it raises while the storage is away; raised in the end.
+        write: can be repeated after it failed half-way.
+        errors: what it raises while the storage is unavailable; the last one is raised after that time.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             write()
-        except refusals:
+        except errors:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(PAUSE_SECONDS)

@@ -1,8 +1,8 @@
-"""Folders on S3 and what speaks its language, through pyarrow.
+"""Folders on S3, or on a store with the same interface, through pyarrow.
 
-Keys come from the environment or the machine's role, in every process anew: a folder carries the endpoint and the
-region alone. Objects are put whole and seen at once by every reader, but one cannot be put on the condition that nobody
-else has: see `search.storage.lease` for what that means for two drivers.
+Keys come from the environment or the role of the machine, in every process anew: a folder carries the endpoint and the
+region only. An object is written whole, and every reader sees it at once. pyarrow cannot write an object on the
+condition that there is none, as a lease needs: `search.storage.s3_create` does it.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ __all__ = ["ObjectStoreError", "S3Path", "open_s3"]
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 30.0
-READS = 10  # of an object that is written again and again, before that is told
-WHOLE = "files.json"  # the last object of a folder to be put and the first to be removed: the names of the others
+READS = 10  # attempts to read an object that is rewritten meanwhile
+FILES = "files.json"  # names of all other objects of a folder; written last and removed first
 HOW_TO_ALLOW = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role, "
     "that may list, read, write and delete there"
@@ -39,10 +39,10 @@ HOW_TO_ALLOW = (
 
 
 class ObjectStoreError(OSError, StorageError):
-    """The store does not do what it was asked: waited for like a disk's refusal, told in one line in the end.
+    """The store does not carry out a request. It is retried like an error of a disk, and then shown in one line.
 
-    `code` is the store's name for it, `NO_SUCH_BUCKET` for instance. Nothing else of what the store said is repeated,
-    since some repeat keys.
+    `code` is the error code of the store, `NO_SUCH_BUCKET` for instance. Nothing else of its answer is repeated,
+    since some answers repeat keys.
     """
 
     def __init__(self, message: str, code: str = "") -> None:
@@ -54,8 +54,8 @@ class ObjectStoreError(OSError, StorageError):
 class S3Path(StoragePath):
     """A prefix or an object in a bucket.
 
-    `root` is BUCKET/PREFIX; `endpoint` the URL of a store that is not Amazon's; `region` None for what the AWS
-    library finds.
+    `root` is BUCKET/PREFIX. `endpoint` is the URL of a store that is not Amazon's. Where `region` is None, the AWS
+    library finds it.
     """
 
     root: str
@@ -99,12 +99,23 @@ class S3Path(StoragePath):
                 version, data = _etag(file), bytes(file.read())
             if version == self._version():
                 return data
-            # pyarrow asks how long it is, then for so much: cut off where a longer one was written in between
-        raise ObjectStoreError(f"{self}: is written too often to be read")
+            # pyarrow asks for the length, then for so many bytes: a longer object that was written meanwhile is cut off
+        raise ObjectStoreError(f"{self} is written too often to be read")
 
     def write_bytes(self, data: bytes) -> None:
         with self._translated(), self._store().open_output_stream(self.root) as file:
             file.write(data)
+
+    def create(self, data: bytes) -> None:
+        from search.storage.s3_create import put_new  # imports boto3, which only a driver needs
+
+        try:
+            put_new(self, data)
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if self.read_bytes() == data:  # ours: the answer to an earlier attempt was lost
+                    return
+            raise
 
     def remove(self) -> None:
         with contextlib.suppress(OSError), self._translated():
@@ -113,19 +124,19 @@ class S3Path(StoragePath):
                 store.delete_file(self.root)
             if kind == fs.FileType.Directory:
                 with contextlib.suppress(FileNotFoundError):
-                    store.delete_file(f"{self.root}/{WHOLE}")
+                    store.delete_file(f"{self.root}/{FILES}")
                 store.delete_dir(self.root)
 
     def check_writable(self) -> None:
         probe = self / f".probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"")
+        probe.create(b"")
         probe.remove()
 
     @contextlib.contextmanager
     def local(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
             folder = Path(scratch) / self.name
-            for name in json.loads((self / WHOLE).read_bytes()):
+            for name in json.loads((self / FILES).read_bytes()):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes((self / name).read_bytes())
             yield folder
@@ -135,11 +146,11 @@ class S3Path(StoragePath):
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
             folder = Path(scratch) / self.name
             yield folder
-            (self / WHOLE).remove()
+            (self / FILES).remove()
             names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
             for name in names:
                 (self / name).write_bytes((folder / name).read_bytes())
-            (self / WHOLE).write_text(json.dumps(names))
+            (self / FILES).write_text(json.dumps(names))
 
     def new_log(self) -> Log:
         return RewrittenLog(self.write_bytes)
@@ -148,13 +159,13 @@ class S3Path(StoragePath):
         return {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
 
     def located(self) -> "S3Path":
-        """The same with the region that Amazon says the bucket is in."""
+        """The same path with the region of its bucket, which Amazon is asked for."""
         with self._translated():
             return replace(self, region=fs.resolve_s3_region(self.root.partition("/")[0]))
 
     def reach(self) -> None:
-        """Raise ObjectStoreError where there is no bucket or it does not let us in."""
-        with contextlib.suppress(FileNotFoundError):  # of the prefix: nothing was written yet
+        """Raise ObjectStoreError where there is no such bucket, or access is denied."""
+        with contextlib.suppress(FileNotFoundError):  # nothing was written under the prefix yet
             self._list(allow_not_found=False)
 
     def _store(self) -> fs.S3FileSystem:
@@ -172,23 +183,25 @@ class S3Path(StoragePath):
         with self._translated():
             return self._store().get_file_info(fs.FileSelector(self.root, allow_not_found=allow_not_found))
 
+    def error(self, code: str, operation: str) -> ObjectStoreError:
+        """What to raise where the store answers a request with an error code, without any more of its answer."""
+        if code == "NETWORK_CONNECTION":
+            return ObjectStoreError(f"{self}: nothing answers at {self.endpoint or 'Amazon S3'}", code)
+        return ObjectStoreError(f"{self}: {code} in {operation}", code)
+
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """Errors of pyarrow as ours; what does not exist keeps Python's own."""
+        """Re-raise pyarrow's errors as ObjectStoreError, except FileNotFoundError."""
         try:
             yield
         except (FileNotFoundError, ObjectStoreError):
             raise
-        except OSError as error:
-            found = re.search(r"AWS Error (.+?) during (\w+) operation", str(error))
-            code, operation = found.groups() if found else ("", "")
-            if re.match("Bucket .* not found", str(error)):  # pyarrow's own word, of a bucket's region
-                code = "NO_SUCH_BUCKET"
-            if code == "NETWORK_CONNECTION":
-                reason = f"nothing answers at {self.endpoint or 'Amazon S3'}"
-            else:
-                reason = f"{code} in {operation}" if found else "the store refuses"
-            raise ObjectStoreError(f"{self}: {reason}", code) from None  # its text may repeat a key
+        except OSError as error:  # from None: its text may repeat a key
+            if found := re.search(r"AWS Error (.+?) during (\w+) operation", str(error)):
+                raise self.error(*found.groups()) from None
+            if re.match("Bucket .* not found", str(error)):  # pyarrow's own message, when it looks up a region
+                raise self.error("NO_SUCH_BUCKET", "HeadBucket") from None
+            raise ObjectStoreError(f"{self}: the request failed") from None
 
 
 def open_s3(place: str) -> S3Path:
@@ -198,17 +211,17 @@ def open_s3(place: str) -> S3Path:
         place: BUCKET/PREFIX.
 
     Raises:
-        InputDataError: more than that, or an endpoint that is no URL.
-        StorageError: no such bucket, or it refuses us.
+        InputDataError: it is not that, or the endpoint is not a URL.
+        StorageError: there is no such bucket, or access is denied.
     """
     bucket, _, prefix = place.partition("/")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]+", bucket) or "?" in prefix:  # not shown: it might hold a key
         raise InputDataError(
-            "an s3:// place is s3://BUCKET/PREFIX and no more: keys and endpoint go into AWS_... variables"
+            "a place on S3 is s3://BUCKET/PREFIX and no more: set keys and endpoint by AWS_... variables"
         )
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
     if endpoint is not None and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", endpoint):
-        raise InputDataError("AWS_ENDPOINT_URL is no URL of a server: write http://HOST:PORT or https://HOST")
+        raise InputDataError("AWS_ENDPOINT_URL is not the URL of a server: write http://HOST:PORT or https://HOST")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None
     folder = S3Path("/".join([bucket, *filter(None, prefix.split("/"))]), endpoint, region)
     try:
@@ -216,36 +229,36 @@ def open_s3(place: str) -> S3Path:
             folder = folder.located()
         folder.reach()
     except OSError as error:
-        raise StorageError(_refusal(folder, bucket, error)) from None
+        raise StorageError(_advice(folder, bucket, error)) from None
     return folder
 
 
 def _etag(file: NativeFile) -> bytes | None:
-    """The store's name for the content of an object as it was opened."""
-    told: dict[Any, bytes] = dict(file.metadata())
-    return told.get("ETag")
+    """The ETag of an object as it was opened, which changes with its content."""
+    metadata: dict[Any, bytes] = dict(file.metadata())
+    return metadata.get("ETag")
 
 
-def _refusal(folder: S3Path, bucket: str, error: OSError) -> str:
-    """What to do where a bucket cannot be had."""
+def _advice(folder: S3Path, bucket: str, error: OSError) -> str:
+    """Why a bucket cannot be used, and what to do."""
     code = getattr(error, "code", "")
     if code == "NO_SUCH_BUCKET":
         return f"there is no bucket {bucket} at {folder.endpoint or 'Amazon S3'}: create it, or give another --storage"
     if "NETWORK" in code:
         return f"{error}: set AWS_ENDPOINT_URL to the address of the store, or give another --storage"
     if "ACCESS" in code or "SIGNATURE" in code or "403" in code:
-        return f"{folder} refuses us ({code}): {HOW_TO_ALLOW}"
+        return f"access to {folder} is denied ({code}): {HOW_TO_ALLOW}"
     return str(error)
 
 
 @functools.cache
 def _client(endpoint: str | None, region: str | None) -> fs.S3FileSystem:
-    """One client a process and store."""
+    """The client of a store; there is one in each process."""
     settings: dict[str, Any] = {
         "region": region,
         "connect_timeout": CONNECT_SECONDS,
         "request_timeout": REQUEST_SECONDS,
-        "allow_delayed_open": True,  # one request for a small object, not three
+        "allow_delayed_open": True,  # one request instead of three for a small object
     }
     if endpoint is not None:
         url = urlsplit(endpoint)

@@ -250,7 +250,7 @@ def test_a_killed_driver_is_resumed_and_repeats_nothing(lab):
     assert search.wait(120) != 0
     said = lab.said
     assert "the search was killed" in said
-    assert "search.cli.cluster.detached follow" in said
+    assert "gear-search cluster follow" in said
     before = campaign("driver")[1]
     done = lab.search("--resume", "--name", "driver")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -266,9 +266,9 @@ def test_a_laptop_that_goes_away_does_not_end_the_search_and_it_can_be_stopped(l
     search.kill()
     seen = count("laptop", TrialAsked)
     lab.wait(lambda: count("laptop", TrialAsked) > seen, "the search goes on")
-    stopped = lab.ray("exec", lab.config, "python -m search.cli.cluster.detached stop")
+    stopped = lab.ray("exec", lab.config, "gear-search cluster stop")
     assert stopped.returncode == 0, stopped.stdout
-    followed = lab.ray("exec", lab.config, "python -m search.cli.cluster.detached follow")
+    followed = lab.ray("exec", lab.config, "gear-search cluster follow")
     assert "stopped; go on with" in followed.stdout
 
 
@@ -294,7 +294,7 @@ def test_a_head_that_restarts_without_its_database_is_made_again_and_the_search_
 
 
 def test_the_record_of_a_lost_database_is_made_again_from_the_storage(lab):
-    done = lab.ray("exec", lab.config, "python -m search.cli.record first", timeout=600)
+    done = lab.ray("exec", lab.config, "gear-search record first", timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     with forwarded(lab, MLFLOW) as url:
         asked = {"data": b'{"max_results": 100}', "method": "POST"}

@@ -2,7 +2,6 @@
 
 import io
 import re
-import runpy
 import shlex
 import subprocess
 import sys
@@ -11,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from search.cli import main as cli
+from search.cli.main import COMMANDS
 from search.cli.run_options import make_parser
 from tests.support.s3_server import Server
+from tests.support.settings_table import settings_table
 
 ROOT = Path(__file__).parents[2]
-ALONE = ("search.cli.simulator",)  # joblib has one pool a process, which another command may have made smaller
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALONE = ("simulate",)  # joblib has one pool a process, which another command may have made smaller
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def commands():
@@ -33,7 +35,7 @@ def commands():
 def workplace(tmp_path_factory):
     """A folder where the smallest possible search has run, and two files of molecules lie."""
     folder = tmp_path_factory.mktemp("newcomer")
-    done = run("python -m search.run --trials 1 --epochs 1", folder)
+    done = run(["-m", "search.run", "--trials", "1", "--epochs", "1"], folder)
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
     (folder / "mine.csv").write_text("smiles,tg\nCCO,97\nc1ccccc1,131\n")
@@ -52,32 +54,34 @@ def bucket(workplace):
     server.close()
 
 
-def run_here(command, folder, monkeypatch):
-    """A module's command in this process, which has imported nearly everything: exit code and standard error."""
-    words = shlex.split(command)
+def run_here(words, folder, monkeypatch):
+    """A command of `gear-search` in this process, which has imported nearly everything: exit code, standard error."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", words[2:])
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as told, pytest.raises(SystemExit) as end:
-        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
-    return end.value.code or 0, told.getvalue()
+    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as told:
+        try:
+            code = cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+    return code, told.getvalue()
 
 
-def run_alone(command, folder):
-    """The same of a process of its own."""
-    done = run(command, folder)
+def run_alone(words, folder):
+    """The same in a process of its own."""
+    done = run(["-m", "search.cli.main", *words[1:]], folder)
     return done.returncode, done.stderr
 
 
-def run(command, folder):
-    words = [sys.executable, *shlex.split(command)[1:]]
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
+def run(words, folder):
+    """Python with these words."""
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.ray
-@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 @pytest.mark.parametrize("command", list(commands()))
 def test_command_works(command, workplace, bucket, monkeypatch):
-    """Python commands are run as they stand, searches with --dry-run; of others it is checked what they call."""
+    """Those of gear-search are run as they stand, searches with --dry-run; of others it is checked what they call."""
     words = shlex.split(command)
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
@@ -85,21 +89,20 @@ def test_command_works(command, workplace, bucket, monkeypatch):
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "--cluster" in words:  # needs one: its flags must be there
-        make_parser().parse_args(words[3:])
-    elif words[:2] == ["python", "-m"]:
-        if words[2] == "search.run":
-            command += " --dry-run"
-        code, told = run_alone(command, workplace) if words[2] in ALONE else run_here(command, workplace, monkeypatch)
+        assert words[:2] == ["gear-search", "run"]
+        make_parser().parse_args(words[2:])
+    elif words[0] == "gear-search":
+        words += ["--dry-run"] * (words[1] == "run")
+        code, told = run_alone(words, workplace) if words[1] in ALONE else run_here(words, workplace, monkeypatch)
         assert code == 0 or "is not empty" in told, told  # two pages export to one folder
     elif words[0] == "python":
         assert (ROOT / words[1]).exists()
     elif words[0] == "ray":
         assert (Path(sys.executable).with_name("ray")).exists()
         assert words[1] in ("up", "exec", "down", "dashboard", "get-auth-token")
-        for module in re.findall(r"python -m (\S+)", command):
-            assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
+        assert {*re.findall(r"gear-search (\S+)", command.replace("'", " "))} <= {*COMMANDS}
     elif words[0] == "mlflow":
-        told = run(f"python -m mlflow {words[1]} --help", workplace).stdout
+        told = run(["-m", "mlflow", words[1], "--help"], workplace).stdout
         assert all(word in told for word in words if word.startswith("--"))
     elif words[0] == "export":
         assert {word.partition("=")[0] for word in words[1:]} <= set(bucket)
@@ -112,7 +115,7 @@ def test_command_works(command, workplace, bucket, monkeypatch):
 @pytest.mark.parametrize("path", [path for path in DOCS if "```python" in path.read_text()], ids=lambda path: path.name)
 def test_python_in_the_docs_works(path, workplace, monkeypatch):
     if not (workplace / "hv-model").exists():
-        done = run("python -m tracking.export --pair hv_from_ds --split random --to hv-model", workplace)
+        done = run("-m tracking.export --pair hv_from_bp --split random-n60 --to hv-model".split(), workplace)
         assert done.returncode == 0, done.stderr
     monkeypatch.chdir(workplace)
     for block in re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL):
@@ -120,10 +123,14 @@ def test_python_in_the_docs_works(path, workplace, monkeypatch):
 
 
 def test_counts_in_the_docs_are_those_of_the_installed_packages():
-    printed, text = run("python -m gear.data counts", ROOT).stdout, (ROOT / "docs" / "data.md").read_text()
+    printed, text = run(["-m", "gear.data", "counts"], ROOT).stdout, (ROOT / "docs" / "data.md").read_text()
     tables = printed.strip().split("\n\n")
     assert len(tables) == 3
     assert all(table in text for table in tables)
+
+
+def test_the_table_of_settings_is_that_of_the_program():
+    assert settings_table() in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
@@ -131,7 +138,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
         [sys.executable, "-m", "search.run", "--dry-run"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "hv_from_ds" in done.stdout
+    assert "hv_from_bp" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Statements about the whole project: sizes, arrows between rooms, the lock."""
+"""Statements about the whole project: sizes, imports between packages, the lock."""
 
 import ast
 import re
@@ -7,11 +7,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
+from benchmarks.structure import cycles, import_graph
+
 ROOT = Path(__file__).parents[2]
-ROOMS = ("gear", "search", "tracking")
-MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+ROOTS = ("gear", "search", "tracking")
+MODULES = sorted(path for root in ROOTS for path in (ROOT / root).rglob("*.py"))
 modules = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -26,10 +29,15 @@ def test_module_says_what_it_is_and_fits_on_a_few_screens(path):
     assert too_long == []
 
 
-def test_arrows_between_rooms_point_one_way():
+def test_imports_between_packages_point_one_way():
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_no_module_is_in_an_import_cycle():
+    assert cycles(nx.DiGraph([("a", "b"), ("b", "c"), ("c", "b")])) == [["b", "c"]]
+    assert cycles(import_graph()) == []
 
 
 def test_the_method_imports_neither_ray_nor_optuna_nor_mlflow():

@@ -10,7 +10,7 @@ from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.runtime import connection, resources
 from search.runtime.tune_run import Launch, run_search
 from search.storage.campaign_store import CampaignStore
-from search.storage.checkpoint_cleanup import Housekeeper
+from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.locate import open_folder
 from tests.support import fake_training
 
@@ -24,7 +24,7 @@ def drive(folder, factory, plan, time_budget=None, address=None, listeners=()):
     with connection.connected(address), opened as store:
         slots = resources.Slots(plan.search, grows=address is not None)
         campaign = Campaign(plan, store.append, store.events())
-        campaign.listeners += [Housekeeper(campaign, store), *listeners]
+        campaign.listeners += [CheckpointCleanup(campaign, store), *listeners]
         return campaign, run_search(campaign, store, Launch(slots.limit, time_budget), factory)
 
 

@@ -30,6 +30,7 @@ class Server:
     def __init__(self, host="127.0.0.1", port=0):
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.refusals = 0
+        self._writing = threading.Lock()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(host, port, self._answer, threaded=True)
         self.environment = environment(host, self._server.server_port)
@@ -61,6 +62,9 @@ class Server:
             self.refusals -= 1
             list(self._app(environ, lambda *_: None))
             return _refuse(start, "503 Service Unavailable", "ServiceUnavailable")
+        if "HTTP_IF_NONE_MATCH" in environ:
+            with self._writing:  # moto looks whether there is an object and writes it in two steps, S3 in one
+                return list(self._app(environ, start))
         return self._app(environ, start)
 
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from search.storage import s3 as storage_s3
+from search.storage import s3_create
 from search.storage.local import LocalPath
 from search.storage.locate import open_folder
 from tests.support.s3_server import BUCKET, Server
@@ -24,6 +25,7 @@ def s3(server, tmp_path, monkeypatch):
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     storage_s3._client.cache_clear()
+    s3_create._client.cache_clear()
     return open_folder(f"s3://{BUCKET}/{tmp_path.name}")
 
 

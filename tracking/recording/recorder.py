@@ -107,7 +107,7 @@ class Recorder:
             self._abandoned = True
             log.error(
                 "MLflow has not recorded all of campaign %s (%s); nothing is lost: "
-                "python -m search.cli.record %s completes the record",
+                "gear-search record %s completes the record",
                 self._campaign,
                 self._trouble or "it is slow",
                 self._campaign,

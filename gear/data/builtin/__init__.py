@@ -1,1 +1,1 @@
-"""The built-in properties: their sources, how these vote, and the tables that come of it."""
+"""The built-in properties: their sources, the vote across sources, and the resulting tables."""

@@ -1,4 +1,4 @@
-"""Reading the tables of `chemicals`: a column as it stands, or a correlation evaluated at room temperature."""
+"""Reads the tables of `chemicals`: a column of values, or a correlation evaluated at room temperature."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ Row = Mapping[str, float]
 
 
 class Source(NamedTuple):
-    """One table's values in the property's unit; `mixed` ones hold estimates that are not marked as such."""
+    """The values of one table in the property's unit. A `mixed` table has estimates that are not marked as such."""
 
     name: str
     kind: Kind
@@ -30,7 +30,7 @@ def cas_number(text: object) -> int:
 
 
 def column(name: str, table: pd.DataFrame, field: str, scale: float = 1.0, kind: Kind = "experimental") -> Source:
-    """A column of a table indexed by CAS number."""
+    """The values of a column; the table is indexed by CAS number."""
     numbers = pd.to_numeric(table[field], errors="coerce").astype(float)
     values: Values = {}
     for cas, value in zip(table.index, numbers, strict=True):
@@ -67,7 +67,7 @@ def rows(table: pd.DataFrame) -> Iterator[tuple[int, Any]]:
 
 
 def covers(row: Row, low: str = "Tmin", high: str = "Tmax") -> bool:
-    """Whether the row's temperature range holds room temperature; a missing end is open."""
+    """Whether room temperature is in the row's temperature range; a missing limit does not restrict it."""
     return not (T0 < row.get(low, math.nan) or T0 > row.get(high, math.nan))
 
 
@@ -80,5 +80,5 @@ def first_of(sources: Iterable[Source]) -> Values:
 
 
 def raw_table(path: str) -> pd.DataFrame:
-    """A data file of the package that its modules do not expose; all are tab-separated, whatever their suffix."""
+    """A data file of `chemicals` that no module exposes; all of them are tab-separated, also those named .csv."""
     return pd.read_csv(Path(chemicals.__file__).parent / path, sep="\t", index_col=0)

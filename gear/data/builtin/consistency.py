@@ -1,23 +1,25 @@
-"""What one property says of a molecule, held against what others say.
+"""Contradictions between the properties of a molecule, and which values are dropped for them.
 
-Two values that cannot both be right are weighed by the sources that agreed on each: the one that fewer know is dropped;
-of equals, one that only a suspect source knows; otherwise both.
+Of two values that cannot both be right, the one that fewer sources agreed on is dropped. If the numbers are equal, a
+value that only suspect sources have is dropped, otherwise both.
 
     melts above its boiling point           the boiling point is the highest that any source states
-    solid, with a property of the liquid    index, permittivity, surface tension or viscosity at room temperature, but
-                                            melting above 323 K: a solution, or the melting point of a salt
+    solid, with a property of the liquid    refractive index, permittivity, surface tension or viscosity at room
+                                            temperature of what melts above 323 K: the value of a solution, or the
+                                            melting point of a salt
     boils above its critical temperature
-    flashes above its boiling point         vapour over a boiling liquid is pure, so it flashes far below
+    flashes above its boiling point         a liquid flashes far below its boiling point
     vaporization against boiling point      enthalpy over R times boiling point beyond 10 + T/30 K (Trouton's rule gives
                                             about 11 to 13 for small molecules), or below 6 for what is liquid at 298 K
     refraction                              molar refraction from index and density (Lorentz-Lorenz) more than 17 %
-                                            off the additive one of Wildman and Crippen: decimal slips, swapped columns
+                                            off the additive one of Wildman and Crippen: a wrong decimal point,
+                                            swapped columns
 
 One rule needs no second property:
 
-    boils too low for its size              below 110 K times the square root of its heavy atoms: taken in vacuum, and
-                                            copied from one source to the next. Compounds of fluorine and silicon are
-                                            exempt, they attract each other little
+    boils too low for its size              below 110 K times the square root of the number of heavy atoms: measured in
+                                            vacuum, and copied from one source to the next. Compounds of fluorine and
+                                            silicon are exempt, since they attract each other little
 """
 
 import math
@@ -36,7 +38,7 @@ __all__ = ["Ceiling", "drop_contradictions"]
 
 GAS_CONSTANT = 8.314e-3  # kJ/mol/K
 SOLID = 323.15  # K; supercooled liquids are measured too, but not so far below their melting point
-BOILING_FLOOR = 110.0  # K; the lowest that is right is tetranitromethane's, 110.7
+BOILING_FLOOR = 110.0  # K; the lowest correct value is that of tetranitromethane, 110.7
 REFRACTION = 0.16  # of the logarithm of the ratio; 99 % of the molecules are within 0.09
 REFRACTED = frozenset({"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"})  # elements the additive rule knows
 
@@ -45,14 +47,14 @@ Side = tuple[str, Entry]
 
 
 class Ceiling(NamedTuple):
-    """The highest boiling point that any source states, trusted or not, and how many state one."""
+    """The highest boiling point that any source states, trusted or not, and the number of sources that state one."""
 
     value: float
     n_sources: int
 
 
 class Contradiction(NamedTuple):
-    """Two properties of a molecule that cannot both be right; or one that cannot be."""
+    """Two values of a molecule that cannot both be right, or one that cannot be right."""
 
     rule: str
     one: Side
@@ -60,7 +62,7 @@ class Contradiction(NamedTuple):
 
 
 def drop_contradictions(tables: Tables, boiling: Mapping[str, Ceiling]) -> tuple[Tables, dict[str, Counter[str]]]:
-    """Tables without the losers of every contradiction, and how many each rule took from each property."""
+    """The tables without the dropped values, and how many values each rule dropped from each property."""
     lost: dict[str, dict[str, str]] = {code: {} for code in tables}
     for found in _contradictions(tables, boiling):
         for code, entry in _losers(found.one, found.other):

@@ -1,6 +1,6 @@
-"""Properties that come as correlations or need a choice of state: their values at room temperature.
+"""Values at room temperature of properties whose tables hold correlations or values of several states.
 
-Each table has traps of its own; where a formula or a unit differs from the package's own reading, the comment says why.
+Where a formula or a unit here differs from the one that the package uses, a comment says why.
 """
 
 import json
@@ -40,7 +40,7 @@ LiquidTest = Callable[[int], bool]
 
 
 def liquid_at_room_temperature(melting: Values, boiling: Values) -> LiquidTest:
-    """A test whether a substance may be liquid at 298 K; what is unknown does not speak against it."""
+    """A function that tests whether a substance may be liquid at 298 K; an unknown temperature does not exclude it."""
     return lambda cas: melting.get(cas, 0.0) <= T0 <= boiling.get(cas, math.inf)
 
 
@@ -89,7 +89,7 @@ def refractive_index() -> Source:
 
 
 def polarizability(index: Values, densities: Values, masses: Mapping[int, float]) -> Source:
-    """Lorentz-Lorenz from refractive index and density, A^3: derived, so a pair with either would leak."""
+    """Lorentz-Lorenz from refractive index and density, A^3: derived, so a pair of it with either one would leak."""
     shared = (c for c in index if c in densities and c in masses)
     plausible = (c for c in shared if 300 < densities[c] < 5000 and 1.2 < index[c] < 2)
     molar_volume = {c: masses[c] / 1e3 / densities[c] for c in plausible}
@@ -124,7 +124,7 @@ def vaporization() -> list[Source]:
 
 
 def surface_tension() -> list[Source]:
-    """Surface tension, mN/m; `thermo` brings fits to literature data that more than double the set."""
+    """Surface tension, mN/m. The fits of `thermo` to literature data more than double the number of molecules."""
     return [
         evaluate(
             "Somayajulu",
@@ -189,7 +189,7 @@ def viscosities(liquid: LiquidTest) -> list[Source]:
     return [
         evaluate("Dutt-Prasad", v.mu_data_Dutt_Prasad, three_constants, in_range, 1e3),
         evaluate("VN3", v.mu_data_VN3, three_constants, in_range, 1e3),
-        # the package's own formula is 0.13 decades off its own table; this one agrees with Perry
+        # the formula of the package is off by 0.13 decades; this one agrees with the values of Perry
         evaluate("VN2", v.mu_data_VN2, lambda r: 10.0 ** (r["A"] + r["B"] / T0), in_range, 1e3),
         evaluate(
             "VN2E", v.mu_data_VN2E, lambda r: v.Viswanath_Natarajan_2_exponential(T0, r["C"], r["D"]), in_range, 1e3
@@ -215,7 +215,7 @@ def viscosities(liquid: LiquidTest) -> list[Source]:
 
 
 def relative_permittivity() -> Source:
-    """CRC's polynomial at 298 K where it reaches there, else its point if measured at 288 to 303 K."""
+    """CRC's polynomial at 298 K if its range includes that, else the single value if measured at 288 to 303 K."""
     values: Values = {}
     for cas, row in rows(permittivity.permittivity_data_CRC):
         if math.isfinite(row["A"]) and row["Tmin"] <= T0 <= row["Tmax"]:

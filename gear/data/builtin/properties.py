@@ -1,4 +1,4 @@
-"""The built-in properties: what each is, its unit, and the rules that its raw values must pass."""
+"""The built-in properties: names, units, and the rules for their raw values."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ class Property:
 
     Args:
         code: short name, `[a-z][a-z0-9]*`.
-        name: for people.
-        unit: of every value.
-        minimum: values below are typing errors or another quantity, and take no part in the vote.
-        maximum: likewise.
-        tolerance: most that two sources may differ and still agree, in `unit`, or as a share if `relative`.
-        relative: how to read `tolerance`.
-        log10: models see the logarithm.
-        weak: sources that are not trusted alone: a fifth to two thirds of their unconfirmed values are far off.
-        experimental_only: keep no value that only sources with unmarked estimates know.
-        suspect: sources that lose to another property that contradicts them and is known by as many sources.
-        spare: not part of any built-in pair.
+        name: full name.
+        unit: unit of every value.
+        minimum: lower values are typing errors or another quantity, and take no part in the vote.
+        maximum: higher values likewise.
+        tolerance: maximum difference of two sources that agree, in `unit`, or as a share of the value if `relative`.
+        relative: whether `tolerance` is a share.
+        log10: whether models learn the logarithm.
+        weak: sources that need confirmation by another one: a fifth to two thirds of their other values are far off.
+        experimental_only: whether a value is dropped if all its sources contain unmarked estimates.
+        suspect: sources whose value is dropped if another property with as many sources contradicts it.
+        spare: whether no built-in pair uses the property.
     """
 
     code: str
@@ -40,17 +40,18 @@ class Property:
     spare: bool = False
 
     def agree(self, a: float, b: float) -> bool:
-        """Whether two sources' values are the same measurement, as far as the tolerance tells."""
+        """Whether the values of two sources agree within the tolerance."""
         limit = self.tolerance * max(abs(a), abs(b), 1e-12) if self.relative else self.tolerance
         return abs(a - b) <= limit
 
 
-_BOILING_WEAK = ("Common Chemistry", "Wikidata", "Yaws", "CRC")  # pressures below normal got lost
+# some of their boiling points were measured at a reduced pressure that the table does not state
+_BOILING_WEAK = ("Common Chemistry", "Wikidata", "Yaws", "CRC")
 
 PROPERTIES: dict[str, Property] = {
     p.code: p
     for p in (
-        # of the melting points that Common Chemistry alone has, four fifths are wrong where the substance is a liquid
+        # four fifths of the melting points that only Common Chemistry has are wrong where the substance is a liquid
         Property("mp", "melting point", "K", 70, 900, 15, suspect=("Common Chemistry",)),
         Property("bp", "normal boiling point", "K", 100, 1100, 12, weak=_BOILING_WEAK),
         Property("ds", "liquid density at 298 K", "kg/m3", 400, 4500, 0.04, relative=True),
@@ -85,7 +86,7 @@ def get_property(code: str) -> Property:
     """The property of a code.
 
     Raises:
-        UnknownNameError: there is none.
+        UnknownNameError: no property has this code.
     """
     if code not in PROPERTIES:
         raise UnknownNameError("property", code, list(PROPERTIES))

@@ -1,6 +1,6 @@
-"""Raw values of every built-in property, source by source, from the tables that `chemicals` and `thermo` ship.
+"""Raw values of every built-in property, source by source, from the tables in `chemicals` and `thermo`.
 
-Nothing predicted by a group contribution is used.
+No value that a group-contribution method predicts is used.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ __all__ = ["identifiers", "property_sources"]
 
 
 def identifiers() -> dict[int, tuple[str, float]]:
-    """SMILES and molar mass (g/mol) by CAS number; later files are the hand-checked ones and win."""
+    """SMILES and molar mass (g/mol) by CAS number; later files were checked by hand and take precedence."""
     folder = Path(chemicals.__file__).parent / "Identifiers"
     found = {}
     for name in ("pubchem large", "pubchem small", "example user db"):
@@ -77,7 +77,7 @@ def property_sources(masses: Mapping[int, float]) -> dict[str, list[Source]]:
 
 
 def _spare() -> dict[str, list[Source]]:
-    """Properties that are columns of the same tables, in no built-in pair."""
+    """Properties that no built-in pair uses, from the same tables."""
     web, crc = miscdata.webbook_data, heat_capacity.CRC_standard_data
     return {
         "hs": [

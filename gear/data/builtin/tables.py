@@ -21,13 +21,13 @@ from gear.data.task import TaskTable, packed
 
 __all__ = ["WITHOUT", "Step", "build_tables", "built_in_task", "cleaning_steps", "is_built", "load_property"]
 
-WITHOUT = "without: "  # begins the name of a step that drops what a rule of `gear.data.builtin.consistency` found
-MOLECULES = "molecules"  # of all tables: name of the file with their parents and scaffold groups
+WITHOUT = "without: "  # prefix of the name of a step that drops what a rule of `gear.data.builtin.consistency` found
+MOLECULES = "molecules"  # name of the file with the parents and scaffold groups of all molecules
 COLUMNS = {code: Entry._fields for code in PROPERTIES} | {MOLECULES: ("smiles", "parent", "scaffold")}
 
 
 class Step(NamedTuple):
-    """A step of cleaning, and how many substances (from `merged` on: molecules) are left after it."""
+    """A step of cleaning, and how many substances (after merging: molecules) it left."""
 
     name: str
     left: int
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 @functools.cache
 def load_property(code: str) -> pa.Table:
-    """A built-in property: smiles (canonical, no stereo), value (the property's unit), and where the value is from.
+    """The table of a built-in property: smiles (canonical, no stereo), value (in the property's unit), sources.
 
     Columns: smiles, value, kind (experimental, mixed, derived), sources, n_sources, spread.
 
@@ -48,7 +48,7 @@ def load_property(code: str) -> pa.Table:
 
 
 def cleaning_steps(code: str) -> list[Step]:
-    """What cleaning left of a property, step by step.
+    """The steps of cleaning a property, and how much each left.
 
     Raises:
         UnknownNameError: no such property.
@@ -95,7 +95,7 @@ def _path(name: str) -> Path:
 
 
 def is_built(code: str) -> bool:
-    """Whether a built-in property lies in the cache, so that reading it takes a moment."""
+    """Whether a built-in property lies in the cache, so that reading it is fast."""
     packs = (cache_folder() / "packs").glob("built-in-*.arrow")
     return _path(code).exists() and _path(MOLECULES).exists() and any(packs)
 

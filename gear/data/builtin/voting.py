@@ -1,12 +1,13 @@
 """From raw values to a table: range checks, a vote across sources, molecules instead of substances.
 
 1. A value outside the property's range takes no part.
-2. Per substance, experimental sources vote: three or more give their median if most lie near it; two must agree, or a
-   mixed source settles which is right; one stands alone unless the source is weak or two mixed ones contradict it.
-   Mixed sources vote only where no experimental one has a value, by the same rules.
-3. Substances with the same molecule (no stereo) are merged by median.
+2. For each substance the experimental sources vote. Three or more give their median if more than half of them are near
+   it. Two must agree, or a mixed source decides which is right. The value of a single source is kept unless the source
+   is weak or two mixed sources contradict it. Where no experimental source has a value, mixed sources vote by the same
+   rules.
+3. Substances that are the same molecule (without stereo) are merged by their median.
 
-What one property says is then held against what others say, see `gear.data.builtin.consistency`.
+`gear.data.builtin.consistency` then drops values that contradict other properties.
 """
 
 from collections import defaultdict
@@ -28,7 +29,7 @@ class Ballot(NamedTuple):
 
 
 class Vote(NamedTuple):
-    """The value that a substance keeps, and who voted for what it is."""
+    """The value that a substance keeps, and the values of the sources that voted."""
 
     value: float
     kind: str
@@ -90,7 +91,7 @@ def _decide(spec: Property, ballots: Sequence[Ballot], witnesses: Sequence[Ballo
 
 
 def merge_molecules(votes: Mapping[int, Vote], molecules: Mapping[int, str]) -> list[Entry]:
-    """One entry a molecule, sorted by SMILES. `molecules` gives the identity of the substances that are kept."""
+    """One entry for each molecule, sorted by SMILES. `molecules` has the SMILES of the substances that are kept."""
     grouped: dict[str, list[Vote]] = defaultdict(list)
     for cas in sorted(votes):
         if cas in molecules:

@@ -1,1 +1,1 @@
-"""Molecules in the forms that models read."""
+"""Molecules in the forms that models read: identities, packed graphs, fingerprints."""

@@ -16,7 +16,7 @@ __all__ = ["featurize", "featurize_chunk"]
 
 
 def featurize(smiles: Sequence[str]) -> PackedGraphs:
-    """Pack molecules in the order given, on all processors if there are many, with a progress bar on a terminal.
+    """Pack molecules in the order given, on all processors if there are many; a terminal shows a progress bar.
 
     Raises:
         InputDataError: a SMILES cannot be parsed.
@@ -36,7 +36,7 @@ def featurize_chunk(smiles: Sequence[str]) -> PackedGraphs:
         found = cuik_molmaker.batch_mol_featurizer(list(smiles), *_scheme())
     atom_features, bond_features, edges, _, molecule = found
     atom_offset = np.searchsorted(molecule, np.arange(len(smiles) + 1)).astype(np.int64)
-    if not np.diff(atom_offset).all():  # what cannot be parsed gets no atoms, without a word
+    if not np.diff(atom_offset).all():  # a SMILES that cannot be parsed silently gets no atoms
         wrong = next(text for text in smiles if parse(text) is None)
         raise InputDataError(f"cannot parse SMILES '{wrong}'")
     ends = edges.T[::2]  # a bond comes as two directed ones, (u, v) then (v, u)
@@ -56,7 +56,7 @@ def featurize_chunk(smiles: Sequence[str]) -> PackedGraphs:
 
 @functools.cache
 def _scheme() -> tuple[object, ...]:
-    """The arguments with which chemprop asks for its default features; asking it would import Lightning, seconds."""
+    """The arguments that chemprop uses for its default features. Importing chemprop to get them would take seconds."""
     atoms = ("atomic-number-common", "total-degree", "formal-charge", "chirality", "num-hydrogens")
     bonds = ("is-null", "bond-type-onehot", "conjugated", "in-ring", "stereo")
     return (
@@ -64,7 +64,7 @@ def _scheme() -> tuple[object, ...]:
         cuik_molmaker.atom_float_feature_names_to_array(["aromatic", "mass"]),
         cuik_molmaker.bond_feature_names_to_array(list(bonds)),
         False,  # no hydrogen atoms
-        False,  # carbon is no special offset
+        False,  # no separate offset for carbon
         True,  # both directions of a bond
-        False,  # no atom is bound to itself
+        False,  # no self-loops
     )

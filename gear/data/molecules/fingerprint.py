@@ -1,4 +1,4 @@
-"""Morgan fingerprints and RDKit descriptors of molecules: the other way to turn a molecule into numbers.
+"""Morgan fingerprints and RDKit descriptors: the input of the embedding `fingerprint`.
 
 Counted Morgan environments of radius 2, folded to `COUNTS` places, and RDKit's fast two-dimensional descriptors.
 """
@@ -20,7 +20,7 @@ __all__ = ["COUNTS", "DESCRIPTORS", "fingerprints", "fingerprints_chunk", "packe
 
 COUNTS = 1024
 DESCRIPTORS = 43
-LARGEST = 1e4  # of a descriptor; a few have no bound
+LARGEST = 1e4  # limit of a descriptor; a few are unbounded
 COLUMNS = ("counts", "descriptors")
 
 
@@ -43,7 +43,7 @@ def fingerprints_chunk(smiles: Sequence[str]) -> np.ndarray:
 
 
 def packed_fingerprints(smiles: np.ndarray) -> np.ndarray:
-    """`fingerprints`, computed at the first call for these molecules and read from the cache ever after.
+    """`fingerprints`, computed at the first call for these molecules and read from the cache after that.
 
     Raises:
         InputDataError: a SMILES cannot be parsed.
@@ -62,7 +62,7 @@ def _read(path: Path) -> np.ndarray:
     table, _ = read_table(path, COLUMNS)
     counts, values = (b"".join(table[name].to_numpy()) for name in COLUMNS)
     if len(counts) != COUNTS * len(table) or len(values) != 4 * DESCRIPTORS * len(table):
-        raise DamagedFileError("its rows have another length")
+        raise DamagedFileError("its rows have a wrong length")
     return _inputs(
         np.frombuffer(counts, np.uint8).reshape(-1, COUNTS), np.frombuffer(values, np.float32).reshape(-1, DESCRIPTORS)
     )

@@ -1,4 +1,4 @@
-"""Molecules: parsing, identity, what a split keeps together, and which molecules the built-in tables keep.
+"""Molecules: parsing, identity, the groups that a split does not divide, and which molecules the built-in tables keep.
 
 A molecule's identity is its canonical SMILES without stereo and isotopes. Its parent is its largest organic fragment,
 neutralised: a salt, an ion and the neutral molecule have one parent, and a split never separates them. Its organics are
@@ -31,21 +31,21 @@ REMEMBERED = 1000  # molecules: a file often has several rows of one
 
 
 class MoleculeError(ValueError):
-    """A SMILES that is no molecule to learn from; the message is the reason."""
+    """A SMILES cannot be used; the message is the reason."""
 
 
 class Molecule(NamedTuple):
-    """What is known of a molecule beside its graph. `notes`: which of `fragments`, `charged`, `isotopes` it has."""
+    """The identity and the groups of a molecule. `notes`: which of `fragments`, `charged`, `isotopes` apply."""
 
     smiles: str
     parent: str
-    organics: str  # SMILES, sorted, joined by dots; the parent where there is no other
+    organics: str  # SMILES, sorted, joined by dots; equal to the parent if there is only one
     scaffold: str
     notes: tuple[str, ...]
 
 
 def parse(smiles: str) -> Chem.Mol | None:
-    """The molecule, or None where RDKit cannot parse it or it has no atom; RDKit's own messages are kept quiet."""
+    """The molecule, or None if RDKit cannot parse it or it has no atom; messages of RDKit are suppressed."""
     with rdBase.BlockLogs():
         return _parsed(smiles)
 
@@ -54,10 +54,10 @@ def cell_text(cell: object) -> str:
     """The SMILES in a cell of a table.
 
     Raises:
-        MoleculeError: the cell holds something else than text.
+        MoleculeError: the cell holds something other than text.
     """
     if cell is not None and not isinstance(cell, str):
-        raise MoleculeError(f"{cell!r} is no SMILES")
+        raise MoleculeError(f"{cell!r} is not a SMILES")
     return (cell or "").strip()
 
 
@@ -73,17 +73,17 @@ def identify(text: str) -> Molecule:
 
 
 def identity(text: str) -> str:
-    """The SMILES of `identify` alone, sooner.
+    """The `smiles` of `identify`, which takes less time than all of it.
 
     Raises:
-        MoleculeError: where `identify` does.
+        MoleculeError: as `identify`.
     """
     with rdBase.BlockLogs():
         return _stable(_unlabelled(_readable(text), text)[0], text)
 
 
 def canonical_smiles(text: str) -> str | None:
-    """Identity of a molecule, or None where `identify` refuses it."""
+    """Identity of a molecule, or None if `identify` raises."""
     try:
         return identity(text)
     except MoleculeError:
@@ -109,23 +109,23 @@ def is_organic(molecule: Molecule) -> bool:
 
 
 def _parsed(smiles: str) -> Chem.Mol | None:
-    """`parse` for those who keep RDKit quiet themselves, since that takes a fifth of the time of parsing."""
+    """`parse` for callers that suppress messages of RDKit themselves, which takes a fifth of the time of parsing."""
     mol = Chem.MolFromSmiles(smiles)
     return mol if mol is not None and mol.GetNumAtoms() else None
 
 
 def _readable(text: str) -> Chem.Mol:
     if len(text) > MAX_TEXT:
-        raise MoleculeError(f"SMILES of {len(text)} characters, the most is {MAX_TEXT}")
+        raise MoleculeError(f"SMILES of {len(text)} characters, the maximum is {MAX_TEXT}")
     if any(sign.isspace() for sign in text):  # RDKit reads what follows as a name
-        raise MoleculeError(f"'{text}' has a space in it")
+        raise MoleculeError(f"'{text}' contains a space")
     mol = _parsed(text)
     if mol is None:
         raise MoleculeError(f"cannot parse SMILES '{text}'" if text else "no SMILES")
     if mol.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"'{text}' has no atom heavier than hydrogen")
     if mol.GetNumAtoms() > MAX_ATOMS:
-        raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the most is {MAX_ATOMS}")
+        raise MoleculeError(f"{mol.GetNumAtoms()} atoms, the maximum is {MAX_ATOMS}")
     if ("*" in text or "[" in text) and any(atom.GetAtomicNum() == 0 for atom in list(mol.GetAtoms())):
         raise MoleculeError(f"'{text}' has a placeholder atom (*)")
     return mol
@@ -133,7 +133,7 @@ def _readable(text: str) -> Chem.Mol:
 
 def _unlabelled(mol: Chem.Mol, text: str) -> tuple[Chem.Mol, bool]:
     """The molecule without isotopes and atom numbers, and whether it had isotopes."""
-    if "[" not in text:  # both are written in brackets alone
+    if "[" not in text:  # both are written only in brackets
         return mol, False
     atoms = list(mol.GetAtoms())
     isotopes = any(atom.GetIsotope() for atom in atoms)
@@ -144,7 +144,7 @@ def _unlabelled(mol: Chem.Mol, text: str) -> tuple[Chem.Mol, bool]:
 
 
 def _stable(mol: Chem.Mol, text: str) -> str:
-    """SMILES without stereo; it can take a second round until it stays the same."""
+    """SMILES without stereo, written twice, since the first result may still change when it is read again."""
     again = _parsed(Chem.MolToSmiles(mol, isomericSmiles=False))
     if again is None or again.GetNumHeavyAtoms() == 0:
         raise MoleculeError(f"RDKit cannot write '{text}' without its stereo and isotopes")
@@ -165,7 +165,7 @@ def _identified(mol: Chem.Mol, text: str) -> Molecule:
 
 
 def _parent(smiles: str) -> str:
-    """Largest organic fragment, neutralised; the molecule itself where RDKit finds none."""
+    """Largest organic fragment, neutralised; the molecule itself if RDKit finds none."""
     mol = parse(smiles)
     assert mol is not None, smiles
     choose, uncharge = _standardizers()
@@ -188,10 +188,10 @@ def _standardizers() -> tuple[rdMolStandardize.LargestFragmentChooser, rdMolStan
 
 
 def scaffold_group(smiles: str) -> str:
-    """What a scaffold split keeps together: the Bemis-Murcko scaffold; for acyclic molecules their carbon skeleton.
+    """The group that a scaffold split does not divide: the Bemis-Murcko scaffold, or an acyclic molecule's skeleton.
 
-    Half of the molecules of a liquid's property are acyclic and share the empty scaffold; as one group they would all
-    land in training. They are grouped by their largest fragment of carbons joined by single bonds instead: butanol with
+    Half of the molecules with a liquid's property are acyclic and share the empty scaffold. As one group they would all
+    be training molecules, so they are grouped by their largest fragment of carbons joined by single bonds: butanol with
     butylamine, but not with 2-methylpropanol.
     """
     mol = parse(smiles)
@@ -201,7 +201,7 @@ def scaffold_group(smiles: str) -> str:
 
 
 def _carbon_skeleton(mol: Chem.Mol) -> str:
-    """Largest carbon-only fragment with single bonds alone, as SMILES; ties go to the first in canonical order."""
+    """Largest carbon-only fragment with only single bonds, as SMILES; of equally large ones the first in order."""
     edited = Chem.RWMol(mol)
     for bond in list(mol.GetBonds()):
         ends = bond.GetBeginAtom().GetAtomicNum(), bond.GetEndAtom().GetAtomicNum()
@@ -213,7 +213,7 @@ def _carbon_skeleton(mol: Chem.Mol) -> str:
 
 
 def _saturated(mol: Chem.Mol, atoms: tuple[int, ...]) -> Chem.Mol:
-    """The fragment as an alkane, whatever its carbons were bound to."""
+    """The alkane with the carbon skeleton of a fragment."""
     alkane = Chem.RWMol()
     index = {atom: alkane.AddAtom(Chem.Atom(6)) for atom in atoms}
     for bond in mol.GetBonds():

@@ -1,8 +1,8 @@
 """Molecular graphs packed in flat arrays: featurised once, memory-mapped by every trial.
 
-Atoms of all molecules have few different feature vectors, a few hundred in a hundred thousand molecules, and so have
-bonds. A pack holds each once and gives every atom and bond the number of its kind: without loss, at a hundredth of the
-size.
+The atoms of a hundred thousand molecules have only a few hundred different feature vectors, and so have their bonds.
+A pack holds each vector once, and for every atom and bond the number of its vector: the same data at a hundredth of
+the size.
 """
 
 import dataclasses
@@ -51,7 +51,7 @@ _FIELDS: dict[str, tuple[type[np.generic], int]] = {
 
 
 def empty_pack() -> PackedGraphs:
-    """No molecules."""
+    """A pack without molecules."""
     arrays = {name: np.zeros((0, width) if width > 1 else 0, dtype) for name, (dtype, width) in _FIELDS.items()}
     return PackedGraphs(**arrays | {"atom_offset": np.zeros(1, np.int64), "bond_offset": np.zeros(1, np.int64)})
 
@@ -106,7 +106,7 @@ def take(pack: PackedGraphs, molecules: np.ndarray) -> PackedGraphs:
 
 
 def spans(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Items of the given rows, one row after the other, and where those of each begin."""
+    """Indices of the items of the given rows, one row after the other, and the offset of each row among them."""
     first = offset[rows]
     counts = offset[rows + 1] - first
     start = starts(counts)
@@ -114,17 +114,17 @@ def spans(offset: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def starts(counts: np.ndarray) -> np.ndarray:
-    """Where the items of each row begin, and where the last end (N + 1,), from how many each has (N,)."""
+    """Offsets (N + 1,) of rows from their numbers of items (N,); the last offset is the total."""
     start = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=start[1:])
     return start
 
 
 def write_pack(path: Path, graphs: PackedGraphs) -> None:
-    """Write a pack as an Arrow IPC file of one row: a list column for each array, with a checksum over all of them.
+    """Write a pack as an Arrow IPC file of one row: a list column for each array, and a checksum over all of them.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the file cannot be written.
     """
     arrays = [
         pa.LargeListArray.from_arrays(
@@ -143,16 +143,16 @@ def write_pack(path: Path, graphs: PackedGraphs) -> None:
 
 
 def open_pack(path: Path) -> PackedGraphs:
-    """Open a pack by memory map: its arrays are read-only views of the file, copied nowhere.
+    """Open a pack by memory map: its arrays are read-only views of the file, without a copy.
 
     Raises:
-        DamagedFileError: not a pack of this format, or not what was written.
+        DamagedFileError: the file is not a pack of this format, or was changed.
     """
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         head = table.schema.metadata or {}
         if head.get(b"format") != FORMAT.encode():
-            raise DamagedFileError("no pack of this format")
+            raise DamagedFileError("it is not a pack of this format")
         graphs = PackedGraphs(**{name: _view(table, name) for name in _FIELDS})
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DamagedFileError(str(error).splitlines()[0]) from error
@@ -171,7 +171,7 @@ def _view(table: pa.Table, name: str) -> np.ndarray:
 
 
 def _checksum(graphs: PackedGraphs) -> str:
-    """CRC-32 of all arrays, which catches damage; the cache is no place to defend against forgery."""
+    """CRC-32 of all arrays. It detects damage; the cache does not need protection against forgery."""
     value = 0
     for name in _FIELDS:
         value = zlib.crc32(np.ascontiguousarray(getattr(graphs, name)).reshape(-1).view(np.uint8).data, value)

@@ -1,4 +1,4 @@
-"""Molecules that somebody asks a trained model about, made ready for it. Without torch: other processes do it too."""
+"""Prepares molecules for a trained model. Does not import torch, so that worker processes start fast."""
 
 import functools
 from collections.abc import Collection, Sequence
@@ -23,22 +23,22 @@ SHOWN = 200  # characters of a reason
 
 
 class Query(NamedTuple):
-    """R SMILES, and the M of them that are molecules, in the forms that a model reads; other forms are None."""
+    """R SMILES, of which M are molecules, in the forms that a model reads; forms that it does not read are None."""
 
-    reasons: list[str]  # (R,) why a SMILES is no molecule, empty where it is one
+    reasons: list[str]  # (R,) why a SMILES cannot be used, empty if it can
     graphs: PackedGraphs | None
     fingerprints: np.ndarray | None  # (M, F) float32
     smiles: list[str]  # (M,) canonical, as training sees the molecule
-    similarity: np.ndarray  # (M,) to the nearest training molecule, NaN where those are not known
+    similarity: np.ndarray  # (M,) to the nearest training molecule, NaN if those are not known
 
 
 def prepare(kinds: Collection[EmbeddingKind], neighbours: Path | None, cells: Sequence[Cell]) -> Query:
-    """Make some thousand molecules ready.
+    """Prepare a few thousand molecules.
 
     Args:
         kinds: forms to compute.
-        neighbours: the file of `save_neighbours`, if similarity is wanted.
-        cells: (R,) SMILES, as a file has them.
+        neighbours: file that `save_neighbours` wrote; None if similarity is not wanted.
+        cells: (R,) SMILES, as they are in a file.
     """
     found = [_identity(cell) for cell in cells]
     smiles = [text for text, reason in found if not reason]
@@ -52,10 +52,10 @@ def prepare(kinds: Collection[EmbeddingKind], neighbours: Path | None, cells: Se
 
 
 def save_neighbours(path: Path, smiles: Sequence[str]) -> None:
-    """Write the fingerprints of training molecules, so that others can be compared with them.
+    """Write the fingerprints of training molecules, with which other molecules are compared.
 
     Raises:
-        OSError: the place cannot be written.
+        OSError: the file cannot be written.
     """
     save_file({TENSOR: bit_fingerprints(smiles)}, path)
 

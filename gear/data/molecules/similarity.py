@@ -1,4 +1,4 @@
-"""How near a molecule is to those that a model was trained on: Tanimoto similarity of Morgan fingerprints.
+"""Tanimoto similarity of a molecule to the molecules that a model was trained on, by Morgan fingerprints.
 
 Fingerprints of radius 2 are folded to `BITS` bits and packed, eight to a byte.
 """
@@ -44,7 +44,7 @@ def bit_fingerprints_chunk(smiles: Sequence[str]) -> np.ndarray:
 
 
 class Neighbours:
-    """Molecules to be compared with.
+    """Molecules that others are compared with.
 
     Args:
         fingerprints: (N, BITS / 8) uint8, N at least 1.

@@ -1,16 +1,16 @@
-"""Corrupted training labels, to see what a method does with them. Labels that it is judged on stay clean.
+"""Corrupted training labels, to measure how robust a method is. Validation and test labels stay clean.
 
 Deviations are in units of the standard deviation of the training labels, in the space that models see (logarithm, where
 the task has one):
 
     gaussian    a normal deviation of one standard deviation
-    outliers    off by `OUTLIER` standard deviations, up or down: a typing error, a wrong unit
-    shuffled    the chosen labels are dealt out again among their molecules, none of which keeps its own
-    published   as far as the experiment of the method's paper (arXiv 2506.13015, section 5.2) is known from its
-                reviews: part of the test molecules join the training part with corrupted labels, and they alone are
-                the test part. It asks whether training believes what it is told of a molecule, not how a model of
-                spoiled data does on others. The paper's amount of noise is not known: here it is `gaussian`. Nor is
-                which label is right: here the clean one, since otherwise the model that learns the noise would win
+    outliers    off by `OUTLIER` standard deviations, up or down, as after a typing error or in a wrong unit
+    shuffled    the chosen labels are permuted among their molecules; no molecule keeps its own
+    published   the experiment of the method's paper (arXiv 2506.13015, section 5.2), as far as its reviews describe it:
+                some test molecules join the training part with corrupted labels, and only they are tested. It measures
+                whether a model reproduces a wrong label that it was trained on, not how it predicts other molecules.
+                The reviews do not state the amount of noise, which is `gaussian` here, nor which label is the true one,
+                which is the clean one here, since otherwise the model that learns the noise would win
 """
 
 import hashlib
@@ -24,11 +24,11 @@ OUTLIER = 5.0
 
 
 def corrupt(values: np.ndarray, *, log10: bool, kind: str, percent: int, seed: int) -> np.ndarray:
-    """Values (N,) in units with a share of them corrupted; which ones and how depend on seed, kind and N alone.
+    """Values (N,) in units, a share of them corrupted. Which ones and how depends only on seed, kind, percent and N.
 
     Args:
         values: of the training part, molecules sorted.
-        log10: models see the logarithm.
+        log10: whether models learn the logarithm.
         kind: `gaussian`, `outliers` or `shuffled`.
         percent: of the values to corrupt.
         seed: of the split.
@@ -43,21 +43,21 @@ def corrupt(values: np.ndarray, *, log10: bool, kind: str, percent: int, seed: i
         seen[chosen] += OUTLIER * sd * generator.choice([-1.0, 1.0], len(chosen))
     else:
         seen[chosen] = seen[np.roll(chosen, 1)]  # chosen is in random order
-    spoiled = values.astype(np.float64, copy=True)  # others keep their last digit, which a logarithm and back may not
-    spoiled[chosen] = _in_units(seen[chosen], log10=log10)
-    return spoiled
+    corrupted = values.astype(np.float64, copy=True)  # the others keep every digit; a logarithm and back might not
+    corrupted[chosen] = _in_units(seen[chosen], log10=log10)
+    return corrupted
 
 
 def planted(
     train: np.ndarray, test: np.ndarray, *, log10: bool, percent: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The `published` protocol: rows (K,) of the test part that training is to see, and the labels (K,) it is told.
+    """The `published` noise: rows (K,) of the test part that join the training part, and their wrong labels (K,).
 
     Args:
         train: values (N,) of the training part, in units.
         test: values (M,) of the test part, molecules sorted.
-        log10: models see the logarithm.
-        percent: of the test part, at least one molecule.
+        log10: whether models learn the logarithm.
+        percent: share of the test part that is chosen, at least one molecule.
         seed: of the split.
     """
     generator = _generator("published", percent, seed)

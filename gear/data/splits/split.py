@@ -1,4 +1,4 @@
-"""Splits made across all tasks of a pair, so that nothing the target is judged on was seen through a source.
+"""Splits across all tasks of a pair: no molecule that the target is validated or tested on is seen through a source.
 
 Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
 `scaffold` all molecules of one scaffold group. The target's groups are divided first. A source then trains on what is
@@ -6,8 +6,8 @@ left: every one of its molecules whose group is in the target's validation or te
 fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows overlap. A tenth of the rest
 is its own validation part.
 
-Groups are shuffled by a hash of (seed, group), so a split depends on content and seed alone, not on the order of rows.
-Libraries (astartes, chemprop) divide one task by the order of its rows; crossing tasks is what is made here.
+Groups are shuffled by a hash of (seed, group), so a split depends only on content and seed, not on the order of rows.
+Libraries for splitting (astartes, chemprop) divide one task, by the order of its rows, so they are not used here.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ MINIMUM = 30  # molecules of the target, and of the source that remain for it
 HELD_OUT = 0.1  # share of validation, and of test
 FOLD_TEST = 0.2  # share of test where the rest is divided into folds
 FEW_VALIDATION = 0.2  # share of validation where the number of labels is limited
-LARGE = 0.05  # a scaffold group above this share of the target is no test part: it would be most of it
+LARGE = 0.05  # a scaffold group above this share of the target is never in the test part, which it would dominate
 
 Groups = dict[str, list[int]]  # rows of a task by group
 
@@ -42,14 +42,14 @@ class Assignment(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What the target is judged on."""
+    """The molecules that the target is validated and tested on: their groups and organic fragments."""
 
     groups: frozenset[str]
     organics: frozenset[str]
 
     @classmethod
     def of(cls, task: TaskTable, group_of: np.ndarray, rows: Sequence[int]) -> "Judged":
-        """The groups and the organic fragments of some rows."""
+        """The groups and the organic fragments of the given rows."""
         fragments = (fragment for organics in task.organics[rows] for fragment in organics.split("."))
         return cls(frozenset(group_of[rows]), frozenset(fragments))
 
@@ -61,15 +61,15 @@ class Judged(NamedTuple):
 def assign(
     target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int, fold: int = 0
 ) -> list[Assignment]:
-    """Divide the molecules of the target, which comes first, and of every source.
+    """Divide the molecules of the target and then of every source; the result has the same order.
 
     Args:
-        target: its molecules.
-        sources: theirs.
-        protocol: how to divide them.
+        target: the target's molecules.
+        sources: the molecules of each source.
+        protocol: the parts of the split's name.
         seed: of the shuffle.
-        fold: above 0 another validation part of the same size is drawn from what is not tested, apart from those of
-            the folds before it.
+        fold: number of the validation fold. Above 0 another validation part of the same size is drawn from the
+            molecules that are not tested, without those of the folds before it.
 
     Raises:
         InputDataError: too few molecules, or too few groups, to fill every part.
@@ -94,14 +94,14 @@ def assign(
 
 
 def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str) -> Assignment:
-    """Training and validation rows among the molecules that share nothing with what the target is judged on."""
+    """Training and validation rows among the molecules that share nothing with the target's held-out molecules."""
     group_of = task.scaffold if protocol.base == "scaffold" else task.parent
     found = zip(group_of, task.organics, strict=True)
     usable = [row for row, (group, organics) in enumerate(found) if not judged.touch(group, organics)]
     if len(usable) < MINIMUM:
         raise InputDataError(
-            f"{len(usable)} of {len(task.smiles)} source molecules are left once those that the target is judged on "
-            f"are taken out, a split needs {MINIMUM}: use a larger source"
+            f"{len(usable)} of {len(task.smiles)} source molecules are left without those that the target is validated "
+            f"and tested on, but a split needs {MINIMUM}: use a larger source"
         )
     held, kept = _shares(_grouped(group_of, usable), key, [HELD_OUT])
     if not held:
@@ -114,7 +114,7 @@ def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str
 def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:
     """Training, validation and test rows."""
     if protocol.base == "file":
-        return _as_told(task, key)
+        return _by_column(task, key)
     if protocol.base.startswith("extrapolation"):
         value = {group: median(task.value[rows]) for group, rows in groups.items()}
         sign = -1 if protocol.base == "extrapolation-high" else 1
@@ -136,14 +136,15 @@ def _few(
 ) -> tuple[list[int], list[int]]:
     """Training and validation rows among as many molecules as the protocol has labels, a fifth of them validation.
 
-    Molecules are taken in an order that depends on the seed and each of them only, so that fewer are among more. Where
-    the split itself says who validates (extrapolation, a file, a named fold), a fifth comes from those.
+    The order in which molecules are taken depends only on the seed and the molecule, so a larger number includes the
+    molecules of a smaller one. Where the split fixes the validation molecules (extrapolation, a file, a named fold),
+    the fifth is taken from them.
     """
     wanted, there = protocol.labels or 0, len(train) + len(validation)
     if wanted > there:
         raise InputDataError(
-            f"split {protocol.name}: the target has {there} molecules for training and validation, {wanted} labels "
-            "are asked for: name fewer, or all"
+            f"split {protocol.name}: the target has {there} molecules for training and validation, fewer than "
+            f"the {wanted} labels of the split: choose a smaller number, or all"
         )
     rank = {name: place for place, name in enumerate(_shuffled(map(str, task.smiles), f"{key}:labels"))}
 
@@ -163,7 +164,7 @@ def _redrawn(
 ) -> tuple[list[int], list[int]]:
     """Training and validation rows of another fold."""
     if protocol.base not in FOLDED:
-        raise InputDataError(f"split {protocol.name} says which molecules validate: use one validation fold with it")
+        raise InputDataError(f"split {protocol.name} fixes the validation molecules: use one validation fold with it")
     pool, size = train, len(validation)
     rest = sorted([*train, *validation])
     for draw in range(1, fold + 1):
@@ -172,10 +173,10 @@ def _redrawn(
     return [row for row in rest if row not in held], validation
 
 
-def _as_told(task: TaskTable, key: str) -> tuple[list[int], ...]:
-    """Parts by the user's column; where it names no validation part, a ninth of the training rows."""
+def _by_column(task: TaskTable, key: str) -> tuple[list[int], ...]:
+    """Parts by the user's column; if it names no validation part, a ninth of the training rows become it."""
     if task.part is None:
-        raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
+        raise InputDataError("split file needs a column of the target's file that names the parts: pass --split-column")
     train, validation, test = ([row for row, part in enumerate(task.part) if part == name] for name in PARTS)
     if not validation:
         validation, train = _shares(_grouped(task.parent, train), key, [HELD_OUT / (1 - HELD_OUT)])
@@ -194,10 +195,10 @@ def _shuffled(groups: Iterable[str], key: str) -> list[str]:
 
 
 def _shares(groups: Groups, key: str, shares: Sequence[float]) -> list[list[int]]:
-    """Parts with about the given shares of the molecules, groups whole and at random, and last the rest.
+    """Random parts with about the given shares of the molecules, then the rest; groups are not divided.
 
-    Groups above LARGE go to the rest; each other goes to the first part that it still fits into. Where all are too
-    large for a part, it gets the smallest.
+    Groups above LARGE go to the rest. Each other group goes to the first part that has room for it. A part for which
+    all groups are too large gets the smallest one.
     """
     total = sum(map(len, groups.values()))
     wanted = [round(share * total) for share in shares]
@@ -205,7 +206,7 @@ def _shares(groups: Groups, key: str, shares: Sequence[float]) -> list[list[int]
     taken = [0] * len(shares)
     for group in _shuffled(groups, key):
         size = len(groups[group])
-        places = (i for i, most in enumerate(wanted) if size <= max(1, LARGE * total) and taken[i] + size <= most)
+        places = (i for i, limit in enumerate(wanted) if size <= max(1, LARGE * total) and taken[i] + size <= limit)
         place = next(places, len(shares))
         parts[place].append(group)
         if place < len(shares):
@@ -218,7 +219,7 @@ def _shares(groups: Groups, key: str, shares: Sequence[float]) -> list[list[int]
 
 
 def _cut(groups: Groups, order: Iterable[str], shares: Sequence[float]) -> list[list[int]]:
-    """Parts with at least the given shares of the molecules, cut from the groups in their order, and last the rest."""
+    """Parts with at least the given shares of the molecules, cut from the groups in their order, then the rest."""
     total = sum(map(len, groups.values()))
     parts: list[list[int]] = [[] for _ in (*shares, 1.0)]
     index = 0

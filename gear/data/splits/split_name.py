@@ -1,31 +1,42 @@
-"""Names of splits: how molecules are divided, and what is done to the data to stress a method.
+"""Names of splits: how molecules are divided, and how the data are changed to test a method under stress.
 
     random, scaffold                        80/10/10, by molecule or by scaffold group
     random-fold1 ... scaffold-fold4         a fifth is the test part; the rest is divided into four folds, of which one
                                             is the validation part
     extrapolation-high, extrapolation-low   the highest (lowest) tenth of the target's values is the test part, the next
                                             tenth the validation part
-    file                                    a column of the user's own file says
+    file                                    a column of the user's file holds the part of every molecule
 
-and after it, each once and in this order,
+followed by any of these modifiers, each once and in this order:
 
-    -n60                                    so many molecules of the target are all that training and validation may
-                                            use; larger numbers hold the molecules of smaller ones, and the test part
-                                            is the same for all
-    -overlap                                the source keeps the molecules that the target is judged on
+    -n60                                    training and validation together use only 60 molecules of the target; a
+                                            larger number includes the molecules of a smaller one, and the test part
+                                            does not depend on it
+    -overlap                                the source keeps the molecules that the target is validated and tested on
     -gaussian20, -outliers5, -shuffled10    that per cent of the target's training labels are corrupted
-    -published20                            that per cent of the test part is trained on with corrupted labels and is
-                                            all that is tested, see `gear.data.splits.noise`
+    -published20                            that per cent of the test part is trained on with corrupted labels, and only
+                                            they are tested, see `gear.data.splits.noise`
 """
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Literal, NamedTuple
 
 from gear.errors import InputDataError, UnknownNameError
 
-__all__ = ["FOLDED", "FOLDS", "NOISES", "SPLITS", "Protocol", "expand_splits", "parse_split", "with_modifiers"]
+__all__ = [
+    "FOLDED",
+    "FOLDS",
+    "NOISES",
+    "SPLITS",
+    "Protocol",
+    "expand_splits",
+    "parse_split",
+    "with_modifiers",
+    "without",
+]
 
+Modifier = Literal["labels", "overlap", "noise"]
 SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file")
 FOLDS = 4
 NOISES = ("gaussian", "outliers", "shuffled", "published")
@@ -39,7 +50,7 @@ KNOWN = (*SPLITS, f"random-fold1..{FOLDS}", f"scaffold-fold1..{FOLDS}", "NAME-n6
 
 
 class Protocol(NamedTuple):
-    """A split's name taken apart."""
+    """The parts of a split's name."""
 
     name: str
     base: str
@@ -51,27 +62,27 @@ class Protocol(NamedTuple):
 
 
 def parse_split(name: str) -> Protocol:
-    """Take a split's name apart.
+    """Parse a split's name.
 
     Raises:
         UnknownNameError: there is no such split.
-        InputDataError: a part of the name is out of range.
+        InputDataError: a number in the name is out of range.
     """
     match = _NAME.fullmatch(name)
     if match is None or (match["fold"] and match["base"] not in FOLDED):
         raise UnknownNameError("split", name, KNOWN)
     labels = int(match["labels"]) if match["labels"] else None
     if labels is not None and (labels < FEWEST_LABELS or match["labels"].startswith("0")):
-        raise InputDataError(f"split {name}: name a number of labels, {FEWEST_LABELS} or more")
+        raise InputDataError(f"split {name}: the number of labels must be {FEWEST_LABELS} or more")
     percent = int(match["percent"] or 0)
     if match["noise"] and not 1 <= percent <= 100:
-        raise InputDataError(f"split {name}: corrupt 1 to 100 per cent of the labels")
+        raise InputDataError(f"split {name}: the noise must be 1 to 100 per cent of the labels")
     fold = int(match["fold"]) if match["fold"] else None
     return Protocol(name, match["base"], fold, bool(match["overlap"]), match["noise"], percent, labels)
 
 
 def expand_splits(names: Iterable[str]) -> tuple[str, ...]:
-    """Splits by name; `random-kfold` and `scaffold-kfold` are the four folds. Each once.
+    """Splits by name; `random-kfold` and `scaffold-kfold` become their four folds. Repetitions are removed.
 
     Raises:
         UnknownNameError, InputDataError: see `parse_split`.
@@ -85,18 +96,35 @@ def with_modifiers(name: str, *, overlap: bool = False, noise: str | None = None
     """The name of a split with fewer labels, overlap or noise added to what it has.
 
     Raises:
-        UnknownNameError, InputDataError: no such split, no such noise, or noise or a number of labels twice.
+        UnknownNameError, InputDataError: no such split or noise, or the name has noise or a number of labels already.
     """
     protocol = parse_split(name)
     if noise is not None and protocol.noise is not None:
         raise InputDataError(f"split {name} has noise already")
     if labels is not None and protocol.labels is not None:
         raise InputDataError(f"split {name} names its number of labels already")
-    labels = labels or protocol.labels
+    noise = noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else "")
+    return _joined(protocol._replace(overlap=overlap or protocol.overlap, labels=labels or protocol.labels), noise)
+
+
+def without(name: str, modifiers: Collection[Modifier]) -> str:
+    """The name of a split without some of its modifiers.
+
+    Raises:
+        UnknownNameError, InputDataError: see `parse_split`.
+    """
+    protocol = parse_split(name)
+    labels = None if "labels" in modifiers else protocol.labels
+    overlap = protocol.overlap and "overlap" not in modifiers
+    noise = f"{protocol.noise}{protocol.noise_percent}" if protocol.noise and "noise" not in modifiers else ""
+    return _joined(protocol._replace(overlap=overlap, labels=labels), noise)
+
+
+def _joined(protocol: Protocol, noise: str) -> str:
     parts = [
         protocol.base if protocol.fold is None else f"{protocol.base}-fold{protocol.fold}",
-        "" if labels is None else f"n{labels}",
-        "overlap" if overlap or protocol.overlap else "",
-        noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else ""),
+        "" if protocol.labels is None else f"n{protocol.labels}",
+        "overlap" if protocol.overlap else "",
+        noise,
     ]
     return parse_split("-".join(filter(None, parts))).name

@@ -1,4 +1,4 @@
-"""Reading a user's table, row by row: CSV, TSV or semicolons, plain or gzip, as Excel saves them; or Parquet."""
+"""Reads a user's table row by row: text with commas, semicolons or tabs, plain or gzip, or Parquet."""
 
 import csv
 import gzip
@@ -21,7 +21,7 @@ Cell = str | float | None
 
 
 class Row(NamedTuple):
-    """A row by its line in the file (in Parquet by its number), and its cells; None is no value."""
+    """The cells of a row, None for an empty one, and the row's line in the file (its number in Parquet)."""
 
     line: int
     cells: Sequence[Cell]
@@ -29,21 +29,21 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """An open table. `rows` can be read once, about `size` of them. `decimal_comma`: numbers may be written 1,5."""
+    """An open table of about `size` rows, which can be iterated once. `decimal_comma`: numbers may be written 1,5."""
 
     path: Path
     columns: tuple[str, ...]
-    types: tuple[pa.DataType, ...]  # of the columns; those of a text are strings
+    types: tuple[pa.DataType, ...]  # of the columns; all strings for text
     rows: Iterator[Row]
     size: int
     decimal_comma: bool = False
 
 
 def open_table(path: Path) -> TableFile:
-    """Open a table; its rows are read as they are asked for, and raise what opening raises.
+    """Open a table. Its rows are read while they are iterated, which can raise the same errors.
 
     Raises:
-        InputDataError: no such file, not readable, empty, or in a format or encoding that is not read.
+        InputDataError: the file is missing, not readable, empty, damaged, or in another format or encoding.
     """
     try:
         with path.open("rb") as file:
@@ -58,10 +58,10 @@ def open_table(path: Path) -> TableFile:
 
 
 def require_column(table: TableFile, name: str, flag: str) -> int:
-    """Place of a column; `flag` is the option that would name another.
+    """Index of a column; `flag` is the option that chooses it, for the message.
 
     Raises:
-        InputDataError: there is none of that name, or more than one.
+        InputDataError: no column has that name, or more than one.
     """
     if (count := table.columns.count(name)) == 1:
         return table.columns.index(name)
@@ -87,7 +87,7 @@ def _open_text(path: Path, *, zipped: bool) -> TableFile:
 
 
 def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
-    """Lines of a UTF-8 text, whatever ends them."""
+    """Lines of a UTF-8 text file with any line ending."""
     number = 0
     try:
         with path.open("rb") as raw:
@@ -106,7 +106,7 @@ def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
 
 
 def _cells(path: Path, first: str, rest: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their line; blank lines are none, but an empty cell in quotes is one."""
+    """Rows with their line number. A blank line is no row; a line with an empty cell in quotes is one."""
 
     def text() -> Iterator[str]:
         yield first

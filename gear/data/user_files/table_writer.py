@@ -1,4 +1,4 @@
-"""Writing a table row by row: CSV or Parquet, whole or not at all."""
+"""Writes a table row by row, as CSV or Parquet. The file appears only when it is complete."""
 
 import csv
 import os
@@ -14,17 +14,17 @@ from gear.errors import InputDataError, StorageError
 
 __all__ = ["open_writer", "require_suffix"]
 
-ROW_GROUP = 20_000  # rows of Parquet that are written at once
+ROW_GROUP = 20_000  # rows of Parquet that are written together
 
 Row = Sequence[object]
 Write = Callable[[Iterable[Row]], None]
 
 
 def require_suffix(path: Path) -> None:
-    """Refuse a name that says no format.
+    """Check that the file name has a suffix that is written.
 
     Raises:
-        InputDataError: it ends in neither .csv nor .parquet.
+        InputDataError: the name ends in neither .csv nor .parquet.
     """
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise InputDataError(f"cannot write {path}: give it a name that ends in .csv or .parquet")
@@ -32,15 +32,15 @@ def require_suffix(path: Path) -> None:
 
 @contextmanager
 def open_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """A function that writes more rows; the file is in its place once the block has ended well.
+    """A context that gives a function to write rows; the file appears when the block ends without an error.
 
     Args:
         path: ends in .csv or .parquet.
         schema: columns and, for Parquet, their types.
 
     Raises:
-        InputDataError: the name says no format.
-        StorageError: the place cannot be written.
+        InputDataError: the name ends in neither .csv nor .parquet.
+        StorageError: the file cannot be written.
     """
     require_suffix(path)
     draft = path.with_name(f".{path.name}.draft-{os.getpid()}")
@@ -56,8 +56,8 @@ def open_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
 
 def _refuse(path: Path, error: Exception) -> NoReturn:
-    told = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-    raise StorageError(f"cannot write {path}: {told}") from error
+    reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+    raise StorageError(f"cannot write {path}: {reason}") from error
 
 
 @contextmanager

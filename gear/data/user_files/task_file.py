@@ -1,8 +1,8 @@
 """A user's own data: a table with a SMILES column and a column of values, cleaned once and cached by content.
 
-Rows that cannot be used stop the run and are listed in a file, unless the task says to drop them. Rows without a value
-are left out. Salts, mixtures and ions are kept as they are; isotope labels and stereo are removed; rows of one molecule
-are merged by their median. All of it is counted.
+Bad rows, which cannot be used, are listed in a file and stop the run, unless the task drops them. Rows without a value
+are left out. Salts, mixtures and ions are kept as they are. Isotope labels and stereo are removed. Rows of the same
+molecule are merged by their median. Every one of these steps is counted.
 """
 
 import csv
@@ -30,15 +30,15 @@ from gear.errors import InputDataError
 
 __all__ = ["read_task"]
 
-SHOWN = 3  # bad rows named in an error
-LARGEST = 1e30  # of a value; squares of larger ones overflow
+SHOWN = 3  # bad rows that an error message names
+LARGEST = 1e30  # absolute value; the square of a larger one overflows
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
 COLUMNS = ("smiles", "value", "parent", "organics", "scaffold", "part", "rows", "spread")
 
 
 class RawRow(NamedTuple):
-    """The cells of a row that matter."""
+    """The cells of a row that are read."""
 
     line: int
     smiles: Cell
@@ -56,7 +56,7 @@ class BadRow(NamedTuple):
 
 
 class GoodRow(NamedTuple):
-    """A row that can."""
+    """A row that can be used."""
 
     line: int
     molecule: Molecule
@@ -65,7 +65,7 @@ class GoodRow(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How cells are to be read."""
+    """How cells are read."""
 
     log10: bool
     decimal_comma: bool
@@ -75,7 +75,8 @@ def read_task(task: TaskSpec) -> TaskTable:
     """The molecules of a user's file.
 
     Raises:
-        InputDataError: the file, a column or a row cannot be used; all bad rows are listed in a file, the first named.
+        InputDataError: the file, a column or a row cannot be used; the message names the first bad
+            rows, and a file lists all of them.
         StorageError: the cache cannot be written.
     """
     path = Path(task.file or "")
@@ -98,8 +99,8 @@ def read_task(task: TaskSpec) -> TaskTable:
 
 
 def _key(path: Path, task: TaskSpec) -> str:
-    """Address of the cleaned table: the file's content and how it is read."""
-    open_table(path)  # what is no table is told as such before it is hashed
+    """Key of the cleaned table in the cache: a hash of the file's content and of how it is read."""
+    open_table(path)  # raises if the file is no table, before it is hashed
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     how = [task.smiles_column, task.column, task.split_column, task.log10, task.drop_bad_rows]
@@ -116,12 +117,12 @@ def _build(path: Path, task: TaskSpec, stored: Path) -> None:
         raise InputDataError(f"{path} has no row with a value in column '{task.column}'")
     merged, facts = _merged(path, good, counts)
     write_table(stored, merged, facts)
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count and what != "rows")
-    print(f"{path}: {counts['rows']:,} rows, {told}", file=sys.stderr)
+    counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count and what != "rows")
+    print(f"{path}: {counts['rows']:,} rows, {counted}", file=sys.stderr)
 
 
 def _checked(table: TableFile, task: TaskSpec, counts: Counter[str]) -> tuple[list[GoodRow], list[BadRow]]:
-    """Rows that can be used and rows that cannot; rows without a value are counted alone."""
+    """Rows that can be used and rows that cannot; rows without a value are only counted."""
     good: list[GoodRow] = []
     bad: list[BadRow] = []
     work = functools.partial(_check_chunk, Reading(task.log10, table.decimal_comma))
@@ -187,12 +188,12 @@ def _value(cell: Cell, reading: Reading) -> float:
 def _part(cell: Cell) -> str:
     name = PART_NAMES.get(cell.strip().lower()) if isinstance(cell, str) else None
     if name is None:
-        raise ValueError(f"{cell!r} is no part: {', '.join(PARTS)}")
+        raise ValueError(f"{cell!r} is not the name of a part: {', '.join(PARTS)}")
     return name
 
 
 def _refuse(path: Path, task: TaskSpec, bad: Sequence[BadRow]) -> None:
-    """List the bad rows in a file; stop unless they are to be dropped."""
+    """List the bad rows in a file, then raise unless the task drops them."""
     listing = Path(f"{path.stem}.bad-rows.csv")
     try:
         with listing.open("w", newline="", encoding="utf-8") as file:
@@ -205,11 +206,11 @@ def _refuse(path: Path, task: TaskSpec, bad: Sequence[BadRow]) -> None:
         return
     named = "; ".join(f"row {row.line}: {row.reason[:200]}" for row in bad[:SHOWN])
     more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    raise InputDataError(f"{path}, {named}{more}: mend the file or pass --drop-bad-rows ({where})")
+    raise InputDataError(f"{path}, {named}{more}: fix the file or pass --drop-bad-rows ({where})")
 
 
 def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[pa.Table, dict[str, int | float]]:
-    """One row a molecule, sorted by SMILES, and the facts."""
+    """A table with one row for each molecule, sorted by SMILES, and the counts of cleaning."""
     grouped: dict[str, list[GoodRow]] = defaultdict(list)
     for row in good:
         grouped[row.molecule.smiles].append(row)
@@ -219,7 +220,7 @@ def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[
         values = [row.value for row in rows]
         if len(parts := sorted({row.part for row in rows})) > 1:
             lines = ", ".join(str(row.line) for row in rows)
-            raise InputDataError(f"{path} rows {lines} are one molecule in different parts ({', '.join(parts)})")
+            raise InputDataError(f"{path} rows {lines} are the same molecule in different parts ({', '.join(parts)})")
         molecule, spread = rows[0].molecule, max(values) - min(values)
         of_molecule = (molecule.parent, molecule.organics, molecule.scaffold)
         records.append((smiles, median(values), *of_molecule, parts[0], len(rows), spread))

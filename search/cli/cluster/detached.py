@@ -1,10 +1,10 @@
 """A search that goes on when the shell that started it is gone, on the head of a cluster.
 
-    python -m search.cli.cluster.detached start FLAGS     # of search.run
-    python -m search.cli.cluster.detached follow          # what it says, until it ends; Ctrl-C ends the following alone
-    python -m search.cli.cluster.detached stop            # as Ctrl-C would: it can be resumed
+    gear-search cluster start FLAGS     # those of gear-search run
+    gear-search cluster follow          # print what it says until it ends; Ctrl-C ends only the following
+    gear-search cluster stop            # as Ctrl-C would: it can be resumed
 
-`python -m search.run --cluster` does the first two from a laptop. Each search has a log of its own in ~/searches.
+`gear-search run --cluster` does the first two from a laptop. Each search has a log of its own in ~/searches.
 """
 
 import fcntl
@@ -24,6 +24,8 @@ __all__ = ["Search", "follow", "main", "newest", "start"]
 
 FOLDER = Path("~/searches").expanduser()
 LOOK_SECONDS = 0.5
+# -P: a file in the working folder cannot take the place of an installed module
+PROGRAM = ("-P", "-m", "search.cli.cluster.detached", "run")
 KILLED = 1  # exit code of a search that had no time to leave one
 
 
@@ -59,7 +61,7 @@ class Search:
 
 @user_command
 def main() -> int:
-    """Do what the first word says."""
+    """Start, follow or stop a search."""
     command, *flags = sys.argv[1:] or [""]
     if command == "start":
         print(f"started, log {start(flags).log}")
@@ -70,11 +72,11 @@ def main() -> int:
         return _stop(newest())
     if command == "run":  # what `start` starts
         return _run(Path(flags[0]), flags[1:])
-    raise InputDataError("usage: python -m search.cli.cluster.detached start FLAGS | follow | stop")
+    raise InputDataError(f"unknown action '{command}'; usage: gear-search cluster start FLAGS | follow | stop")
 
 
-def start(flags: Sequence[str], program: Sequence[str] = ("-m", "search.cli.cluster.detached", "run")) -> Search:
-    """Start `python -m search.run` with these flags in a session of its own; `program` stands in for it in tests."""
+def start(flags: Sequence[str], program: Sequence[str] = PROGRAM) -> Search:
+    """Start `gear-search run` with these flags in a session of its own; `program` stands in for it in tests."""
     FOLDER.mkdir(exist_ok=True)
     search = Search(FOLDER / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}.log"))
     command = [sys.executable, *program, str(search.log), *flags]
@@ -118,7 +120,7 @@ def follow(search: Search, out: TextIO) -> int:
             print("\nthe search goes on", file=out)
             return 0
     if search.exit_code is None:
-        print("the search was killed, or its machine restarted; go on with: python -m search.run --resume", file=out)
+        print("the search was killed, or its machine restarted; continue it with: gear-search run --resume", file=out)
         return KILLED
     return search.exit_code
 
@@ -131,12 +133,12 @@ def _stop(search: Search) -> int:
 
 
 def _run(log: Path, flags: list[str]) -> int:
-    from search import run
+    from search.cli import main
 
-    sys.argv = ["search.run", *flags]
+    sys.argv = ["gear-search", "run", *flags]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with Ctrl-C turned off
     try:
-        code = run.main()
+        code = main.main()
     except SystemExit as end:  # flags that argparse refuses
         code = end.code if isinstance(end.code, int) else KILLED
     except BaseException:

@@ -1,12 +1,11 @@
 """The cluster of cluster.yaml on machines of one's own.
 
-    python -m search.cli.cluster.on_premises HEAD WORKER... --user NAME
+    gear-search cluster on-premises HEAD WORKER... --user NAME --to FILE.yaml
 
 Writes another such file for `ray up`: the same project, environment, token and commands, on machines that are there
 already and that ssh reaches.
 """
 
-import argparse
 import re
 import shlex
 import sys
@@ -14,13 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from gear.command_line import Parser, make_parser
 from gear.errors import StorageError, user_command
 
-__all__ = ["main", "on_machines"]
+__all__ = ["command_parser", "main", "on_machines"]
 
-CLOUD = Path(__file__).parents[3] / "cluster.yaml"
+CLOUD = Path(__file__).with_name("files") / "cluster.yaml"
 CLOUD_ONLY = ("available_node_types", "head_node_type", "initialization_commands")
 # Ray's newer autoscaler takes the head of such a cluster for a worker and leaves one out
 OLDER_AUTOSCALER = "RAY_enable_autoscaler_v2=0 ray start --head"
@@ -28,11 +26,13 @@ OLDER_AUTOSCALER = "RAY_enable_autoscaler_v2=0 ray start --head"
 
 @user_command
 def main() -> int:
-    """Write it."""
-    args = _parse()
+    """Write a cluster file for machines of your own, made of cluster.yaml."""
+    args = command_parser().parse_args()
+    import yaml
+
     auth = {"ssh_user": args.user, "ssh_private_key": args.key}
     config = on_machines(yaml.safe_load(CLOUD.read_text()), args.head, args.workers, auth)
-    made_by = f"# Made of cluster.yaml by: python -m search.cli.cluster.on_premises {shlex.join(sys.argv[1:])}"
+    made_by = f"# Made of cluster.yaml by: gear-search cluster on-premises {shlex.join(sys.argv[1:])}"
     try:
         args.to.write_text(f"{made_by}\n{yaml.safe_dump(config, sort_keys=False, width=1000)}")
     except OSError as error:
@@ -63,16 +63,20 @@ def on_machines(config: dict[str, Any], head: str, workers: Sequence[str], auth:
     }
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m search.cli.cluster.on_premises", description=main.__doc__)
+def command_parser() -> Parser:
+    """The command line."""
+    parser = make_parser("search.cli.cluster.on_premises", main.__doc__)
     parser.add_argument("head", metavar="HEAD", help="address of the machine that drives searches")
-    parser.add_argument("workers", nargs="+", metavar="WORKER", help="addresses of the others")
-    parser.add_argument("--user", required=True, help="that ssh logs in as, on all of them")
+    parser.add_argument("workers", nargs="+", metavar="WORKER", help="addresses of the other machines")
+    parser.add_argument("--user", required=True, help="the user that ssh logs in as on all machines")
     parser.add_argument(
-        "--key", default="~/.ssh/id_ed25519", metavar="FILE", help="private key of ssh, without passphrase"
+        "--key",
+        default="~/.ssh/id_ed25519",
+        metavar="FILE",
+        help="private key for ssh, without a passphrase (default: %(default)s)",
     )
-    parser.add_argument("--to", type=Path, required=True, metavar="FILE.yaml", help="to write")
-    return parser.parse_args()
+    parser.add_argument("--to", type=Path, required=True, metavar="FILE.yaml", help="the cluster file to write")
+    return parser
 
 
 if __name__ == "__main__":

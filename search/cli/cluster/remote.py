@@ -1,15 +1,15 @@
-"""From a laptop: `python -m search.run --cluster cluster.yaml FLAGS` runs the search on a cluster's head and shows it.
+"""From a laptop: `gear-search run --cluster cluster.yaml FLAGS` runs the search on a cluster's head and shows it.
 
 All goes through `ray exec`, that is ssh: nothing of the cluster listens where the laptop could reach it. The search is
 detached on the head (`search.cli.cluster.detached`), so a laptop that is closed does not end it.
 """
 
-import argparse
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from gear.command_line import Parser, make_parser
 from gear.errors import GearError, InputDataError
 
 __all__ = ["run_on_cluster", "split_flags"]
@@ -39,14 +39,14 @@ def run_on_cluster(cluster: Path, flags: list[str]) -> int:
     if not cluster.exists():
         raise InputDataError(f"--cluster {cluster}: there is no such file; give the one that ray up was given")
     _check_files(flags)
-    search = f"python -m search.run {shlex.join(flags)}"
+    search = f"gear-search run {shlex.join(flags)}"
     if "--dry-run" in flags:
         return _execute(cluster, search)
     if "--yes" not in flags and sys.stdin.isatty():
         failed = _execute(cluster, f"{search} --dry-run")
         if failed or input(f"Start on the cluster of {cluster}? [y/N] ").lower() != "y":
             return failed
-    detached = "python -m search.cli.cluster.detached"
+    detached = "gear-search cluster"
     started = f"{detached} start {shlex.join(flags)} && {detached} follow"
     try:
         code = _execute(cluster, started)
@@ -58,7 +58,7 @@ def run_on_cluster(cluster: Path, flags: list[str]) -> int:
 
 
 def _check_files(flags: list[str]) -> None:
-    """Files reach the nodes with the project alone."""
+    """Files reach the nodes only with the project."""
     parser = _parser()
     for flag in FILES:
         parser.add_argument(flag, type=Path, nargs="+", default=[])
@@ -67,7 +67,7 @@ def _check_files(flags: list[str]) -> None:
         for path in getattr(found, flag[2:].replace("-", "_")):
             if path.is_absolute() or ".." in path.parts:
                 raise InputDataError(
-                    f"{flag} {path}: the nodes have the files of this project alone; put it into this folder, copy it "
+                    f"{flag} {path}: the nodes have only the files of this project; put it into this folder, copy it "
                     "with ray up --no-restart, and name it without a leading / or .."
                 )
 
@@ -84,13 +84,13 @@ def _how_to_come_back(cluster: Path) -> str:
     at = f"ray exec {cluster}"
     return "\n".join(
         [
-            "A search that runs goes on. What you can do:",
-            f"  {at} 'python -m search.cli.cluster.detached follow'    # see what it says",
-            f"  {at} 'python -m search.cli.status'             # see where it stands",
-            f"  {at} 'python -m search.cli.cluster.detached stop'      # end it; --resume goes on with it",
+            "A search that runs goes on. You can:",
+            f"  {at} 'gear-search cluster follow'    # see what it says",
+            f"  {at} 'gear-search status'            # see where it stands",
+            f"  {at} 'gear-search cluster stop'      # end it; --resume continues it",
         ]
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog="python -m search.run", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    return make_parser("search.run", add_help=False)

@@ -46,13 +46,13 @@ def bad(row):
         pytest.param(bad("CO,inf"), "row 3: 'inf' is not a finite number", id="inf"),
         pytest.param(bad("CO,high"), "row 3: 'high' is not a number", id="text"),
         pytest.param(bad("CO,1e308"), "row 3: 1e308 is larger than 1e+30", id="10^308"),
-        pytest.param(bad("C1CC,1"), "row 3: cannot parse SMILES 'C1CC': mend the file or pass --drop-bad", id="SMILES"),
+        pytest.param(bad("C1CC,1"), "row 3: cannot parse SMILES 'C1CC': fix the file or pass --drop-bad", id="SMILES"),
         pytest.param(bad("[H][H],1"), "row 3: '[H][H]' has no atom heavier than hydrogen", id="hydrogens"),
-        pytest.param(bad("C" * 2000 + ",1"), "row 3: 2000 atoms, the most is 1000", id="2,000 atoms"),
+        pytest.param(bad("C" * 2000 + ",1"), "row 3: 2000 atoms, the maximum is 1000", id="2,000 atoms"),
         pytest.param(["smiles,tg,tg", "CC,1,2"], "has 2 columns 'tg': rename all but one", id="two columns"),
         pytest.param(["smiles,tg", *(row.split(",")[0] + ",7" for row in GOOD)], "values are equal", id="constant"),
         pytest.param(["smiles,tg", "CC,1"], "the target has 1 molecules, a split needs 30", id="one molecule"),
-        pytest.param(["smiles,tg", *(f"{row}5" for row in GOOD)], "hold the same molecules and values", id="identical"),
+        pytest.param(["smiles,tg", *(f"{row}5" for row in GOOD)], "have the same molecules and values", id="identical"),
     ],
 )
 def test_bad_file_is_one_line(content, says, search):
@@ -67,7 +67,7 @@ def test_one_bad_row_of_a_hundred_thousand_is_found(search):
     rows[77_777] = "C1CC,1"
     code, error = search(["smiles,tg", *rows])
     assert code == 2
-    assert "row 77779: cannot parse SMILES 'C1CC': mend" in error
+    assert "row 77779: cannot parse SMILES 'C1CC': fix" in error
     assert_one_line(error)
 
 

@@ -1,8 +1,10 @@
 """The command line: what cannot be done ends with one line and exit code 2 before anything is written."""
 
+import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from search.cli.run_options import begun_again, extended, make_parser, new_plan
 from search.plan.space import METHODS
 from search.runtime import connection, resources
 from tests.support.fake_training import small_plan
+from tracking.client import open_client
 from tracking.registry import champions
 
 
@@ -189,7 +192,7 @@ def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else()
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
     assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
-    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--share"]):
+    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--no-share"]):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))
 
@@ -289,15 +292,52 @@ def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(cal
     flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --name mine".split()
     code, out, _ = call(*flags, "--tracking-uri", away)
     assert code == 0
-    later = f"python -m search.cli.record mine --storage campaigns --tracking-uri {away}"
+    later = f"gear-search record mine --storage campaigns --tracking-uri {away}"
     assert f"MLflow at {away} does not answer: the search goes on" in out
     assert later in out
     assert f"hv_from_ds.random.stl: exported, but not registered: MLflow at {away} does not answer" in out
     back = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[2:])
+    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[1:])
     assert record.main() == 0
     (found,) = champions(back)
     assert found.aliases == ("best_stl", "champion")
     for error in ("validation_rmse", "validation_mae", "test_rmse", "test_mae"):
         low, value, high = (float(found.tags[f"{error}{end}"]) for end in ("_low", "", "_high"))
         assert low < value < high
+
+
+EARLIER = Path(__file__).parents[2] / "campaigns" / "format2"  # finished, of two studies
+
+
+@pytest.mark.ray
+def test_a_copy_of_a_campaign_is_resumed_in_its_own_place_and_leaves_the_original_alone(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
+    first, copy = tmp_path / "campaigns/first", tmp_path / "more/first"
+    shutil.copytree(EARLIER, first)
+    code, out, _ = call("--resume", "--name", "first")
+    assert (code, "it goes on as campaign first" in out) == (0, True)
+    shutil.copytree(first, copy)
+    before = everything_in(first), recorded("first")
+    assert before[1]
+    code, out, _ = call("--resume", "--name", "first", "--storage", "more")
+    assert (code, f"more/first is a copy of {first}" in out, "campaign folder: more/first" in out) == (0, True, True)
+    assert (everything_in(first), recorded("first")) == before
+    created = json.loads((copy / "campaign.json").read_text())["created"]
+    assert len(recorded(f"first {created}")) == len(before[1])
+
+
+def everything_in(folder):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+def recorded(experiment):
+    """The runs of an experiment, with all that MLflow holds of them."""
+    client = open_client("sqlite:///mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return {run.info.run_id: run.to_dictionary() for run in runs}
+
+
+def test_a_campaign_is_named_and_not_pointed_at(call, tmp_path):
+    shutil.copytree(EARLIER, tmp_path / "campaigns/first")
+    code, _, err = call("--resume", "--name", "../campaigns/first")
+    assert (code, "--name ../campaigns/first: give the name of a folder in campaigns" in err) == (2, True)

@@ -57,7 +57,7 @@ def test_a_campaign_whose_driver_is_killed_goes_on_from_s3_alone(s3, server, ray
 def test_a_whole_search_lives_on_s3_and_shows_no_secret(s3, server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
-    flags = "--preset quick --splits random --methods stl --trials 1 --epochs 1 --name mine"
+    flags = "--preset small --splits random --methods stl --trials 1 --epochs 1 --name mine"
     monkeypatch.setattr("sys.argv", ["search.run", *flags.split(), "--storage", str(s3)])
     assert run.main() == 0
     monkeypatch.setattr("sys.argv", ["search.cli.status", "--storage", str(s3)])

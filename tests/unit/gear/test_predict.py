@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gear import predict
+from gear import predict, prediction
 from gear.config import EmbeddingConfig
 from gear.data import canonical_smiles, parallel
 from gear.errors import InputDataError
@@ -73,7 +73,7 @@ def test_bad_smiles_keep_their_place_with_the_reason(export, tmp_path, monkeypat
     code, printed = run_predict(monkeypatch, capsys, export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
     assert code == 0
     assert "1 of 5 molecules predicted" in printed.out
-    assert "; 4 not, see the column reason" in printed.out
+    assert "; 4 rows without a prediction, see the column reason" in printed.out
     rows = read_csv(tmp_path / "out.csv")
     assert [row["id"] for row in rows] == ["1", "2", "3", "4", "6"]
     assert [row["reason"] for row in rows] == [
@@ -217,7 +217,7 @@ def test_predicting_in_pieces_changes_nothing(export, monkeypatch):
     smiles = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCC"]
     whole = load_predictor(export).assess(smiles)
     for pieces in (load_predictor(export, batch_size=2), load_predictor(export)):
-        monkeypatch.setattr(predict, "CHUNK", 3)
+        monkeypatch.setattr(prediction, "CHUNK", 3)
         for a, b in zip(pieces.assess(smiles), whole, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
     assert load_predictor(export).predict([]).shape == (0,)
@@ -229,7 +229,7 @@ def test_predictor_refuses_what_it_cannot_use(export, monkeypatch):
     with pytest.raises(InputDataError, match="a batch of 0 molecules"):
         load_predictor(export, batch_size=0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputDataError, match="device cuda: PyTorch sees no GPU"):
+    with pytest.raises(InputDataError, match="device cuda: PyTorch finds no GPU"):
         load_predictor(export, device="cuda")
 
 
@@ -238,7 +238,7 @@ def test_number_that_is_none_is_told_as_a_reason(predictor, tmp_path, monkeypatc
     (tmp_path / "in.csv").write_text("smiles\nCCO\nbad(\nCCN\n")
     assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv") == (3, 3)
     assert [row["prediction"] for row in read_csv(tmp_path / "out.csv")] == ["", "", ""]
-    assert read_csv(tmp_path / "out.csv")[2]["reason"] == predict.NOT_FINITE
+    assert read_csv(tmp_path / "out.csv")[2]["reason"] == prediction.NOT_FINITE
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gear.evaluation.uncertainty import Interval
 from gear.predict import load_predictor
 from tests.support.tiny_export import make_export
 from tracking import export as export_command
-from tracking import registry
+from tracking import models, registry
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
@@ -264,7 +264,7 @@ def test_best_of_a_method_that_has_none_is_named(recorded, export, tmp_path):
 
 def test_listing_shows_the_champions(recorded, export, monkeypatch, capsys):
     register_winner(recorded, export, winner(rmse=0.25))
-    code, printed = run_command(registry, monkeypatch, capsys, "--tracking-uri", recorded)
+    code, printed = run_command(models, monkeypatch, capsys, "--tracking-uri", recorded)
     assert code == 0
     assert NAME in printed.out
     assert "0.2500" in printed.out
@@ -277,7 +277,7 @@ def test_comparison_shows_champion_challenger_and_the_best_of_every_method(recor
     better = winner("gear", 0.3, number=1)
     register_winner(recorded, export, dataclasses.replace(better, scores={**better.scores, **exact}, split_hash="s2"))
     for model in ("hv_from_ds.random", NAME):
-        code, printed = run_command(registry, monkeypatch, capsys, "compare", model, "--tracking-uri", recorded)
+        code, printed = run_command(models, monkeypatch, capsys, "compare", model, "--tracking-uri", recorded)
         assert code == 0
         lines = {line.partition("  ")[0]: re.split(r" {2,}", line)[1:] for line in printed.out.splitlines()}
         assert lines["version"] == ["2", "3", "1"]
@@ -295,9 +295,7 @@ def test_comparison_shows_champion_challenger_and_the_best_of_every_method(recor
 
 def test_model_that_does_not_exist_is_one_line_with_what_there_is(recorded, export, monkeypatch, capsys):
     register_winner(recorded, export, winner())
-    code, printed = run_command(
-        registry, monkeypatch, capsys, "compare", "st_from_ri.random", "--tracking-uri", recorded
-    )
+    code, printed = run_command(models, monkeypatch, capsys, "compare", "st_from_ri.random", "--tracking-uri", recorded)
     assert code == 2
     assert NAME in printed.err
     assert printed.err.count("\n") == 1

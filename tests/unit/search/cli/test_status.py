@@ -57,7 +57,7 @@ def test_an_interrupted_campaign_tells_how_to_go_on(storage, show):
     store, _ = written(storage, turns=40)
     store.__exit__()
     _, out, _ = show()
-    assert f"no process runs it; resume it with: python -m search.run --resume --name test --storage {storage}" in out
+    assert f"no process runs it; resume it with: gear-search run --resume --name test --storage {storage}" in out
     assert "interrupted" in out
 
 
@@ -110,6 +110,6 @@ def test_why_trials_failed_is_told(storage, show):
 
 def test_no_campaign_is_one_line(storage, show):
     code, _, err = show()
-    assert (code, err) == (2, f"error: no campaign in {storage}: start one with python -m search.run\n")
+    assert (code, err) == (2, f"error: no campaign in {storage}: start one with gear-search run\n")
     with pytest.raises(StorageError, match="no campaign in"):
         take_snapshot(storage / "gone")

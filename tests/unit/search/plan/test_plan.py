@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gear.config import EmbeddingConfig, PairSpec, TaskSpec
 from gear.data import PAIRS
@@ -106,6 +108,40 @@ def test_a_plan_survives_its_dict_and_its_toml(plan, tmp_path):
     path = tmp_path / "plan.toml"
     path.write_text(plan_to_toml(plan))
     assert read_plan(path) == plan
+
+
+def survives_toml(plan, folder):
+    (folder / "plan.toml").write_text(plan_to_toml(plan), encoding="utf-8")
+    return read_plan(folder / "plan.toml") == plan
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["🔥 Tg", 'a "quoted" name', "it's", "C:\\new\\table", "two\nlines\r\n", "tab\t\x00\x7f", "\u2028", "[x] = 1 # y"],
+)
+def test_a_column_of_any_name_survives_toml(tmp_path, column):
+    own = dataclasses.replace(OWN, target=dataclasses.replace(OWN.target, column=column))
+    assert survives_toml(dataclasses.replace(small_plan(), pairs=(own, *small_plan().pairs)), tmp_path)
+
+
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
+TASKS = st.builds(
+    TaskSpec,
+    property=st.just("tg"),
+    file=TEXT,
+    column=TEXT,
+    smiles_column=TEXT,
+    unit=TEXT,
+    split_column=st.none() | TEXT,
+    log10=st.booleans(),
+)
+
+
+@given(target=TASKS, source=TASKS, built_in=st.booleans())
+def test_a_pair_of_ones_own_files_survives_toml(tmp_path_factory, target, source, built_in):
+    own = PairSpec(target, (dataclasses.replace(source, property="tm"), TaskSpec("hv")))
+    pairs = (own, *small_plan().pairs) if built_in else (own,)
+    assert survives_toml(dataclasses.replace(small_plan(), pairs=pairs), tmp_path_factory.getbasetemp())
 
 
 def test_a_plan_file_may_be_short(tmp_path):

@@ -25,7 +25,7 @@ def test_nodes_that_are_alike_are_nothing_to_talk_about(monkeypatch):
 )
 def test_what_differs_on_a_node_is_named(monkeypatch, name, says):
     fake_answers(monkeypatch, one=facts(), two=facts() | {name: "2.0.0"})
-    assert different() == [f"node two is not like this one: {says}; ray up makes them alike"]
+    assert different() == [f"node two is not like this one: {says}; ray up installs the same"]
 
 
 def test_a_build_for_other_hardware_is_the_same_version(monkeypatch):

@@ -1,5 +1,8 @@
 """A trial on its worker: rows, checkpoints in the campaign folder, errors as rows."""
 
+import dataclasses
+import os
+
 import pytest
 
 from gear.config import to_dict
@@ -103,3 +106,14 @@ def test_a_disk_that_stays_full_loses_the_attempt_not_the_trial(begin, monkeypat
     monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.0)
     with pytest.raises(StorageError, match="disk full"):
         begin(FullDiskRun).step()
+
+
+def test_a_worker_has_the_keys_of_the_storage_and_they_are_nowhere_to_be_read(begin, storage, monkeypatch):
+    keys = {"AWS_SECRET_ACCESS_KEY": "never-to-be-seen"}
+    monkeypatch.setattr(type(storage), "credentials", lambda folder: keys)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "")
+    trial = begin()
+    assert os.environ["AWS_SECRET_ACCESS_KEY"] == "never-to-be-seen"
+    assert "never-to-be-seen" not in f"{trial.context!r} {trial.config} {vars(type(trial))}"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        trial.context.checkpoint_every = 2

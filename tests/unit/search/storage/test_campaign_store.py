@@ -2,11 +2,7 @@
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 import threading
-import time
 
 import pytest
 
@@ -50,7 +46,7 @@ def test_events_are_read_in_the_order_they_were_written_over_several_launches(fo
 
 def test_a_long_launch_writes_several_segments(folder, monkeypatch):
     for kind in (AppendedLog, RewrittenLog):
-        monkeypatch.setattr(kind, "most_lines", 2)
+        monkeypatch.setattr(kind, "max_lines", 2)
     with create(folder) as store:
         for _ in range(5):
             store.append(EPOCH)
@@ -108,13 +104,13 @@ def test_a_campaign_of_another_format_is_left_alone(folder):
 
 
 def test_what_is_read_is_never_half_of_what_is_written_meanwhile(storage):
-    """A lease that comes cut off would look like nobody's."""
-    file, done = storage / "lease.json", threading.Event()
+    """A lease that is cut off would look like nobody's."""
+    file, done = storage / "lease/000001.json", threading.Event()
 
     def write():
         for beat in itertools.count():
             file.write_text(json.dumps({"beat": beat, "more": "x" * (beat % 2 * 9)}))
-            if done.is_set():
+            if done.wait(0.01):
                 return
 
     file.write_text("{}")
@@ -125,42 +121,6 @@ def test_what_is_read_is_never_half_of_what_is_written_meanwhile(storage):
     finally:
         done.set()
         writer.join()
-
-
-def test_a_second_driver_is_refused_and_told_who_has_it(folder):
-    with create(folder), pytest.raises(StorageError, match=f"in use by process {os.getpid()}"):
-        CampaignStore.resume(folder)
-    CampaignStore.resume(folder).__exit__()
-
-
-def test_the_lease_of_a_dead_process_is_taken_over(folder):
-    with create(folder):
-        lease = json.loads((folder / "lease.json").read_text())
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    (folder / "lease.json").write_text(json.dumps(lease | {"pid": int(dead.stdout), "heartbeat": time.time()}))
-    CampaignStore.resume(folder).__exit__()
-
-
-@pytest.mark.parametrize(("age", "free"), [(10, False), (1000, True)])
-def test_the_lease_of_another_host_holds_while_its_heart_beats(folder, age, free):
-    with create(folder):
-        lease = json.loads((folder / "lease.json").read_text())
-    other = {"host": "elsewhere", "heartbeat": time.time() - age}
-    (folder / "lease.json").write_text(json.dumps(lease | other))
-    if free:
-        CampaignStore.resume(folder).__exit__()
-    else:
-        with pytest.raises(StorageError, match="on elsewhere"):
-            CampaignStore.resume(folder)
-
-
-def test_a_driver_whose_lease_was_taken_stops_writing(folder):
-    with create(folder) as store:
-        lease = json.loads((folder / "lease.json").read_text())
-        (folder / "lease.json").write_text(json.dumps(lease | {"token": "another"}))
-        with pytest.raises(StorageError, match="another driver has taken over"):
-            store.append(ENDED)
-    assert list(store.events()) == []
 
 
 def test_the_newest_campaign_is_the_one_driven_last(storage, make_old):

@@ -36,8 +36,8 @@ def without_keys(monkeypatch):
     ("place", "change", "says"),
     [
         ("missing/campaigns", None, "there is no bucket missing at http://127.0.0.1:.*: create it, or give another"),
-        (f"{BUCKET}/x", foreign, r"s3://lab/x refuses us \(ACCESS_DENIED\): set AWS_ACCESS_KEY_ID and"),
-        (f"{BUCKET}/x", without_keys, r"s3://lab/x refuses us \(ACCESS_DENIED\): set AWS_ACCESS_KEY_ID and"),
+        (f"{BUCKET}/x", foreign, r"access to s3://lab/x is denied \(ACCESS_DENIED\): set AWS_ACCESS_KEY_ID and"),
+        (f"{BUCKET}/x", without_keys, r"access to s3://lab/x is denied \(ACCESS_DENIED\): set AWS_ACCESS_KEY_ID and"),
         (f"{BUCKET}/x", closed, "s3://lab/x: nothing answers at http://127.0.0.1:1: set AWS_ENDPOINT_URL"),
     ],
 )
@@ -80,7 +80,7 @@ def test_what_is_no_place_is_refused_without_repeating_it(uri):
 
 def test_keys_in_the_address_of_the_store_are_refused_without_repeating_them(s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{KEY}:{SECRET}@localhost:9000")
-    with pytest.raises(InputDataError, match="AWS_ENDPOINT_URL is no URL") as refusal:
+    with pytest.raises(InputDataError, match="AWS_ENDPOINT_URL is not the URL") as refusal:
         open_folder("s3://lab/x")
     assert SECRET not in str(refusal.value)
 

@@ -275,5 +275,5 @@ def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impat
     driver.tell(*story())
     assert not recorder.flush()
     recorder.close()
-    assert "python -m search.cli.record quick-1 completes the record" in caplog.text
+    assert "gear-search record quick-1 completes the record" in caplog.text
     assert "server away" in caplog.text

@@ -36,7 +36,7 @@ def test_what_cannot_be_parsed_has_no_identity(smiles, capfd):
     [
         ("[H][H]", "no atom heavier than hydrogen"),
         ("[H+]", "no atom heavier than hydrogen"),
-        ("C" * (2 * MAX_ATOMS), f"{2 * MAX_ATOMS} atoms, the most is {MAX_ATOMS}"),
+        ("C" * (2 * MAX_ATOMS), f"{2 * MAX_ATOMS} atoms, the maximum is {MAX_ATOMS}"),
         ("*CC", "placeholder"),
         ("", "no SMILES"),
     ],
@@ -98,5 +98,5 @@ def test_identity_alone_is_the_same(smiles):
 
 def test_cell_that_is_no_text_is_no_molecule():
     assert (cell_text(" CC "), cell_text(None)) == ("CC", "")
-    with pytest.raises(MoleculeError, match=r"7\.5 is no SMILES"):
+    with pytest.raises(MoleculeError, match=r"7\.5 is not a SMILES"):
         cell_text(7.5)

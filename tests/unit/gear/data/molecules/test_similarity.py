@@ -40,7 +40,7 @@ def test_prepared_molecules_are_compared_with_those_of_the_file(tmp_path):
     assert query.smiles == ["CCO", "CCCC"]
     assert len(query.graphs) == 2
     assert query.fingerprints is None
-    assert query.reasons == ["", "cannot parse SMILES 'nonsense'", "7 is no SMILES", "no SMILES", ""]
+    assert query.reasons == ["", "cannot parse SMILES 'nonsense'", "7 is not a SMILES", "no SMILES", ""]
 
 
 def test_another_file_in_its_place_is_seen(tmp_path):

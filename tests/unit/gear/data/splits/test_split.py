@@ -224,7 +224,7 @@ def test_few_labels_are_among_more_and_tested_on_the_same_molecules(case, labels
 
 def test_more_labels_than_there_are_is_one_line():
     molecules = [f"{i}-{i}-0" for i in range(100)]
-    with pytest.raises(InputDataError, match="90 molecules for training and validation, 95 labels are asked for"):
+    with pytest.raises(InputDataError, match="90 molecules for training and validation, fewer than the 95 labels"):
         divide(molecules, [f"{i}-{i}-1" for i in range(100, 200)], "random-n95")
 
 

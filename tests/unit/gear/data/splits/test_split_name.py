@@ -32,7 +32,7 @@ def test_unknown_split_is_named_with_what_there_is(name):
 
 
 def test_share_of_noise_is_a_percentage():
-    with pytest.raises(InputDataError, match="corrupt 1 to 100 per cent"):
+    with pytest.raises(InputDataError, match="must be 1 to 100 per cent"):
         parse_split("random-gaussian0")
 
 

@@ -178,9 +178,9 @@ def test_order_of_rows_does_not_matter():
 
 BAD_ROWS = [
     ("xx(,2", "row 3: cannot parse SMILES 'xx\\('"),
-    ("C C,2", "row 3: 'C C' has a space in it"),
+    ("C C,2", "row 3: 'C C' contains a space"),
     ("[H][H],2", "row 3: '\\[H\\]\\[H\\]' has no atom heavier than hydrogen"),
-    ("C" * 2 * MAX_ATOMS + ",2", f"row 3: {2 * MAX_ATOMS} atoms, the most is {MAX_ATOMS}"),
+    ("C" * 2 * MAX_ATOMS + ",2", f"row 3: {2 * MAX_ATOMS} atoms, the maximum is {MAX_ATOMS}"),
     ("*C,2", "row 3: '\\*C' has a placeholder atom"),
     (",2", "row 3: no SMILES"),
     ("C,many", "row 3: 'many' is not a number"),
@@ -199,7 +199,7 @@ def test_bad_row_stops_the_run_in_one_line_with_its_number(row, message):
     with pytest.raises(InputDataError, match=message) as caught:
         read(write(["CC,1", row]))
     assert "\n" not in str(caught.value)
-    assert "mend the file or pass --drop-bad-rows" in str(caught.value)
+    assert "fix the file or pass --drop-bad-rows" in str(caught.value)
 
 
 def test_all_bad_rows_are_listed_in_a_file(folder):
@@ -296,7 +296,7 @@ def test_task_without_anything_to_learn_is_refused():
 
 def test_target_and_source_must_differ():
     file = write(GOOD)
-    with pytest.raises(InputDataError, match="two of its tasks hold the same molecules and values"):
+    with pytest.raises(InputDataError, match="two of its tasks have the same molecules and values"):
         pair(file, source=TaskSpec("other", file=file, column="value"))
 
 
@@ -316,9 +316,9 @@ def test_split_column_decides_the_parts():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["CC,1,maybe"], "row 2: 'maybe' is no part: train, validation, test"),
-        (["CC,1,"], "row 2: '' is no part"),
-        (["CC,1,train", "C(C),2,test"], r"rows 2, 3 are one molecule in different parts \(test, train\)"),
+        (["CC,1,maybe"], "row 2: 'maybe' is not the name of a part: train, validation, test"),
+        (["CC,1,"], "row 2: '' is not the name of a part"),
+        (["CC,1,train", "C(C),2,test"], r"rows 2, 3 are the same molecule in different parts \(test, train\)"),
     ],
 )
 def test_bad_split_column_is_one_line(rows, message):

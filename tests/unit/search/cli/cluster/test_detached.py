@@ -76,7 +76,7 @@ def test_a_search_that_was_killed_says_how_to_go_on(begun):
     code, said = followed(begun)
     assert code == 1
     assert "was killed" in said
-    assert "search.run --resume" in said
+    assert "gear-search run --resume" in said
 
 
 def test_ctrl_c_ends_the_following_alone(begun, tmp_path):

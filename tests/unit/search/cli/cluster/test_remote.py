@@ -38,14 +38,13 @@ def test_the_same_flags_run_detached_on_the_head_and_are_followed(asked, monkeyp
     monkeypatch.setattr("sys.argv", ["search.run", "--pairs", "hv_*", "--cluster", "cluster.yaml", "--trials", "5"])
     assert run.main() == 0
     assert asked == [
-        "cd ~/gear-search && python -m search.cli.cluster.detached start --pairs 'hv_*' --trials 5"
-        " && python -m search.cli.cluster.detached follow"
+        "cd ~/gear-search && gear-search cluster start --pairs 'hv_*' --trials 5 && gear-search cluster follow"
     ]
 
 
 def test_a_dry_run_is_the_heads(asked):
     assert run_on_cluster(Path("cluster.yaml"), ["--dry-run"]) == 0
-    assert asked == ["cd ~/gear-search && python -m search.run --dry-run"]
+    assert asked == ["cd ~/gear-search && gear-search run --dry-run"]
 
 
 @pytest.mark.parametrize(("answer", "started"), [("y", True), ("n", False)])
@@ -53,8 +52,8 @@ def test_at_a_terminal_the_plan_is_shown_before_anything_starts(asked, monkeypat
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: answer)
     assert run_on_cluster(Path("cluster.yaml"), ["--trials", "5"]) == 0
-    assert asked[0].endswith("search.run --trials 5 --dry-run")
-    assert [("search.cli.cluster.detached start" in command) for command in asked[1:]] == [True] * started
+    assert asked[0].endswith("gear-search run --trials 5 --dry-run")
+    assert [("gear-search cluster start" in command) for command in asked[1:]] == [True] * started
 
 
 def test_a_plan_that_the_head_refuses_is_not_started(asked, monkeypatch):
@@ -71,8 +70,8 @@ def test_ctrl_c_leaves_the_search_alone_and_says_how_to_come_back(asked, monkeyp
     monkeypatch.setattr(subprocess, "call", interrupted)
     assert run_on_cluster(Path("cluster.yaml"), ["--yes"]) == 130
     said = capsys.readouterr().out
-    assert "ray exec cluster.yaml 'python -m search.cli.cluster.detached follow'" in said
-    assert "search.cli.cluster.detached stop" in said
+    assert "ray exec cluster.yaml 'gear-search cluster follow'" in said
+    assert "gear-search cluster stop" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,207 @@
+"""Predictions of an export folder: of SMILES, or of a table row by row.
+
+Needs only the core install: no Ray, Optuna or MLflow.
+"""
+
+import functools
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from gear.data.molecules.query import Query, prepare
+from gear.data.parallel import CHUNK, map_chunks
+from gear.data.user_files.table_file import Cell, Row, TableFile, open_table, require_column
+from gear.data.user_files.table_writer import open_writer, require_suffix
+from gear.device import pick_device
+from gear.errors import InputDataError
+from gear.evaluation.uncertainty import spread
+from gear.export import load_export
+from gear.model.molecules import MoleculeStore
+
+__all__ = ["BATCH_SIZE", "Counts", "Prediction", "Predictor", "load_predictor", "predict_file"]
+
+BATCH_SIZE = 1024
+NOT_FINITE = "the prediction is not a finite number"
+ADDED = {
+    "prediction": pa.float64(),
+    "spread": pa.float64(),
+    "similarity": pa.float64(),
+    "unit": pa.string(),
+    "reason": pa.string(),
+}
+
+
+class Prediction(NamedTuple):
+    """Predictions for B molecules."""
+
+    value: np.ndarray  # (B,) in the unit, the mean over the members
+    spread: np.ndarray  # (B,) standard deviation over the members, NaN for one member
+    similarity: np.ndarray  # (B,) Tanimoto, to the nearest training molecule; NaN for an export of formats 1 and 2
+
+
+class Predictor:
+    """A loaded export folder.
+
+    Attributes:
+        property: code of the predicted property.
+        unit: unit of the predictions.
+        method: method that trained the model, or the first model of an ensemble.
+        members: number of models.
+
+    Args:
+        folder: the export.
+        device: `auto` uses a GPU if there is one.
+        batch_size: number of molecules in one forward pass.
+    """
+
+    def __init__(self, folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> None:
+        if batch_size < 1:
+            raise InputDataError(f"a batch of {batch_size} molecules: give one or more")
+        exported = load_export(folder)
+        self.device, self.batch_size = pick_device(device), batch_size
+        self.models = [(member.model.to(self.device), member.scaler) for member in exported.members]
+        self.property: str = exported.info["property"]
+        self.unit: str = exported.info["unit"]
+        self.method: str = exported.info["members"][0]["trial"]["config"]["method"]
+        self.members = len(self.models)
+        self.kinds = frozenset(model.config.embedding.kind for model, _ in self.models)
+        self.neighbours = exported.neighbours
+
+    def predict(self, smiles: Sequence[str]) -> np.ndarray:
+        """Predictions (B,) in `unit`, in the order given. Stereo and isotopes are ignored, as in training.
+
+        Raises:
+            InputDataError: a SMILES cannot be used.
+        """
+        return self._of(smiles, functools.partial(prepare, self.kinds, None)).value
+
+    def assess(self, smiles: Sequence[str]) -> Prediction:
+        """Predictions with their spread over the members and their similarity to the training molecules.
+
+        Raises:
+            InputDataError: a SMILES cannot be used.
+        """
+        return self._of(smiles, self.prepare)
+
+    @property
+    def prepare(self) -> Callable[[Sequence[Cell]], Query]:
+        """A function that prepares SMILES for `answer`, in another process if wanted: it does not hold the model."""
+        return functools.partial(prepare, self.kinds, self.neighbours)
+
+    @torch.no_grad()
+    def answer(self, query: Query) -> Prediction:
+        """Predictions of a query's molecules."""
+        count = len(query.smiles)
+        store = MoleculeStore(
+            self.device,
+            graphs=query.graphs,
+            fingerprints=query.fingerprints,
+            smiles=query.smiles if "text" in self.kinds else None,
+        )
+        found = np.empty((self.members, count))
+        for rows in torch.arange(count).split(self.batch_size) if count else ():
+            batch = store.batch(rows)
+            for of_member, (model, scaler) in zip(found, self.models, strict=True):
+                of_member[rows.numpy()] = scaler.to_units(model.predict(batch).cpu().double().numpy())
+        return Prediction(found.mean(axis=0), spread(found), query.similarity)
+
+    def _of(self, smiles: Sequence[str], ready: Callable[[Sequence[Cell]], Query]) -> Prediction:
+        parts = [self.answer(ready([]))]
+        for start in range(0, len(smiles), CHUNK):
+            query = ready(smiles[start : start + CHUNK])
+            if reason := next(filter(None, query.reasons), ""):
+                raise InputDataError(reason)
+            parts.append(self.answer(query))
+        return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def load_predictor(folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> Predictor:
+    """Load an export folder.
+
+    Raises:
+        StorageError: the folder is not an export, a file in it was changed, or a newer version wrote it.
+        InputDataError: there is no such device.
+    """
+    return Predictor(Path(folder), device, batch_size)
+
+
+class Counts(NamedTuple):
+    """How many rows a file has, and how many of them could not be predicted."""
+
+    rows: int
+    bad: int
+
+
+def predict_file(
+    predictor: Predictor, molecules: Path, out: Path, smiles_column: str = "smiles", *, strict: bool = False
+) -> Counts:
+    """Predict the molecules of a table, row by row in its order, without holding it in memory.
+
+    A row whose SMILES cannot be used gets no prediction and the reason.
+
+    Args:
+        predictor: makes the predictions.
+        molecules: CSV, TSV or Parquet, plain or gzip.
+        out: CSV or Parquet by its name; appears whole or not at all.
+        smiles_column: name of the column of SMILES.
+        strict: stop with an error at the first bad row.
+
+    Raises:
+        InputDataError: the file or its column cannot be used, or a bad row with `strict`.
+        StorageError: `out` cannot be written.
+    """
+    require_suffix(out)
+    table = open_table(molecules)
+    column = require_column(table, smiles_column, "smiles-column")
+    if taken := [name for name in ADDED if name in table.columns]:
+        raise InputDataError(f"{molecules} has a column '{taken[0]}', which predictions add: rename or drop it")
+    waiting: deque[Row] = deque()  # read, and being made ready
+    rows = bad = 0
+    schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, ADDED, ADDED.values())])
+    with open_writer(out, schema) as write:
+        for query in map_chunks(predictor.prepare, _cells(table, column, waiting), table.size, "predicting"):
+            chunk = [waiting.popleft() for _ in query.reasons]
+            rows_out = list(_output_rows(chunk, table, query, predictor.answer(query), predictor.unit))
+            wrong = [row.line for row, output in zip(chunk, rows_out, strict=True) if output[-1]]
+            if strict and wrong:
+                reason = next(output[-1] for output in rows_out if output[-1])
+                raise InputDataError(f"{molecules} row {wrong[0]}: {reason}: fix the file")
+            write(rows_out)
+            rows, bad = rows + len(chunk), bad + len(wrong)
+    return Counts(rows, bad)
+
+
+def _cells(table: TableFile, column: int, waiting: deque[Row]) -> Iterator[Cell]:
+    """SMILES of the rows, None for a row of another length; `waiting` keeps the rows until they are predicted."""
+    for row in table.rows:
+        waiting.append(row)
+        yield None if _fault(row, table) else row.cells[column]
+
+
+def _fault(row: Row, table: TableFile) -> str:
+    if len(row.cells) == len(table.columns):
+        return ""
+    return f"{len(row.cells)} cells where the header has {len(table.columns)}"
+
+
+def _output_rows(
+    rows: Sequence[Row], table: TableFile, query: Query, found: Prediction, unit: str
+) -> Iterator[Sequence[object]]:
+    """The rows of the output file; numbers that are not known are None."""
+    width = len(table.columns)
+    answers = zip(*map(_known, found), strict=True)
+    for row, unusable in zip(rows, query.reasons, strict=True):
+        answer = (None, None, None) if unusable else next(answers)
+        reason = _fault(row, table) or unusable or (NOT_FINITE if answer[0] is None else "")
+        yield [*itertools.islice(itertools.chain(row.cells, itertools.repeat("")), width), *answer, unit, reason]
+
+
+def _known(numbers: np.ndarray) -> list[float | None]:
+    return [number if math.isfinite(number) else None for number in numbers.tolist()]

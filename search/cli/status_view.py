@@ -1,0 +1,54 @@
+"""The views of a campaign that another process runs, ran or has finished."""
+
+import datetime
+import time
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from search.cli.progress import campaign_table, time_left
+from search.launch.commands import resume_command
+from search.launch.durations import duration
+from search.storage.base import StoragePath
+from search.storage.snapshot import Snapshot, take_snapshot
+
+__all__ = ["driver_line", "status_table", "watched"]
+
+REFRESH_SECONDS = 2.0
+
+
+def watched(folder: StoragePath, snapshot: Snapshot, console: Console) -> Snapshot:
+    """Show the campaign until it has ended."""
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while not snapshot.over:
+            view = Group(driver_line(folder, snapshot), status_table(snapshot, console.height))
+            live.update(view, refresh=True)
+            time.sleep(REFRESH_SECONDS)
+            snapshot = take_snapshot(folder)
+    return snapshot
+
+
+def status_table(snapshot: Snapshot, height: int | None = None) -> Table:
+    """The studies of a campaign, as many as fit in `height` lines."""
+    campaign = snapshot.campaign
+    trials = [trial for study in campaign.studies.values() for trial in study.trials]
+    running = sum(trial.state == "running" for trial in trials)
+    note = f"{duration(sum(trial.seconds for trial in trials))} of trials so far"
+    if not campaign.done and snapshot.driven:
+        note += f", {time_left(campaign, running)} left"
+    headline = f"{running} {'running' if snapshot.driven else 'interrupted'}"
+    return campaign_table(campaign, headline, note, height)
+
+
+def driver_line(folder: StoragePath, snapshot: Snapshot) -> str:
+    """Which process runs the campaign, or how to resume it."""
+    holder, now = snapshot.holder, time.time()
+    resume = resume_command(folder.name, folder.parent)
+    if holder is None:
+        return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
+    who = f"process {holder.pid} on {holder.host}"
+    if not holder.alive:
+        return f"its driver, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
+    since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
+    return f"run by {who} since {since}, {duration(now - holder.since)}"

@@ -1,0 +1,201 @@
+"""The flags of a search: made from its settings, never abbreviated, and what they mean for a resumed campaign."""
+
+import dataclasses
+
+import pytest
+
+from gear.config import PairSpec, TaskSpec
+from gear.errors import InputDataError, UnknownNameError
+from search.cli.run_options import begun_again, extended, make_parser, new_plan
+from search.plan.plan_file import plan_to_toml
+from search.plan.setting import settings_of
+from search.plan.settings import SearchSettings
+from tests.support.fake_training import small_plan
+
+OTHER = {bool: False, int: 7, float: 2.5}
+
+
+def parse(*flags):
+    return make_parser().parse_args(flags)
+
+
+def own(tmp_path, **target):
+    """A campaign on a user's two tables."""
+    task = {"file": str(tmp_path / "mine.csv"), "column": "tg", "unit": "K"} | target
+    source = TaskSpec("tm", file=str(tmp_path / "other.csv"), column="tm", log10=True, smiles_column="SMILES")
+    return dataclasses.replace(small_plan(), pairs=(PairSpec(TaskSpec("tg", **task), (source, TaskSpec("bp"))),))
+
+
+@pytest.mark.parametrize("setting", settings_of(SearchSettings), ids=lambda setting: setting.name)
+def test_every_setting_has_a_flag(setting):
+    wanted = OTHER.get(setting.kind)
+    words = [setting.flag, "7" if setting.kind is int else "2.5"]
+    if setting.kind is bool:
+        words = [f"--no-{setting.flag[2:]}"]
+    elif wanted is None and isinstance(setting.default, tuple):
+        wanted = ("curvature.every",) if setting.name == "vary" else ("a", "b")
+        words = [setting.flag, *wanted]
+    elif wanted is None:
+        wanted = {"sampler": "gp", "final": "refit"}.get(setting.name, setting.default)
+        words = [setting.flag, wanted]
+    plan, _ = new_plan(parse("--splits", "random", *words), gpu=False)
+    assert getattr(plan.search, setting.name) == wanted
+    assert f"{setting.flag}" in make_parser().format_help()
+
+
+@pytest.mark.parametrize("flags", [["--clust", "cluster.yaml"], ["--trial", "3"], ["--res"], ["--no-such-flag"]])
+def test_a_flag_is_never_abbreviated(flags, capsys):
+    with pytest.raises(SystemExit) as end:
+        parse(*flags)
+    told = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told.startswith(f"error: unrecognized arguments: {flags[0]}")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("flags", [["--plan", "p.toml", "--preset", "quick"], ["--resume", "--or-resume"]])
+def test_flags_that_contradict_each_other_are_refused(flags, capsys):
+    with pytest.raises(SystemExit):
+        parse(*flags)
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--pairs", "hv_from_ds"],
+        ["--pairs", "hv_from_d*"],
+        ["--splits", "random"],
+        ["--methods", "stl", "gear"],
+        ["--preset", "quick"],
+        ["--labels", "all"],
+        ["--overlap", "excluded"],
+        ["--epochs", "9", "--seed", "0", "--sampler", "tpe"],
+        ["--embedding", "dmpnn"],
+        ["--gpus-per-trial", "0"],
+    ],
+)
+def test_a_resume_accepts_a_flag_that_changes_nothing(flags):
+    plan = small_plan()
+    assert extended(plan, parse("--resume", *flags)) == plan
+
+
+def test_a_resume_extends_what_may_change():
+    plan = small_plan(trials=8)
+    asked = extended(plan, parse("--resume", *"--trials 12 --finalists 3 --final refit --epoch-timeout 5m".split()))
+    changed = {"trials": 12, "finalists": 3, "final": "refit", "epoch_timeout": 300.0}
+    assert asked == dataclasses.replace(plan, search=dataclasses.replace(plan.search, **changed))
+    with pytest.raises(InputDataError, match="--trials 4: the campaign has 8 already"):
+        extended(plan, parse("--resume", "--trials", "4"))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--pairs", "hv_from_bp"],
+        ["--splits", "scaffold"],
+        ["--labels", "60"],
+        ["--overlap", "allowed"],
+        ["--label-noise", "outliers5"],
+        ["--methods", "stl"],
+        ["--epochs", "50"],
+        ["--embedding", "text"],
+        ["--source-embedding", "fingerprint"],
+        ["--preset", "benchmark"],
+        ["--no-share"],
+        ["--vary", "curvature.every"],
+        ["--grace-steps", "7"],
+        ["--gpus-per-trial", "0.5"],
+        ["--target-data", "mine.csv"],
+        ["--target-log"],
+        ["--target-unit", "K"],
+        ["--smiles-column", "SMILES"],
+        ["--drop-bad-rows"],
+        ["--source-property", "bp"],
+    ],
+)
+def test_a_resume_names_the_flag_that_it_cannot_follow(flags):
+    with pytest.raises(InputDataError, match=f"^{flags[0]} cannot change campaign test"):
+        extended(small_plan(), parse("--resume", "--trials", "12", "--seed", "0", *flags))
+
+
+def test_a_name_that_does_not_exist_is_an_error_of_its_own_on_a_resume():
+    with pytest.raises(UnknownNameError, match="unknown method 'magic'"):
+        extended(small_plan(), parse("--resume", "--methods", "magic"))
+
+
+def test_modifiers_of_splits_are_understood_on_a_resume():
+    plan = small_plan(splits=("random-n30", "random-n60"))
+    for flags in (["--labels", "30", "60"], ["--splits", "random", "--labels", "60", "30"], ["--splits", *plan.splits]):
+        assert extended(plan, parse("--resume", *flags)) == plan
+    with pytest.raises(InputDataError, match="--labels cannot change"):
+        extended(plan, parse("--resume", "--labels", "30"))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--target-data", "mine.csv", "--target-column", "tg"],
+        ["--target-unit", "K", "--source-log"],
+        ["--source-data", "other.csv", "--source-column", "tm", "--source-property", "bp"],
+        ["--source-smiles-column", "SMILES", "--target-smiles-column", "smiles"],
+    ],
+)
+def test_a_resume_accepts_the_flags_of_ones_own_pair_again(flags, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = own(tmp_path)
+    assert extended(plan, parse("--resume", *flags)) == plan
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--target-data", "another.csv"],
+        ["--target-column", "tc"],
+        ["--source-column", "td"],
+        ["--target-log"],
+        ["--target-unit", "C"],
+        ["--source-unit", "K"],
+        ["--smiles-column", "SMILES"],
+        ["--split-column", "part"],
+        ["--drop-bad-rows"],
+        ["--source-property", "mp"],
+        ["--pairs", "hv_from_ds"],
+    ],
+)
+def test_a_resume_refuses_another_pair_of_ones_own(flags, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputDataError, match=f"^{flags[0]} cannot change"):
+        extended(own(tmp_path), parse("--resume", "--trials", "12", *flags))
+
+
+def test_a_resume_compares_a_plan_file(tmp_path):
+    plan, path = small_plan(trials=8), tmp_path / "plan.toml"
+    path.write_text(plan_to_toml(plan))
+    assert extended(plan, parse("--resume", "--plan", str(path))) == plan
+    assert extended(plan, parse("--resume", "--plan", str(path), "--trials", "9")).search.trials == 9
+    path.write_text(plan_to_toml(small_plan(trials=8, seed=5)))
+    with pytest.raises(InputDataError, match=r"^--plan cannot change"):
+        extended(plan, parse("--resume", "--plan", str(path)))
+
+
+@pytest.mark.parametrize(
+    "flags", [["--target-log"], ["--smiles-column", "x"], ["--drop-bad-rows"], ["--source-property", "bp"]]
+)
+def test_flags_that_describe_no_table_are_refused(flags):
+    with pytest.raises(InputDataError, match="a pair of your own needs --target-data"):
+        new_plan(parse(*flags), gpu=False)
+
+
+def test_labels_take_the_place_of_those_of_the_preset():
+    plan, _ = new_plan(parse("--preset", "quick", "--labels", "30"), gpu=False)
+    assert plan.splits == ("random-n30", "scaffold-n30")
+    with pytest.raises(InputDataError, match="names its number of labels already"):
+        new_plan(parse("--splits", "random-n60", "--labels", "30"), gpu=False)
+
+
+def test_another_command_is_told_what_differs():
+    asked, _ = new_plan(parse("--name", "mine"), gpu=False)
+    other, _ = new_plan(parse("--name", "mine", "--seed", "3", "--methods", "stl"), gpu=False)
+    with pytest.raises(InputDataError, match=r"begun with another plan \(other methods, seed\)"):
+        begun_again(asked, other)
