@@ -51,7 +51,7 @@ def evaluate(campaign, store, name, *, predictions=True, split_hash="s"):
     if predictions:
         errors = size * np.where(np.arange(N) % 2, 1.0, -1.0)
         columns = {"smiles": [f"C{k}" for k in range(N)], "value": np.linspace(-5, 5, N), "part": ["test"] * N}
-        store.keep_predictions(name, pa.table({**columns, "prediction": columns["value"] + errors}))
+        store.write_predictions(name, pa.table({**columns, "prediction": columns["value"] + errors}))
     best = campaign.studies[name].best
     scores = {"rmse": size / 4, "rmse_units": size, "mae": size / 4, "r2": 0.75, "n": N}
     campaign.finish_study(StudyFinished(name, best.number, best.value, 1, scores, split_hash, "d"))
