@@ -26,7 +26,7 @@ from tqdm import tqdm
 from gear.command_line import Parser
 from gear.config import TrainingConfig, TrialConfig, TrialSpec
 from gear.data import load_pair, parse_pair
-from gear.evaluation.evaluate import test_scores
+from gear.evaluation.evaluate import score_test_part
 from gear.methods import METHODS, base_of
 from gear.training.loop import TrainingRun
 
@@ -64,7 +64,7 @@ def trained(run: Run) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         training.save(Path(folder) / "checkpoint")
         spec = TrialSpec(parse_pair(run.pair), run.split, run.seed, config=config)
-        scores = test_scores(Path(folder) / "checkpoint", spec, pair)
+        scores = score_test_part(Path(folder) / "checkpoint", spec, pair)
     return Outcome(run, scores.rmse, seconds)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gear.data.builtin.tables import load_property
     from gear.data.pair_names import parse_pair
     from gear.data.pairs import PairData, load_pair
-    from gear.evaluation.evaluate import Scores, test_scores
+    from gear.evaluation.evaluate import Scores, score_test_part
     from gear.export.export import Member, export_model
     from gear.prediction import Prediction, Predictor, load_predictor
     from gear.results import EpochResult
@@ -36,7 +36,7 @@ __all__ = [
     "load_predictor",
     "load_property",
     "parse_pair",
-    "test_scores",
+    "score_test_part",
     "train_trial",
 ]
 
@@ -58,7 +58,7 @@ _HOMES = {
     "load_predictor": "gear.prediction",
     "load_property": "gear.data.builtin.tables",
     "parse_pair": "gear.data.pair_names",
-    "test_scores": "gear.evaluation.evaluate",
+    "score_test_part": "gear.evaluation.evaluate",
     "train_trial": "gear.train",
 }
 

@@ -1,11 +1,15 @@
-"""The result of one epoch of training. Does not import torch, so that the driver can read results."""
+"""What a training run reports of an epoch, and how a trial ends. Does not import torch."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-__all__ = ["EpochResult"]
+__all__ = ["OBJECTIVE", "STATES", "EpochResult", "State"]
+
+OBJECTIVE = "best_validation_rmse"  # the metric of an epoch that a search minimises
+State = Literal["complete", "pruned", "failed"]  # how a trial ended; only a search prunes
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)

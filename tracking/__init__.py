@@ -1,22 +1,35 @@
-"""Tracking: what happened, in MLflow. The driver of a campaign is the one writer.
+"""Tracking: what happened in a campaign, in MLflow. The process that runs a campaign is the only writer.
 
-Runs and metrics (`recorder`), the registered winners (`registry`), what is taken away (`export`).
+    from tracking import write_report
+
+    write_report("sqlite:///mlflow.db", to="report.html")
+
+Runs and metrics (`tracking.recording`), registered winners (`tracking.registry`) and the report (`tracking.report`).
+Importing this package changes nothing in the process. Names are imported when they are first used, and MLflow with
+them; `tracking.client.open_client` makes the settings that MLflow needs.
 """
 
-import os
+import importlib
+from typing import TYPE_CHECKING, Any
 
-# read by MLflow when it is imported: nothing is sent anywhere, and a server that is away fails fast
-for _name, _value in {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_MODEL_CATALOG_URI": "",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
-    "MLFLOW_UV_AUTO_DETECT": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}.items():
-    os.environ.setdefault(_name, _value)
-# not for a user to change: a request whose answer was lost must not be sent again unseen, or it makes a second run
-os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+if TYPE_CHECKING:
+    from tracking.registry import champion_export, champions
+    from tracking.report.write import write_report
+
+__all__ = ["champion_export", "champions", "write_report"]
+
+_HOMES = {
+    "champion_export": "tracking.registry",
+    "champions": "tracking.registry",
+    "write_report": "tracking.report.write",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tracking' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,9 +1,10 @@
-"""The connection to MLflow: opened once, quietly, with errors a user understands.
+"""The connection to MLflow, with errors that a user understands.
 
-A user's name, password or token for a server come from MLflow's own environment variables and from nowhere else.
+A user's name, password or token for a server come only from MLflow's own environment variables.
 """
 
 import logging
+import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -11,17 +12,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import mlflow
 import requests
 import sqlalchemy
-from mlflow import MlflowClient
-from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
 from gear.errors import GearError, StorageError
-from tracking.tracking_uri import DEFAULT_TRACKING_URI
+from tracking.mlflow_api import ERROR_CODE_TO_HTTP_STATUS, MlflowClient, MlflowException, mlflow
 
 __all__ = [
-    "DEFAULT_TRACKING_URI",
     "ServerAway",
     "artifact_location",
     "explained",
@@ -36,27 +33,40 @@ CREDENTIALS = {
     "https": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
     "postgresql": "PGPASSWORD, or use ~/.pgpass",
 }
-AWAY_STATUS = {408, 429, 502, 503, 504}  # what a server says that is not there for us now, or a proxy for it
+AWAY_STATUS = {408, 429, 502, 503, 504}  # the answers of a server, or of a proxy before it, that is unavailable now
 ANSWER_SECONDS = 5.0
+SETTINGS = {  # a server that is away fails fast, and nothing is printed or looked up that no user asked for
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_MODEL_CATALOG_URI": "",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+LEVELS = {"mlflow": logging.ERROR, "mlflow.store.db": logging.CRITICAL, "alembic": logging.ERROR}  # of loggers
 
 
 class ServerAway(StorageError):
-    """The URI is fine and nothing answers there now."""
+    """The URI is valid, but no server answers there now."""
 
 
 def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
     """A client whose server has answered.
 
+    MLflow reads its settings from environment variables at every request. Those that are not set are set here and stay
+    set while the process lives, since a client does; the loggers of MLflow are quietened likewise.
+
     Args:
         tracking_uri: of MLflow.
-        create: make a SQLite file that is missing; only who writes should.
+        create: make a SQLite file that is missing; only for callers that write.
 
     Raises:
         ServerAway: the server does not answer now.
-        StorageError: the URI is none or holds a password, the server refuses, the file is missing or cannot be written.
+        StorageError: the URI is invalid or holds a password, the server denies access, the file is missing or cannot be
+            written.
     """
-    for name, level in (("mlflow", logging.ERROR), ("mlflow.store.db", logging.CRITICAL), ("alembic", logging.ERROR)):
-        logging.getLogger(name).setLevel(level)
+    _configure_mlflow()
     try:
         parts = urlsplit(tracking_uri)
         _refuse_secrets(parts)
@@ -66,18 +76,20 @@ def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
         client.search_experiments(max_results=1)
     except GearError:
         raise
-    except Exception as error:  # also what the database's driver raises, or that there is none
+    except Exception as error:  # including what the driver of a database raises, or a missing driver
         raise explained(tracking_uri, error) from error
     return client
 
 
 def explained(tracking_uri: str, error: Exception) -> StorageError:
-    """What MLflow or a driver beneath it raised, as a line for a user."""
+    """An error of MLflow, or of a driver beneath it, as one line for a user."""
     if is_away(error):
         return ServerAway(f"MLflow at {tracking_uri} does not answer ({first_line(error)})")
     status, scheme = _status(error), tracking_uri.partition(":")[0]
     if status in (401, 403) and scheme in ("http", "https"):
-        return StorageError(f"MLflow at {tracking_uri} refuses this user ({status}): set {CREDENTIALS[scheme]}")
+        return StorageError(
+            f"MLflow at {tracking_uri} denies access to this user ({status}): set {CREDENTIALS[scheme]}"
+        )
     if isinstance(error, ModuleNotFoundError):
         hint = f"install the Python package {error.name}, or give another --tracking-uri"
     else:
@@ -86,10 +98,10 @@ def explained(tracking_uri: str, error: Exception) -> StorageError:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether an error says that the server cannot be reached now, and may be later."""
+    """Whether an error means that the server cannot be reached now but may be reachable later."""
     chain = list(_chain(error))
     if any(isinstance(e, socket.gaierror) and e.errno != socket.EAI_AGAIN for e in chain):
-        return False  # there is no such name
+        return False  # no such host
     if any(isinstance(e, requests.exceptions.SSLError) for e in chain):
         return False
     lost = (ServerAway, requests.ConnectionError, requests.Timeout, ConnectionError, TimeoutError)
@@ -98,36 +110,45 @@ def is_away(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, short; of a server that is away, the innermost error says it best."""
+    """The first line of an error's message; where the server is away, of the innermost error, the most precise one."""
     if is_away(error):
         *_, error = _chain(error)
     return next(iter(str(error).strip().splitlines()), "")[:200] or type(error).__name__
 
 
 def artifact_location(tracking_uri: str, experiment: str) -> str | None:
-    """Where an experiment's artifacts go: beside a SQLite file; a server knows its own place (None)."""
+    """Where an experiment's artifacts go: beside a SQLite file; None for a server, which decides itself."""
     path = _sqlite_path(urlsplit(tracking_uri))
     return None if path is None else (path.parent / "mlartifacts" / experiment).as_uri()
 
 
+def _configure_mlflow() -> None:
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # not for a user to change: a request whose answer was lost must not be sent again unseen, or it makes a second run
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+
+
 def _refuse_secrets(parts: SplitResult) -> None:
-    """A URI is printed, logged and typed; nothing that opens a door belongs there."""
+    """Reject a URI with a password: URIs are printed and logged."""
     if parts.password is None and "password=" not in parts.query and not (parts.username and "http" in parts.scheme):
         return
     elsewhere = CREDENTIALS.get(parts.scheme.partition("+")[0], "the driver's own configuration file")
     raise StorageError(
-        f"--tracking-uri {parts.scheme}://...@{parts.hostname} holds a user's secret: leave it out and set {elsewhere}"
+        f"--tracking-uri {parts.scheme}://...@{parts.hostname} contains a secret: remove it and set {elsewhere}"
     )
 
 
 def _check_database(tracking_uri: str, parts: SplitResult, *, create: bool) -> None:
-    """Fail at once: MLflow tries for minutes to open a database that cannot be opened."""
+    """Fail at once, where MLflow would try for minutes to open a database that cannot be opened."""
     kind = parts.scheme.partition("+")[0]
     path = _sqlite_path(parts)
     if path is not None:
         _check_sqlite(tracking_uri, path, create=create)
     elif kind in PORTS:
-        engine = sqlalchemy.create_engine(tracking_uri)  # imports the driver, if there is one
+        engine = sqlalchemy.create_engine(tracking_uri)  # imports the driver
         if parts.hostname is not None:
             socket.create_connection((parts.hostname, parts.port or PORTS[kind]), ANSWER_SECONDS).close()
         engine.connect().close()
@@ -148,14 +169,14 @@ def _sqlite_path(parts: SplitResult) -> Path | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it."""
+    """An error and its causes, outermost first."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status an error stands for."""
+    """The HTTP status of an error, if it has one."""
     if isinstance(error, MlflowException):
         return ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 500)
     response = error.response if isinstance(error, requests.RequestException) else None

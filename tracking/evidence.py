@@ -1,14 +1,17 @@
-"""What is known of a registered model, by which a colleague can judge it, and how that is shown. No MLflow here."""
+"""The evidence for a registered model, from which a reviewer can judge it, and how it is shown. Needs no MLflow."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gear.evaluation.comparison import Change
+
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
-BASELINES = {"stl_": "single-task", "champion_before_": "champion before"}  # prefixes of a rival's numbers
+CHANGE = "against_single_task"  # tag
+BASELINES = {"stl_": "single-task", "champion_before_": "previous champion"}  # prefixes of a rival's numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,15 @@ class Winner:
 
     Attributes:
         number: of the trial.
-        trials: numbers of those that trained its configuration anew, whose models predict together; none for its own.
-        scores: every number of it, `validation_rmse` and `test_rmse` (both standardised by the target's training part)
-            among them; `X_low` and `X_high` are the 95 % interval of X.
-        test_evaluations: how often the study has looked at the test part.
-        created: of the campaign.
+        trials: numbers of the trials that trained its configuration again and whose models predict together; empty
+            where its own model predicts.
+        scores: its numbers by name, with `validation_rmse` and `test_rmse` (both standardised by the target's training
+            part); `X_low` and `X_high` are the 95 % interval of X.
+        test_evaluations: how often the study was evaluated on the test part.
+        created: time at which the campaign was created.
         single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
-        config: of the trial, whole.
+        change: of the test RMSE against single-task learning, if there is any.
+        config: complete configuration of the trial.
         versions: of this program and the packages beneath it.
     """
 
@@ -41,6 +46,7 @@ class Winner:
     unit: str = ""
     created: str = ""
     single_task: Mapping[str, float] = field(default_factory=dict)
+    change: Change | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +54,7 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version of a registered model and the aliases it holds."""
+    """A version of a registered model and its aliases."""
 
     name: str
     version: str
@@ -57,10 +63,12 @@ class RegisteredVersion:
 
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
-    """All that is known of a winner as tags, with the numbers of the champion it met on the same split and data."""
-    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task")}
+    """The evidence for a winner as tags, with the numbers of the previous champion on the same split and data."""
+    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task", "change")}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
+    if winner.change is not None:
+        known[CHANGE] = winner.change.words(winner.method)
     if champion is not None:
         known |= {"champion_before": champion.version, "champion_before_method": champion.tags["method"]}
         known |= {f"champion_before_{name}": champion.tags[name] for name in winner.scores if name in champion.tags}
@@ -72,7 +80,7 @@ def description(tags: Mapping[str, str]) -> str:
     lines = [
         f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: trial {tags['number']} of study "
         f"`{tags['study']}` in campaign `{tags['campaign']}`, chosen on validation. RMSEs are standardised by the "
-        f"target's training part; intervals are of 95 %.",
+        f"target's training part, with 95 % intervals.",
         "",
         "| | validation RMSE | test RMSE |",
         "|--|--|--|",
@@ -81,12 +89,17 @@ def description(tags: Mapping[str, str]) -> str:
         if f"{prefix}test_rmse" in tags:
             numbers = (shown(tags, f"{prefix}{name}") for name in ("validation_rmse", "test_rmse"))
             lines.append(f"| {who} | {' | '.join(numbers)} |")
-    lines += ["", f"Tested {tags['test_evaluations']} x. Split `{tags['split_hash']}`, data `{tags['data_hash']}`."]
+    if CHANGE in tags:
+        lines += ["", f"Against single-task learning: {tags[CHANGE]}."]
+    lines += [
+        "",
+        f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",
+    ]
     return "\n".join(lines)
 
 
 def shown(tags: Mapping[str, str], name: str) -> str:
-    """A number and, where it is known, its interval: `0.2000 (0.1900 to 0.2100)`."""
+    """A number and, where known, its interval: `0.2000 (0.1900 to 0.2100)`."""
     if name not in tags:
         return ""
     ends = f"{name}_low", f"{name}_high"
@@ -97,7 +110,7 @@ def shown(tags: Mapping[str, str], name: str) -> str:
 
 
 def champion_lines(champions: Sequence[RegisteredVersion]) -> list[str]:
-    """A line a champion."""
+    """A table with one line per champion."""
     rows = [["model", "version", "method", "validation RMSE", "test RMSE", "split", "data"]]
     for found in champions:
         tags = found.tags
@@ -115,6 +128,8 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
         rows.append([label, *text])
     lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
     lines += ["", *_table(rows)]
+    compared = [f"version {v.version}: {v.tags[CHANGE]}" for v in versions if CHANGE in v.tags]
+    lines += ["", *compared] if compared else []
     others = [v.version for v in versions if _hashes(v.tags) != _hashes(first.tags)]
     if others:
         which = ", ".join(others)
@@ -127,7 +142,7 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
 
 
 def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]:
-    """Label and a text a version, of what at least one of them has."""
+    """For each fact that any version has: its label, and one text per version."""
     tags = [v.tags for v in versions]
     plain = {"method": "method", "campaign": "campaign", "trial": "number", "seed": "seed"}
     rows = [(label, [t.get(name, "") for t in tags]) for label, name in plain.items()]
@@ -139,7 +154,7 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
     units = [(shown(t, "test_rmse_units"), t.get("unit", "")) for t in tags]
     rows.append(("test RMSE in units", [f"{number} {unit}".strip() if number else "" for number, unit in units]))
     rows.append(("times tested", [t.get("test_evaluations", "") for t in tags]))
-    rows.append(("champion before", [t.get("champion_before", "") for t in tags]))
+    rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)
     versions_of = [json.loads(t.get("versions", "{}")) for t in tags]
     code = [" ".join(filter(None, (v.get("gear-search"), v.get("commit", "")[:HASH_SHOWN]))) for v in versions_of]

@@ -1,4 +1,4 @@
-"""Take a champion away: `gear-search export --pair hv_from_ds --split random --to DIR`."""
+"""Copy a champion out of MLflow: `gear-search export --pair hv_from_ds --split random --to DIR`."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ def command_parser() -> Parser:
     parser.add_argument("--pair", required=True, metavar="ID", help="the pair, for instance hv_from_ds")
     parser.add_argument("--split", required=True, metavar="SPLIT", help="the split, for instance random or scaffold")
     parser.add_argument("--method", metavar="METHOD", help="take the best model of this method, not the champion")
-    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="the folder to write; it must not exist")
+    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="the folder to write, new or empty")
     add_tracking_uri(parser)
     return parser
 

@@ -1,8 +1,8 @@
-"""Registered models: the winner of every study is a version, the best of a pair and split its champion.
+"""Registered models: the winner of every study is a version, and the best of a pair and split is its champion.
 
-`gear.PAIR.SPLIT` with the aliases `best_METHOD`, `champion` and `challenger`. A version wins on validation, against
-versions with the same split and data hash; the test part never decides. An alias moves only after the version was
-loaded back and has predicted. A version carries its evidence as tags.
+A model is named `gear.PAIR.SPLIT` and has the aliases `best_METHOD`, `champion` and `challenger`. Versions with the
+same split and data hash are ranked by their validation RMSE; the test part never decides. An alias moves only after the
+new version was loaded and has predicted. A version carries its evidence as tags.
 
 `gear-search models` lists the champions, see `tracking.models`.
 """
@@ -12,14 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 
 import gear
 from gear.errors import GearError, StorageError, UnknownNameError
@@ -27,6 +21,7 @@ from gear.plugins import import_paths, source_of
 from gear.recorded import recorded_config
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
+from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
 from tracking.runs import find_run
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
@@ -42,7 +37,7 @@ def model_name(pair: str, split: str) -> str:
 
 
 def register_winner(tracking_uri: str, export: Path, winner: Winner) -> RegisteredVersion:
-    """Register a winner's export folder and let the aliases follow. Registering the same trial again changes nothing.
+    """Register a winner's export folder and move the aliases. Registering the same trial again changes nothing.
 
     Raises:
         StorageError: MLflow cannot be written.
@@ -58,7 +53,7 @@ def register_winner(tracking_uri: str, export: Path, winner: Winner) -> Register
 
 
 def champion_export(tracking_uri: str, pair: str, split: str, method: str | None, to: Path) -> RegisteredVersion:
-    """Copy the champion's export folder (or the best of one method) to `to`, which must not hold anything yet.
+    """Copy the export folder of the champion, or of the best version of one method, to an empty or new folder `to`.
 
     Raises:
         StorageError: `to` is not empty or cannot be written, or MLflow cannot be read.
@@ -88,7 +83,7 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
 
 
 def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:
-    """The versions of a model that hold an alias: the champion, then the challenger, then the best of each method.
+    """The versions of a model that have an alias: the champion, then the challenger, then the best of each method.
 
     Args:
         tracking_uri: of MLflow.
@@ -127,7 +122,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
-    """Log the model under the trial's run, register it, and see that it predicts what the export predicts."""
+    """Log the model under the trial's run, register it, and check that it predicts."""
     run = find_run(client, winner.campaign, winner.created, winner.study, winner.number).info
     try:
         with mlflow.start_run(run_id=run.run_id):
@@ -140,7 +135,7 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
                 signature=SIGNATURE,
                 input_example=EXAMPLE,
             )
-    finally:  # the trial ended well, and then, however its registration goes
+    finally:  # the trial ended then, whether or not registering it succeeds
         client.set_terminated(run.run_id, "FINISHED", run.end_time)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
@@ -163,7 +158,7 @@ def _code(winner: Winner) -> list[str]:
 
 
 def _champion_on(client: MlflowClient, name: str, winner: Winner) -> RegisteredVersion | None:
-    """The champion before, if it was judged on the winner's split and data."""
+    """The current champion, if it was judged on the winner's split and data."""
     version = client.get_registered_model(name).aliases.get("champion")
     if version is None:
         return None
@@ -180,7 +175,7 @@ def _version(package: str) -> str:
 
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
-    """`best_METHOD` and `champion` go to the lowest validation RMSE on the winner's split; who misses, challenges."""
+    """Give `best_METHOD` and `champion` to the lowest validation RMSE on the winner's split, else `challenger`."""
     comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
     best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
@@ -196,7 +191,7 @@ def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str)
 
 
 def _best(versions: list[ModelVersion]) -> str:
-    """Lowest validation RMSE; of equals, which a trial and its refit are, the refit, then the older."""
+    """The version with the lowest validation RMSE; of equal ones a refit of the trial, then the older."""
     return str(
         min(
             versions, key=lambda v: (float(v.tags["validation_rmse"]), not v.tags.get("trials"), int(v.version))

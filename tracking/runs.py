@@ -1,32 +1,29 @@
-"""Runs of a recorded campaign: found by what they are of, and files put beside them."""
+"""Finds the runs of a recorded campaign, and attaches files to them."""
 
 import hashlib
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError
 from tracking.client import open_client
+from tracking.mlflow_api import MlflowClient, MlflowException, Run
 
 __all__ = ["PREDICTIONS", "attach", "find_run"]
 
-PREDICTIONS = "predictions.parquet"  # beside a study's run: what its winner says of the held-out molecules
+PREDICTIONS = "predictions.parquet"  # artifact of a study's run: the predictions of its winner for held-out molecules
 
 
 def find_run(client: MlflowClient, campaign: str, created: str, study: str, trial: int | None) -> Run:
-    """The run of a trial, or with `trial` None of a study.
+    """The run of a trial, or of a study where `trial` is None.
 
     Args:
         client: of MLflow.
         campaign: its name.
-        created: tells it from another campaign of the same name.
+        created: distinguishes it from another campaign of the same name.
         study: its name.
         trial: its number.
 
     Raises:
-        StorageError: it is not recorded.
+        StorageError: there is no such run.
     """
     named = map(client.get_experiment_by_name, (campaign, f"{campaign} {created}"))
     experiments = [e.experiment_id for e in named if e and e.tags.get("gear.created", "") == created]
@@ -40,7 +37,7 @@ def find_run(client: MlflowClient, campaign: str, created: str, study: str, tria
 
 
 def attach(tracking_uri: str, campaign: str, created: str, study: str, file: Path) -> None:
-    """Put a file beside the run of a study, unless it is there.
+    """Attach a file to the run of a study, unless the run has it.
 
     Raises:
         StorageError: the study is not recorded, or MLflow cannot be written.
@@ -54,4 +51,4 @@ def attach(tracking_uri: str, campaign: str, created: str, study: str, file: Pat
         client.log_artifact(run.info.run_id, str(file))
         client.set_tag(run.info.run_id, tag, digest)
     except (MlflowException, OSError) as error:
-        raise StorageError(f"cannot put {file.name} into {tracking_uri}: {error}") from error
+        raise StorageError(f"cannot write {file.name} to {tracking_uri}: {error}") from error

@@ -1,4 +1,4 @@
-"""The registered model, as MLflow loads it: SMILES in, predictions in the property's unit out. Code, no pickle."""
+"""The registered model as MLflow loads it, from code without pickle: SMILES to predictions in the property's unit."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["GearModel"]
 
 
 class GearModel(PythonModel):
-    """Wraps an export folder."""
+    """An export folder as a model of MLflow."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the artifact `export`."""

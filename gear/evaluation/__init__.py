@@ -1,1 +1,1 @@
-"""How good a model is, how sure that is, and what went wrong in its training."""
+"""How good a model is, how certain that is, whether transfer helped, and what went wrong in training."""

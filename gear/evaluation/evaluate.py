@@ -1,33 +1,23 @@
-"""How good a trained model is on the target's test part. Called once a study, after the search."""
+"""How good a trained model is on the target's test part. Called once per study, after the search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from gear.config import TrialSpec
 from gear.data.pairs import PairData
 from gear.device import pick_device
+from gear.evaluation.held_out import HeldOutPredictions
 from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
-from gear.label_scaler import Scaler
 from gear.methods import build_method
 from gear.methods.base import Method
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, read_state
 from gear.training.loop import predict_rows
 
-__all__ = [
-    "HeldOutPredictions",
-    "Scores",
-    "combined",
-    "load_best",
-    "predictions_table",
-    "scores",
-    "test_predictions",
-    "test_scores",
-]
+__all__ = ["Scores", "combined", "load_best", "predict_held_out", "score_test_part", "scores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +48,6 @@ class Scores:
         return Interval(*(getattr(self, name + end) for end in ("", "_low", "_high")))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldOutPredictions:
-    """Molecules that the target was not trained on, and what a model says of them, N in all.
-
-    Attributes:
-        smiles: (N,) canonical.
-        part: (N,) `validation` or `test`.
-        value: (N,) true, in the unit.
-        prediction: (N,) in the unit.
-        spread: (N,) standard deviation over the members of an ensemble, NaN for one model.
-        scaler: of the target's training part.
-    """
-
-    smiles: np.ndarray
-    part: np.ndarray
-    value: np.ndarray
-    prediction: np.ndarray
-    spread: np.ndarray
-    scaler: Scaler
-
-    def of_part(self, part: str) -> "HeldOutPredictions":
-        """The molecules of one part."""
-        rows = self.part == part
-        value, prediction, spread = self.value[rows], self.prediction[rows], self.spread[rows]
-        return HeldOutPredictions(self.smiles[rows], self.part[rows], value, prediction, spread, self.scaler)
-
-
 def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
     """The model of a training checkpoint with its best weights, in evaluation mode.
 
@@ -97,8 +60,8 @@ def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
     return model.eval()
 
 
-def test_predictions(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldOutPredictions:
-    """What a checkpoint's best weights say of the target's validation and test parts.
+def predict_held_out(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldOutPredictions:
+    """What a checkpoint's best weights predict for the target's validation and test parts.
 
     Raises:
         StorageError: no readable checkpoint there.
@@ -119,10 +82,10 @@ def test_predictions(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldO
 
 
 def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
-    """What an ensemble says: the mean of its members, with their spread.
+    """What an ensemble predicts: the mean of its members, with their spread.
 
-    Members that were trained on different folds have seen each other's validation molecules, so the test part alone is
-    left. One member is left as it is.
+    Members that were trained on different folds have seen each other's validation molecules, so only the test part is
+    kept. One member is returned as it is.
 
     Raises:
         ValueError: the members' test parts differ.
@@ -138,7 +101,7 @@ def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
 
 
 def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
-    """Errors on one part, which has molecules."""
+    """Errors on one part, which must have molecules."""
     there = held_out.of_part(part)
     truth = there.scaler.standardise(there.value)
     error = there.scaler.standardise(there.prediction) - truth
@@ -155,28 +118,10 @@ def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
     )
 
 
-def test_scores(checkpoint: Path, spec: TrialSpec, pair: PairData) -> Scores:
+def score_test_part(checkpoint: Path, spec: TrialSpec, pair: PairData) -> Scores:
     """Errors of a checkpoint's best weights on the target's test part.
 
     Raises:
         StorageError: no readable checkpoint there.
     """
-    return scores(test_predictions(checkpoint, spec, pair))
-
-
-def predictions_table(held_out: HeldOutPredictions) -> pa.Table:
-    """A row a molecule: `smiles`, `value`, `prediction`, `spread` (empty for one model) and `part`."""
-    return pa.table(
-        {
-            "smiles": pa.array(held_out.smiles, pa.string()),
-            "value": pa.array(held_out.value),
-            "prediction": pa.array(held_out.prediction),
-            "spread": pa.array(held_out.spread, from_pandas=True),
-            "part": pa.array(held_out.part, pa.string()),
-        }
-    )
-
-
-# pytest: not tests
-test_predictions.__test__ = False  # type: ignore[attr-defined]
-test_scores.__test__ = False  # type: ignore[attr-defined]
+    return scores(predict_held_out(checkpoint, spec, pair))

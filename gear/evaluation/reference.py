@@ -11,7 +11,7 @@ import numpy as np
 
 from gear.data.molecules.descriptors import DescriptorScaler, packed_descriptors
 from gear.data.pairs import PairData
-from gear.evaluation.evaluate import HeldOutPredictions
+from gear.evaluation.held_out import HeldOutPredictions
 from gear.label_scaler import Scaler
 
 __all__ = ["REFERENCES", "reference_predictions"]

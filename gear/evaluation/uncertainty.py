@@ -1,4 +1,4 @@
-"""How far a figure over a few hundred molecules can be trusted: the bootstrap over molecules; spread of an ensemble."""
+"""The uncertainty of a score over a few hundred molecules: bootstrap over molecules, spread of an ensemble."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]  # of the last axis
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure and the ends of its 95 % confidence interval."""
+    """A number and the ends of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -46,7 +46,7 @@ def spread(predictions: np.ndarray) -> np.ndarray:
 
 
 def interval(errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples: int = 2000) -> Interval:
-    """The percentile bootstrap interval of a statistic of errors (N,), N at least 1; molecules are drawn anew."""
+    """The percentile bootstrap interval of a statistic of errors (N,), N at least 1; molecules are resampled."""
     drawn = np.concatenate([statistic(errors[rows]) for rows in _resampled(len(errors), seed, resamples)])
     return Interval(float(statistic(errors)), *_ends(drawn))
 
@@ -54,9 +54,9 @@ def interval(errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples:
 def difference(errors_a: np.ndarray, errors_b: np.ndarray, seed: int = 0, resamples: int = 2000) -> Comparison:
     """The paired bootstrap of two models: the errors (N,) of both on the same molecules, in one order.
 
-    Each resample holds the same molecules for both, so what makes a molecule hard for either does not blur the
-    comparison. The p-value is twice the share of resamples on the less frequent side of 1, the data themselves counted
-    among them, so it is never zero.
+    Each resample contains the same molecules for both models, so molecules that are hard for both do not widen the
+    interval. The p-value is twice the share of resamples on the less frequent side of 1, counting the data themselves
+    as one resample, so it is never zero.
     """
     drawn = np.concatenate(
         [rmse(errors_a[rows]) / rmse(errors_b[rows]) for rows in _resampled(len(errors_a), seed, resamples)]

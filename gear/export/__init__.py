@@ -1,4 +1,4 @@
-"""A trained model as a folder to take away, free of pickle and of the search."""
+"""A trained model as a folder that needs neither pickle nor the search."""
 
 from gear.export.export import FORMAT, ExportedMember, ExportedModel, Member, export_model, load_export
 

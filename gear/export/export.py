@@ -1,8 +1,8 @@
-"""The export folder: a trained model, or an ensemble, as safetensors and JSON, free of pickle and of this search.
+"""The export folder: a trained model or an ensemble as safetensors and JSON, without pickle or parts of the search.
 
 members/0/model.safetensors   weights and buffers of the first member; more members follow
 config.json                   format version, what was trained on what, members, unit, evidence, package versions
-fingerprints.safetensors      of the training molecules, to tell how near a molecule is to them
+fingerprints.safetensors      of the training molecules, for the similarity of other molecules to them
 README.md                     the model card
 usage.py                      how to predict with it in Python
 checksums.json                SHA-256 of all the others
@@ -35,11 +35,11 @@ from gear.training.checkpoint import write_folder
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
-FORMAT = 4  # what older ones lack: `gear.export.legacy_formats`
+FORMAT = 4  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")
-SNIPPET = '''"""Predict with the model in this folder. Needs the core install of gear-search alone."""
+SNIPPET = '''"""Predict with the model in this folder. Needs only the core install of gear-search."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ from gear.predict import load_predictor
 
 model = load_predictor(Path(__file__).parent)
 smiles = ["CCO", "c1ccccc1"]
-found = model.assess(smiles)  # model.predict(smiles) gives the values alone
+found = model.assess(smiles)  # model.predict(smiles) gives only the values
 for row in zip(smiles, found.value, found.spread, found.similarity):
     print(model.property, model.unit, *row)
 '''
@@ -60,7 +60,7 @@ class Member:
     Attributes:
         checkpoint: folder that `TrainingRun.save` wrote.
         spec: of the trial.
-        pair: the data it was trained on, for its scaler; another fold than other members' maybe.
+        pair: the data it was trained on, for its scaler; the fold may differ between members.
     """
 
     checkpoint: Path
@@ -82,8 +82,8 @@ class ExportedModel:
 
     Attributes:
         members: one, or an ensemble's.
-        info: all of config.json, as the current format has it.
-        neighbours: file of the training molecules' fingerprints; formats before 3 have none.
+        info: the contents of config.json, converted to the current format.
+        neighbours: file of the training molecules' fingerprints; None for formats before 3.
     """
 
     members: tuple[ExportedMember, ...]
@@ -96,10 +96,10 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
 
     Args:
         members: one trained model, or several whose mean is the prediction.
-        pair: the data that the export is judged on, for the card.
+        pair: the data that the model was tested on, for the card.
         to: the folder to write.
-        evidence: numbers and names to keep with the model (JSON), for the card and for whoever reviews it. A number
-            with its interval is the dict of an `Interval`.
+        evidence: numbers and names to keep with the model (JSON), for the card and for reviewers. A number with its
+            interval is the dict of an `Interval`.
 
     Raises:
         StorageError: no readable checkpoint, or `to` cannot be written.
@@ -124,7 +124,7 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
 
 
 def load_export(folder: Path) -> ExportedModel:
-    """Load an export folder of this or an older format, after checking that it is whole.
+    """Load an export folder of this or an older format, after checking that it is complete.
 
     A user's own method or embedding is imported as it is installed here, never from the folder.
 
@@ -178,14 +178,14 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
 
 
 def _checked(folder: Path) -> dict[str, Any]:
-    """config.json as the current format has it, once every file was compared with its checksum."""
+    """The contents of config.json in the current format, after every file was compared with its checksum."""
     try:
         sums = json.loads((folder / CHECKSUMS).read_text())
         _compare(folder, CONFIG, sums)
         info = json.loads((folder / CONFIG).read_text())
         version = info["format"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StorageError(f"{folder} is no export folder ({error}): give the folder an export wrote") from error
+        raise StorageError(f"{folder} is not an export folder ({error}): give a folder that an export wrote") from error
     if version not in range(1, FORMAT + 1):
         raise StorageError(
             f"{folder} has export format {version}, this version of gear reads 1 to {FORMAT}: install a newer one"
@@ -197,16 +197,16 @@ def _checked(folder: Path) -> dict[str, Any]:
 
 
 def _compare(folder: Path, name: str, sums: Mapping[str, str]) -> None:
-    """Refuse a file that is missing or is not what was written."""
+    """Raise an error if a file is missing or was changed."""
     path = folder / name
     if not path.is_file():
-        raise StorageError(f"{folder} has no {name}: it is no whole export folder; export it again")
+        raise StorageError(f"{folder} has no {name}: the export is incomplete; export it again")
     if _sha256(path) != sums.get(name):
         raise StorageError(f"{path} does not match {CHECKSUMS}: it was changed; export it again")
 
 
 def _files(info: Mapping[str, Any]) -> list[str]:
-    """All files of an export but the checksums."""
+    """All files of an export except the checksums."""
     weights = [_weights(index, info["format"]) for index in range(len(info["members"]))]
     return [*weights, CONFIG, CARD, *([NEIGHBOURS, USAGE] if info["format"] >= 3 else [])]
 

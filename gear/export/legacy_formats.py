@@ -1,6 +1,6 @@
-"""Export folders of older formats, told as the current one has them.
+"""Converts export folders of older formats to the current one.
 
-1   a pair had one source, modules were called `target` and `source`, methods were GEAR and single-task alone
+1   a pair had one source, modules were called `target` and `source`, the only methods were GEAR and single-task
 2   one member in the folder itself; no fingerprints, no usage
 3   settings of a trial that came later are missing
 """
@@ -14,7 +14,7 @@ from gear.recorded import complete
 
 __all__ = ["current_config", "current_weights"]
 
-# beginnings of names in format 1, and today; the first that fits
+# prefixes of names in format 1 and today; the first that fits applies
 RENAMED = {
     "gear": [
         ("target.embedding.", "embeddings.0.network."),
@@ -31,7 +31,7 @@ RENAMED = {
 
 
 def current_config(info: dict[str, Any]) -> dict[str, Any]:
-    """A config.json of any format; `format` stays what it was."""
+    """A config.json of any format in the current one; `format` keeps its value."""
     if info["format"] >= 4:
         return info
     if info["format"] == 3:

@@ -1,4 +1,4 @@
-"""The card of an exported model: what it was trained on, how good it was found, what it is for and what it is not."""
+"""The card of an exported model: its data, its scores, its intended use and its limits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,9 @@ __all__ = ["model_card"]
 
 LIMITS = """## Limits
 
-Stereochemistry and isotopes are not seen. What the training molecules have no example of is a guess, which a low
-similarity suggests and a high one does not rule out; expect larger errors than those above on molecules of another
-kind.
+The model ignores stereochemistry and isotopes. It extrapolates to structures that the training molecules lack; a low
+similarity suggests this, and a high one does not rule it out. Expect larger errors than those above on molecules of
+another kind.
 """
 
 
@@ -37,13 +37,13 @@ Predicts the {info["name"]} in {info["unit"]} from SMILES. {_members(members)}
 
     python -m gear.predict THIS_FOLDER molecules.csv --out predictions.csv
 
-`usage.py` does it in Python. Both need the core install of gear-search alone, no Ray, Optuna or MLflow. A prediction
-comes with `similarity`, that of the nearest training molecule{spread}.
+`usage.py` does it in Python. Both need only the core install of gear-search, without Ray, Optuna or MLflow. A
+prediction comes with `similarity`, that of the nearest training molecule{spread}.
 
 ## Intended use
 
-Estimates of the {info["name"]} of molecules like those it was trained on, to rank candidates or to fill gaps in a
-table. Not a measurement, and no basis for a decision about safety.
+To estimate the {info["name"]} of molecules like those it was trained on, to rank candidates or to fill gaps in a table.
+A prediction is not a measurement, and no basis for a decision about safety.
 """
 
 
@@ -83,8 +83,9 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
 |--|--|
 {rows}
 
-Selected on validation; test was not used for selection. RMSE without a unit is standardised by the training part.
-Intervals are 95 %, by bootstrap over the molecules: how far the figure would move with other molecules of this kind.
+The model was selected on the validation part; the test part was not used for selection. RMSE without a unit is
+standardised by the training part. Intervals are 95 %, by bootstrap over the molecules: they show how much a number
+would vary with other molecules of this kind.
 """
 
 

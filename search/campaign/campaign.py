@@ -14,11 +14,12 @@ from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
 from gear.errors import GearError
-from search.campaign.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
+from gear.results import OBJECTIVE, State
+from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.proposer import Proposer
 from search.campaign.pruning import Pruner, TrialProgress, find_pruner
 from search.campaign.selection import repeats_to_start
-from search.campaign.study import OBJECTIVE, Study, Trial, finite
+from search.campaign.study import Study, Trial, finite
 from search.campaign.study_transfer import transferred_start
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan, stable_seed

@@ -8,27 +8,23 @@ that was asked for and has not ended was interrupted.
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 from gear.config import to_dict
 from gear.recorded import complete
+from gear.results import State
 from search.plan.purpose import Purpose
 
 __all__ = [
-    "STATES",
     "AttemptLost",
     "EpochReported",
     "Event",
-    "State",
     "StudyFinished",
     "TrialAsked",
     "TrialEnded",
     "decode",
     "encode",
 ]
-
-State = Literal["complete", "pruned", "failed"]
-STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class Standing:
     """A line of the leaderboard. RMSEs are standardised by the target's training part, except `test_rmse_units`.
 
     `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
+    `test_r2` and `test_molecules` are missing where an earlier version tested.
     """
 
     study: str
@@ -29,9 +30,16 @@ class Standing:
     validation_rmse: float | None = None
     test_rmse: float | None = None
     test_rmse_units: float | None = None
+    test_r2: float | None = None
+    test_molecules: int | None = None
     test_evaluations: int = 0
     split_hash: str = ""
     data_hash: str = ""
+
+    @property
+    def judged_on(self) -> tuple[str, str]:
+        """Hashes of split and data."""
+        return self.split_hash, self.data_hash
 
 
 def standings(campaign: Campaign) -> list[Standing]:
@@ -58,6 +66,8 @@ def _standing(study: Study, settings: SearchSettings) -> Standing:
         validation_rmse=None if best is None else score(study, best),
         test_rmse=None if tested is None else tested.scores["rmse"],
         test_rmse_units=None if tested is None else tested.scores["rmse_units"],
+        test_r2=None if tested is None else tested.scores.get("r2"),
+        test_molecules=None if tested is None else tested.scores.get("n"),
         test_evaluations=len(study.finished),
         split_hash="" if tested is None else tested.split_hash,
         data_hash="" if tested is None else tested.data_hash,

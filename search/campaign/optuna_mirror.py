@@ -1,7 +1,8 @@
 """An Optuna study with the trials that are recorded of a study of a campaign."""
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -12,7 +13,7 @@ from search.campaign.builtin_samplers import KnownSpace
 from search.campaign.samplers import Sampler
 from search.campaign.study import Trial
 
-__all__ = ["OptunaMirror", "new_study"]
+__all__ = ["OptunaMirror", "new_study", "quiet_optuna"]
 
 _STATES = {
     "running": TrialState.RUNNING,
@@ -70,9 +71,20 @@ class OptunaMirror:
 
 
 def new_study(storage: optuna.storages.BaseStorage | None = None) -> optuna.Study:
-    """An empty Optuna study that minimises."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(storage=storage, direction="minimize")
+    """An empty study of Optuna's, to be minimised; made without the line that Optuna prints of it."""
+    with quiet_optuna():
+        return optuna.create_study(storage=storage, direction="minimize")
+
+
+@contextlib.contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Only Optuna's warnings for the length of a block."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 _distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # trials of a study share them

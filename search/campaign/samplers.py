@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gear.errors import GearError, InputDataError, UnknownNameError, in_a_line
 from gear.plugins import is_import_path, load_object
-from search.campaign.events import STATES, State
+from gear.results import STATES, State
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search.campaign.events import AttemptLost, EpochReported, Event, State, StudyFinished, TrialAsked, TrialEnded
+from gear.results import OBJECTIVE, State
+from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.plan.campaign_plan import StudyPlan
 from search.plan.purpose import Purpose
 
-__all__ = ["OBJECTIVE", "Study", "Trial", "finite"]
+__all__ = ["Study", "Trial", "finite"]
 
-OBJECTIVE = "best_validation_rmse"
 MIN_FAILURES = 4  # without any success, before a study is given up
 
 

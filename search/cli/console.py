@@ -1,4 +1,4 @@
-"""Where lines for a person go, and a plan in a few of them."""
+"""The console that a command prints to, and a plan in a few lines."""
 
 from rich.console import Console
 
@@ -11,7 +11,7 @@ PLAIN_WIDTH = 140
 
 
 def make_console() -> Console:
-    """Standard output; wide enough for the tables where it is no terminal."""
+    """Standard output; where it is no terminal, wide enough for the tables."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(width=PLAIN_WIDTH, highlight=False)
 
@@ -23,11 +23,11 @@ def plan_text(plan: CampaignPlan) -> str:
     return "\n".join(
         [
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
-            f"  {search.trials} trials a study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
+            f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, {_pruning(search)}",
             *_selection(search),
             f"  seed {search.seed}, split seed {search.split_seed}, "
-            f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs a trial",
+            f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs per trial",
         ]
     )
 
@@ -39,10 +39,10 @@ def _pruning(search: SearchSettings) -> str:
 
 
 def _selection(search: SearchSettings) -> list[str]:
-    """How the winner is found, where that takes more than a look at the trials."""
+    """How the winner is found, where that takes more training than the trials."""
     told = []
     if search.validation_folds > 1:
-        told.append(f"{search.validation_folds} validation folds a trial")
+        told.append(f"{search.validation_folds} validation folds per trial")
     if search.finalists > 1:
         told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
     if search.final == "refit":

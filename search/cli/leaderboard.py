@@ -1,6 +1,6 @@
-"""The winners of a campaign, and what they say of each other."""
+"""The winners of a campaign in a table, with what can be compared among them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -8,61 +8,66 @@ from rich.table import Table
 from gear.data.splits.split_name import parse_split
 from gear.evaluation.diagnostics import compare_splits
 from search.campaign.leaderboard import Standing
+from search.results.winners import Leaderboard
 
 __all__ = ["print_leaderboard"]
 
 HASH_SHOWN = 8  # digits of a split's hash
+COLUMNS = (
+    "study",
+    "complete/pruned/failed",
+    "validation RMSE",
+    "test RMSE",
+    "in units",
+    "test R²",
+    "n",
+    "times tested",
+)
 
 
-def print_leaderboard(console: Console, standings: Sequence[Standing], units: dict[str, str]) -> None:
-    """The winners, and what they say of each other where they were tested on the same molecules and values.
-
-    Args:
-        console: to print to.
-        standings: a line each.
-        units: by pair.
-    """
+def print_leaderboard(console: Console, board: Leaderboard) -> None:
+    """Print the winners, then comparisons of those that were tested on the same molecules, and what looks wrong."""
     table = Table(title="winners, chosen on validation; RMSE in standard deviations of the training part")
-    for column in ("study", "complete/pruned/failed", "validation RMSE", "test RMSE", "in units", "times tested"):
+    for column in COLUMNS:
         table.add_column(column, justify="left" if column == "study" else "right")
     table.add_column("split")
-    for row in standings:
-        in_units = f"{row.test_rmse_units:.4g} {units[row.pair]}" if row.test_rmse_units is not None else ""
-        table.add_row(
-            row.study,
-            f"{row.complete}/{row.pruned}/{row.failed}",
-            _rmse(row.validation_rmse),
-            _rmse(row.test_rmse),
-            in_units,
-            str(row.test_evaluations),
-            row.split_hash[:HASH_SHOWN],
-        )
+    for row in board.standings:
+        table.add_row(*_row(row, board.units), row.split_hash[:HASH_SHOWN])
     console.print(table)
-    tested = [row for row in standings if row.split_hash]
-    for line in (*_against_single_task(tested), *_against_random(tested)):
+    for line in (*_against_single_task(board), *_against_random(board.standings), *_findings(board)):
         console.print(line, soft_wrap=True)
 
 
-def _against_single_task(standings: Sequence[Standing]) -> list[str]:
-    """Did transfer help? Every method's test RMSE against single-task learning's on the same split of the same data."""
-    alone = {(row.split_hash, row.data_hash): row.test_rmse for row in standings if row.method == "stl"}
-    lines = []
-    for row in standings:
-        base = alone.get((row.split_hash, row.data_hash))
-        if row.method != "stl" and base is not None and row.test_rmse is not None:
-            change = 100 * (row.test_rmse / base - 1)
-            verdict = "lower" if change < 0 else "higher"
-            lines.append(
-                f"{row.pair} {row.split}: test RMSE of {row.method} is {abs(change):.1f} % {verdict} than of stl"
-            )
-    return lines
+def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
+    in_units = "" if row.test_rmse_units is None else f"{row.test_rmse_units:.4g} {units[row.pair]}"
+    return [
+        row.study,
+        f"{row.complete}/{row.pruned}/{row.failed}",
+        _number(row.validation_rmse, ".4f"),
+        _number(row.test_rmse, ".4f"),
+        in_units,
+        _number(row.test_r2, ".3f"),
+        _number(row.test_molecules, "d"),
+        str(row.test_evaluations),
+    ]
+
+
+def _against_single_task(board: Leaderboard) -> list[str]:
+    """Whether transfer helped: every method's test RMSE against single-task learning's."""
+    rows = [(row, board.changes[row.study]) for row in board.standings if row.study in board.changes]
+    return [f"{row.pair} {row.split}: {change.words(row.method)}" for row, change in rows]
+
+
+def _findings(board: Leaderboard) -> list[str]:
+    return [f"{study}: {finding.message}" for study, found in board.findings.items() for finding in found]
 
 
 def _against_random(standings: Sequence[Standing]) -> list[str]:
     """Where a method fails on new scaffolds far more than on a random split of the same data."""
-    on = {(row.data_hash, row.method, row.split): row.test_rmse for row in standings}
+    tested = [row for row in standings if row.split_hash]
+    on = {(row.data_hash, row.method, row.split): row.test_rmse for row in tested}
     lines = []
-    for row in standings:
+    for row in tested:
         base = on.get((row.data_hash, row.method, row.split.replace("scaffold", "random", 1)))
         if parse_split(row.split).base == "scaffold" and base and row.test_rmse is not None:
             finding = compare_splits(base, row.test_rmse)
@@ -70,5 +75,5 @@ def _against_random(standings: Sequence[Standing]) -> list[str]:
     return lines
 
 
-def _rmse(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"

@@ -54,6 +54,8 @@ def write_studies(studies: "Iterable[Study]", to: Path) -> None:
     """
     import optuna
 
+    from search.campaign.optuna_mirror import quiet_optuna
+
     if to.exists():
         raise StorageError(f"{to} exists: give --to a new file")
     draft = to.with_name(f".{to.name}.draft")
@@ -61,9 +63,10 @@ def write_studies(studies: "Iterable[Study]", to: Path) -> None:
         draft.unlink(missing_ok=True)
         draft.touch()
         storage = optuna.storages.RDBStorage(f"sqlite:///{draft}")
-        for study in studies:
-            written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
-            written.add_trials(_trials(study))
+        with quiet_optuna():
+            for study in studies:
+                written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
+                written.add_trials(_trials(study))
         storage.engine.dispose()
         draft.replace(to)
     except OSError as error:

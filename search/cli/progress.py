@@ -1,4 +1,4 @@
-"""How a campaign stands: a live table on a terminal, elsewhere a line a finished trial."""
+"""The progress of a campaign: a live table on a terminal, elsewhere one line per finished trial."""
 
 import time
 from collections import Counter
@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, AttemptLost, Event, TrialAsked, TrialEnded
+from search.campaign.events import AttemptLost, Event, TrialAsked, TrialEnded
 from search.campaign.study import Study, Trial
 from search.launch.durations import duration
 from search.launch.launch_options import Listener, attempt_lost_line, trial_ended_line
@@ -23,7 +24,7 @@ ROWS_KEPT_FREE = 9  # of the terminal, for what was printed before and the table
 
 
 class Progress:
-    """Follows a campaign: a live table on a terminal, a line a finished trial elsewhere.
+    """Follows a campaign: a live table on a terminal, elsewhere one line per finished trial.
 
     Give it every event as it happens. `slots`: trials that the cluster runs at once, as it is now.
     """
@@ -43,7 +44,7 @@ class Progress:
         return Live(get_renderable=self.render, console=self.console, refresh_per_second=2, transient=True)
 
     def __call__(self, *events: Event) -> None:
-        """Take events."""
+        """Take the events of a step."""
         for event in events:
             self._tally(event)
             if self.console.is_terminal:
@@ -64,7 +65,7 @@ class Progress:
             return campaign_table(self.campaign, headline, note, self.console.height)
 
     def busy_share(self) -> float:
-        """Of the slots, mean over the launch until now."""
+        """Share of the slots that were busy, mean over the launch so far."""
         self._pass_time()
         return self._busy_seconds / max(self._slot_seconds, 1e-9)
 
@@ -100,7 +101,7 @@ class ConsoleDisplay:
 
 
 def campaign_table(campaign: Campaign, headline: str, note: str, height: int | None = None) -> Table:
-    """The studies of a campaign, a row each.
+    """The studies of a campaign, one row each.
 
     Args:
         campaign: as it is now.
@@ -128,7 +129,7 @@ def campaign_table(campaign: Campaign, headline: str, note: str, height: int | N
 
 
 def time_left(campaign: Campaign, slots: int) -> str:
-    """Of `slots` trials at once, by the mean length of those that ended; early stopping included."""
+    """Time that the trials still need, `slots` at once, from the mean length of those that ended."""
     trials = _trials(campaign)
     ended = [trial.seconds for trial in trials if trial.state != "running"]
     if not any(ended):
@@ -165,7 +166,7 @@ def _left(campaign: Campaign) -> int:
 
 
 def _failures(trials: Sequence[Trial]) -> list[str]:
-    """A line with the most frequent reasons of failed trials, if there are any."""
+    """A line with the most frequent reasons of failed trials, if any failed."""
     reasons = Counter(trial.reason for trial in trials if trial.state == "failed")
     told = [f"{count} x {reason[:LONGEST_REASON]}" for reason, count in reasons.most_common(REASONS)]
     return [f"failed: {'; '.join(told)}"] if told else []

@@ -27,7 +27,7 @@ def main() -> int:
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
         who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
-        raise GearError(f"{folder} is driven by {who}, which records it: wait for its end")
+        raise GearError(f"{folder} is being run by {who}, which records it: wait for its end")
     rebuild(folder, snapshot, args.tracking_uri)
     register_winners(snapshot.campaign, snapshot.head, folder, args.tracking_uri, console.print)
     console.print(f"campaign {folder.name} is recorded in {args.tracking_uri}", soft_wrap=True)

@@ -120,23 +120,23 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
 
 def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Console") -> int:
     """Show the winners, or how to go on; the exit code says whether there is any winner."""
-    from search.campaign.leaderboard import standings, units
     from search.cli.leaderboard import print_leaderboard
+    from search.results.winners import leaderboard
 
     if result.outcome == "interrupted":
         console.print(f"stopped; go on with: {_resume_command(result, options)}", soft_wrap=True)
         return INTERRUPTED
-    rows = standings(result.campaign)
-    print_leaderboard(console, rows, units(result.head))
+    board = leaderboard(result.campaign, result.head, result.folder)
+    print_leaderboard(console, board)
     if not result.campaign.done:
         console.print(f"the time budget is used up; go on with: {_resume_command(result, options)}", soft_wrap=True)
     console.print(f"campaign folder: {result.folder}", soft_wrap=True)
-    return 0 if any(row.validation_rmse is not None for row in rows) else 1
+    return 0 if any(row.validation_rmse is not None for row in board.standings) else 1
 
 
 def _resume_command(result: "CampaignResult", options: "LaunchOptions") -> str:
     from search.launch.commands import resume_command
-    from tracking.client import DEFAULT_TRACKING_URI
+    from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
     more = [] if options.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", options.tracking_uri]
     more += [] if options.address is None else ["--address", options.address]

@@ -16,10 +16,10 @@ __all__ = ["command_parser", "main"]
 def main() -> int:
     """Print the state of a campaign, once or until it is finished."""
     args = command_parser().parse_args()
-    from search.campaign.leaderboard import standings, units
     from search.cli.console import make_console
     from search.cli.leaderboard import print_leaderboard
     from search.cli.status_view import driver_line, status_table, watched
+    from search.results.winners import leaderboard
     from search.storage.snapshot import take_snapshot  # RDKit and pandas, a second
 
     console = make_console()
@@ -33,7 +33,7 @@ def main() -> int:
     console.print(driver_line(folder, snapshot), soft_wrap=True)
     console.print(status_table(snapshot))
     if snapshot.campaign.done:
-        print_leaderboard(console, standings(snapshot.campaign), units(snapshot.head))
+        print_leaderboard(console, leaderboard(snapshot.campaign, snapshot.head, folder))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a campaign that another process drives, drove or has finished."""
+"""The views of a campaign that another process runs, ran or has finished."""
 
 import datetime
 import time
@@ -19,7 +19,7 @@ REFRESH_SECONDS = 2.0
 
 
 def watched(folder: StoragePath, snapshot: Snapshot, console: Console) -> Snapshot:
-    """Show the campaign until it is over."""
+    """Show the campaign until it has ended."""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not snapshot.over:
             view = Group(driver_line(folder, snapshot), status_table(snapshot, console.height))
@@ -42,13 +42,13 @@ def status_table(snapshot: Snapshot, height: int | None = None) -> Table:
 
 
 def driver_line(folder: StoragePath, snapshot: Snapshot) -> str:
-    """Who drives it, or how to go on."""
+    """Which process runs the campaign, or how to resume it."""
     holder, now = snapshot.holder, time.time()
     resume = resume_command(folder.name, folder.parent)
     if holder is None:
-        return "finished" if snapshot.campaign.done else f"nobody drives it; go on with: {resume}"
+        return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
     who = f"process {holder.pid} on {holder.host}"
     if not holder.alive:
-        return f"its driver, {who}, died or lost touch {duration(now - holder.heartbeat)} ago; go on with: {resume}"
+        return f"its driver, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
-    return f"driven by {who} since {since}, {duration(now - holder.since)}"
+    return f"run by {who} since {since}, {duration(now - holder.since)}"

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gear.errors import UnknownNameError
+from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import standings
+from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS
 from search.storage.layout import predictions_file
@@ -53,14 +55,25 @@ class CampaignResult:
         return self.folder.name
 
     def leaderboard(self) -> pd.DataFrame:
-        """A row a study: pair, split, method, number of trials, validation and test RMSE of its winner, hashes.
+        """One row per study: pair, split, method, number of trials, validation and test RMSE of its winner, hashes.
 
         RMSEs are in standard deviations of the target's training part, `test_rmse_units` in the property's unit.
+        `change` is that of the test RMSE relative to `stl` on the same test molecules, -0.1 is lower by 10 %, with its
+        95 % interval from `change_low` to `change_high`.
+
+        Raises:
+            StorageError: the campaign folder cannot be read.
         """
         import pandas as pd
 
-        rows = [dataclasses.asdict(standing) for standing in standings(self.campaign)]
-        return pd.DataFrame(rows).set_index("study")
+        board = leaderboard(self.campaign, self.head, self.folder)
+        table = pd.DataFrame([dataclasses.asdict(standing) for standing in board.standings]).set_index("study")
+        found = {study: (change.value, change.interval) for study, change in board.changes.items()}
+        table["change"] = pd.Series({study: value for study, (value, _) in found.items()}, dtype=float)
+        for end in ("low", "high"):
+            ends = {study: getattr(interval, end) for study, (_, interval) in found.items() if interval is not None}
+            table[f"change_{end}"] = pd.Series(ends, dtype=float)
+        return table
 
     def trials(self) -> pd.DataFrame:
         """A row a trial: study, number, state, reason, value (validation RMSE), epochs, seconds, its parameters."""
@@ -93,7 +106,7 @@ class CampaignResult:
             for trial in study.trials
             for epoch, value in sorted(trial.curve.items())
         ]
-        return pd.DataFrame(rows, columns=["study", "trial", "epoch", "best_validation_rmse"])
+        return pd.DataFrame(rows, columns=["study", "trial", "epoch", OBJECTIVE])
 
     def champions(self) -> dict[tuple[str, str], str]:
         """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""

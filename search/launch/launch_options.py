@@ -9,7 +9,7 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import AttemptLost, Event, TrialEnded
 from search.storage.base import StoragePath
 from search.storage.locate import DEFAULT_STORAGE, open_folder
-from tracking.client import DEFAULT_TRACKING_URI
+from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
 __all__ = ["Display", "LaunchOptions", "Listener", "PlainDisplay", "attempt_lost_line", "trial_ended_line"]
 

@@ -1,1 +1,1 @@
-"""What a campaign comes to: winners tested, exported and registered, and its record in MLflow."""
+"""The results of a campaign: winners tested, exported and registered, and its record in MLflow."""

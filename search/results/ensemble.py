@@ -1,4 +1,4 @@
-"""What a study results in: the models of its winner, and what they together say of the target's held-out molecules."""
+"""The models of a study's winner, and what they predict together for the target's held-out molecules."""
 
 import contextlib
 import dataclasses
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gear.data import load_pair
+from gear.evaluation.held_out import predictions_table
 from search.campaign.campaign import Campaign
 from search.campaign.selection import members
 from search.campaign.study import Study, Trial
@@ -22,7 +23,7 @@ __all__ = ["judge", "models"]
 
 @contextlib.contextmanager
 def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) -> "Iterator[list[Member]]":
-    """The trained models of a winner, on this machine for the length of a block: one, or an ensemble.
+    """The trained models of a winner, one or an ensemble, on this machine for the length of a block.
 
     Raises:
         StorageError: a checkpoint cannot be read.
@@ -42,15 +43,15 @@ def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) 
 
 
 def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
-    """What models say of the held-out molecules, a row each, and how good that is on the test part.
+    """Predictions of models for the held-out molecules, one row each, and their scores on the test part.
 
-    The scores are those of `gear.evaluation.evaluate.Scores`; of one model the same on its validation part, as
-    `validation_...`; of several their number, and mean and standard deviation of the test RMSE that each has alone,
-    standardised.
+    The scores are those of `gear.evaluation.evaluate.Scores`. For one model they include the same scores on its
+    validation part, named `validation_...`; for several models their number, and mean and standard deviation of the
+    standardised test RMSE that each has on its own.
     """
-    from gear.evaluation.evaluate import combined, predictions_table, scores, test_predictions
+    from gear.evaluation.evaluate import combined, predict_held_out, scores
 
-    alone = [test_predictions(member.checkpoint, member.spec, member.pair) for member in ensemble]
+    alone = [predict_held_out(member.checkpoint, member.spec, member.pair) for member in ensemble]
     together = combined(alone)
     found: dict[str, float] = dataclasses.asdict(scores(together))
     if len(alone) == 1:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gear.errors import GearError
+from gear.evaluation.comparison import BASELINE, Change, baseline_of
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, StudyFinished
+from search.campaign.events import StudyFinished
 from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
-from search.plan.campaign_plan import StudyPlan
 from search.results.ensemble import judge, models
+from search.results.winners import change_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
@@ -29,15 +31,15 @@ __all__ = ["finalize", "register_winners", "winner_of"]
 def finalize(
     campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None] = print
 ) -> list[Standing]:
-    """Evaluate, export and register the winner of every study that has one, and give the leaderboard.
+    """Evaluate, export and register the winner of every study that has one, and return the leaderboard.
 
-    A winner that was evaluated by an earlier launch is not evaluated again; exporting and registering are repeated,
-    since they may have been interrupted.
+    A winner that an earlier launch evaluated is not evaluated again; exporting and registering are repeated, since they
+    may have been interrupted.
 
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
-    for study in campaign.studies.values():
+    for study in _baselines_first(campaign):
         best = winner(study, campaign.plan.search)
         if best is None:
             say(_without_winner(study))
@@ -45,9 +47,14 @@ def finalize(
         with models(campaign, store, study, best) as ensemble:
             finished = _evaluated(campaign, store, study, best, ensemble)
             with store.export(study.name) as folder:
-                _export(campaign, study, finished, ensemble, folder)
+                _export(campaign, study, finished, ensemble, store.folder, folder)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
+
+
+def _baselines_first(campaign: Campaign) -> list[Study]:
+    """The studies, those of single-task learning first, since the evidence of the others compares with them."""
+    return sorted(campaign.studies.values(), key=lambda study: study.plan.method != BASELINE)
 
 
 def register_winners(
@@ -57,28 +64,28 @@ def register_winners(
     tracking_uri: str,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Register the exported winner of every study, once all are evaluated: single-task learning is their evidence.
+    """Register the exported winner of every study, after all were evaluated, since single-task learning is evidence.
 
     Args:
         campaign: as it is now.
         head: its campaign.json.
         folder: of the campaign.
-        tracking_uri: of MLflow, which has recorded the winners' trials.
-        say: told what could not be registered.
+        tracking_uri: of MLflow, which must have recorded the winners' trials.
+        say: takes a line for each winner that could not be registered.
     """
     for study in campaign.studies.values():
         place = folder / EXPORTS / study.name
         try:
             if study.finished and place.exists():
                 with place.local() as export:
-                    register_winner(tracking_uri, export, winner_of(campaign, head, study))
+                    register_winner(tracking_uri, export, winner_of(campaign, head, folder, study))
                 _attach_predictions(folder, study, tracking_uri, campaign.plan.name, head["created"])
         except (GearError, OSError) as error:
             say(f"{study.name}: exported, but not registered: {error}")
 
 
 def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, campaign: str, created: str) -> None:
-    """Put the winner's predictions beside the study's run, for the report."""
+    """Attach the winner's predictions to the study's run, for the report."""
     predictions = folder / predictions_file(study.name)
     if predictions.exists():
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
@@ -88,12 +95,12 @@ def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, ca
 
 
 def _without_winner(study: Study) -> str:
-    """What to say of a study of which no trial completed."""
+    """Why a study has no winner, in one line."""
     if not study.given_up:
         return f"{study.name}: no trial completed, so there is no winner"
     reasons = Counter(trial.reason for trial in study.searched if trial.state == "failed")
     (reason, count), *_ = reasons.most_common(1)
-    return f"{study.name}: given up, since all {study.ended} trials failed, {count} of them with: {reason}"
+    return f"{study.name}: stopped, since all {study.ended} trials failed, {count} of them with: {reason}"
 
 
 def _evaluated(
@@ -119,7 +126,15 @@ def _evaluated(
     return finished
 
 
-def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble: "Sequence[Member]", to: Path) -> None:
+def _export(
+    campaign: Campaign,
+    study: Study,
+    finished: StudyFinished,
+    ensemble: "Sequence[Member]",
+    folder: StoragePath,
+    to: Path,
+) -> None:
+    """Export a winner with its evidence, once single-task learning was tested."""
     from gear.export import export_model
 
     pair = ensemble[0].pair
@@ -139,6 +154,9 @@ def _export(campaign: Campaign, study: Study, finished: StudyFinished, ensemble:
     if "rmse_alone" in finished.scores:
         alone = "test RMSE of one model, mean and standard deviation"
         evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
+    change = _change(campaign, folder, study)
+    if change is not None:
+        evidence["against single-task learning"] = change.words(study.plan.method)
     export_model(ensemble, pair, to, evidence)
 
 
@@ -146,10 +164,15 @@ def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
     return {"value": scores[name], "low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
 
 
-def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winner:
-    """What is known of a study's winner, for whoever reviews it."""
+def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> Winner:
+    """The evidence for a study's winner, for a reviewer.
+
+    Raises:
+        StorageError: predictions cannot be read.
+    """
     plan, finished = study.plan, study.finished[-1]
-    rival = next((other for other in campaign.studies.values() if _is_single_task(other, plan)), None)
+    rows = standings(campaign)
+    rival = baseline_of(_row_of(study, rows), rows)
     config = study.trials[finished.winner].config
     return Winner(
         pair=plan.pair.id,
@@ -165,14 +188,18 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], study: Study) -> Winn
         data_hash=finished.data_hash,
         unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
         scores=finished.numbers,
-        single_task={} if rival is None else rival.finished[-1].numbers,
+        single_task={} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
+        change=_change(campaign, folder, study),
         config=config,
         seed=config["seed"],
         versions=head["versions"],
     )
 
 
-def _is_single_task(study: Study, plan: StudyPlan) -> bool:
-    """Whether it is the evaluated study of single-task learning beside another of the same pair and split."""
-    same = (study.plan.pair.id, study.plan.split) == (plan.pair.id, plan.split)
-    return same and study.plan.method == "stl" != plan.method and bool(study.finished)
+def _change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
+    rows = standings(campaign)
+    return change_of(_row_of(study, rows), rows, folder)
+
+
+def _row_of(study: Study, rows: Sequence[Standing]) -> Standing:
+    return next(row for row in rows if row.study == study.name)

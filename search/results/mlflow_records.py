@@ -1,4 +1,4 @@
-"""Tells a campaign's events to the tracking recorder."""
+"""Turns the events of a campaign into records for MLflow."""
 
 import dataclasses
 import json
@@ -8,11 +8,11 @@ from typing import Any
 
 from gear.config import to_dict
 from gear.evaluation.diagnostics import diagnose
-from gear.results import EpochResult
+from gear.results import OBJECTIVE, STATES, EpochResult
 from search.campaign.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
 from search.campaign.selection import repeats_to_start
-from search.campaign.study import OBJECTIVE, Study
+from search.campaign.study import Study
 from search.plan.campaign_plan import CampaignPlan, StudyPlan
 from search.plan.plan_file import plan_to_toml
 from search.plan.space import defaults, space
@@ -28,47 +28,47 @@ Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
 
 
 class Feed:
-    """Listens to a campaign and tells the recorder what happens.
+    """Listens to a campaign and passes its events to the recorder.
 
     Args:
-        recorder: told.
+        recorder: takes the records.
         plan: of the campaign.
-        hashes: of its data.
-        events: what happened before; the recorder has that from its history.
+        hashes: of its data, by `PAIR.SPLIT`.
+        events: earlier ones, which the recorder gets from its history.
     """
 
     def __init__(self, recorder: Recorder, plan: CampaignPlan, hashes: Hashes, events: Iterable[Event] = ()) -> None:
         self._recorder = recorder
-        self._narrator = _Narrator(plan, hashes)
+        self._translator = _Translator(plan, hashes)
         for event in events:
-            self._narrator.told(event)
+            self._translator.records_of(event)
 
     def __call__(self, *events: Event) -> None:
         """Pass events on."""
         for event in events:
-            self._recorder.tell(*self._narrator.told(event))
+            self._recorder.tell(*self._translator.records_of(event))
 
 
 def story(plan: CampaignPlan, hashes: Hashes, events: Iterable[Event]) -> Iterator[Record]:
-    """A campaign from its beginning, for the recorder."""
-    narrator = _Narrator(plan, hashes)
-    yield from narrator.beginning()
+    """All records of a campaign, from its beginning."""
+    translator = _Translator(plan, hashes)
+    yield from translator.beginning()
     for event in events:
-        yield from narrator.told(event)
+        yield from translator.records_of(event)
 
 
 def history(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
-    """The story of a campaign that is being driven, with everything that has happened up to now.
+    """All records of a running campaign up to now.
 
     Raises:
         StorageError: the campaign folder cannot be read.
     """
-    time.sleep(folder.lag)  # what has just happened is stored by then
+    time.sleep(folder.lag)  # by then the storage shows what was just written
     yield from story(plan, hashes, read_events(folder))
 
 
-class _Narrator:
-    """Puts events into records. Each event once, in order: what a trial or study has come to is part of its end."""
+class _Translator:
+    """Turns events into records. It must see every event once, in order: the end of a trial or study sums it up."""
 
     def __init__(self, plan: CampaignPlan, hashes: Hashes) -> None:
         self._plan, self._hashes = plan, hashes
@@ -76,7 +76,7 @@ class _Narrator:
         self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
 
     def beginning(self) -> Iterator[Record]:
-        """The studies, before any event."""
+        """The records of the studies, before any event."""
         for study in self._plan.studies:
             yield messages.StudyStarted(
                 name=study.name,
@@ -86,8 +86,8 @@ class _Narrator:
                 files={"plan.toml": plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
             )
 
-    def told(self, event: Event) -> list[Record]:
-        """What an event means."""
+    def records_of(self, event: Event) -> list[Record]:
+        """The records of an event."""
         study = self._studies[event.study]
         study.apply(event)
         match event:
@@ -106,13 +106,13 @@ class _Narrator:
         return []
 
     def _end(self, study: Study, event: TrialEnded) -> list[Record]:
-        """A trial's verdict, and how its study stands."""
+        """The end of a trial, and the state of its study after it."""
         trial = study.trials[event.number]
         findings = diagnose(self._epochs.pop((event.study, event.number), []))
         tags = {f"finding.{finding.name}": finding.message for finding in findings}
         tags["attempts"] = str(trial.attempt + 1)
         metrics = {"total_seconds": trial.seconds}
-        told: list[Record] = [messages.TrialEnded(event.study, event.number, event.state, event.reason, metrics, tags)]
+        told: list[Record] = [messages.TrialResult(event.study, event.number, event.state, event.reason, metrics, tags)]
         if trial.purpose == "search":
             told.append(messages.Step(event.study, None, study.ended, _standing(study)))
         if study.to_start <= 0 and not study.running and not repeats_to_start(study, self._plan.search):
@@ -121,10 +121,10 @@ class _Narrator:
 
 
 def _end_of(study: Study) -> list[Record]:
-    """What there is to tell where no trial is left: a winner that is not evaluated yet is still to come."""
+    """The end of a study without trials left; where its winner is not evaluated yet, the end comes with that."""
     if study.best is None:
-        return [messages.StudyEnded(study.name, 0, "failed", tags={"reason": "no trial completed"})]
-    return [messages.StudyEnded(study.name, len(study.finished))] if study.finished else []
+        return [messages.StudyResult(study.name, 0, "failed", tags={"reason": "no trial completed"})]
+    return [messages.StudyResult(study.name, len(study.finished))] if study.finished else []
 
 
 def _tags(study: StudyPlan) -> dict[str, str]:
@@ -139,8 +139,8 @@ def _tags(study: StudyPlan) -> dict[str, str]:
 
 
 def _standing(study: Study) -> dict[str, float]:
-    """What a study has come to, after each trial that ends."""
-    counts = {f"trials_{state}": float(study.count(state)) for state in ("complete", "pruned", "failed")}
+    """The state of a study, after each trial that ends."""
+    counts = {f"trials_{state}": float(study.count(state)) for state in STATES}
     best = {} if study.best is None or study.best.value is None else {OBJECTIVE: study.best.value}
     return {**counts, **best, "total_seconds": study.ended_seconds}
 
@@ -150,7 +150,7 @@ def _conclusion(study: Study, event: StudyFinished) -> Record:
     metrics = {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers}
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
-    return messages.StudyEnded(
+    return messages.StudyResult(
         study=event.study,
         tests=event.test_evaluations,
         metrics=metrics,

@@ -1,4 +1,4 @@
-"""A campaign's record in MLflow, written again from its folder."""
+"""Completes a campaign's record in MLflow from the campaign folder."""
 
 import math
 
@@ -14,14 +14,14 @@ __all__ = ["rebuild"]
 
 
 def rebuild(folder: StoragePath, snapshot: Snapshot, tracking_uri: str) -> None:
-    """Write what MLflow does not hold of a campaign.
+    """Write what MLflow lacks of a campaign.
 
     Raises:
-        StorageError: MLflow does not answer, or not to the end.
+        StorageError: MLflow does not answer, or stops answering.
     """
     plan, head = snapshot.campaign.plan, snapshot.head
     client = open_client(tracking_uri, create=True)
     with Recorder(tracking_uri, plan.name, head["created"], client) as recorder:
         recorder.start(lambda: story(plan, head["data"], read_events(folder)))
         if not recorder.flush(math.inf):
-            raise StorageError(f"MLflow at {tracking_uri} went away: run this again once it is back")
+            raise StorageError(f"MLflow at {tracking_uri} stopped answering: run this again once it is back")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gear.environment import with_defaults
 from gear.errors import GearError, InputDataError
 from search.runtime import resources
 
@@ -60,15 +61,25 @@ def connected(address: str | None) -> Iterator[None]:
         InputDataError: a search cannot be driven through such an address.
         GearError: nothing answers there, or access is denied.
     """
-    os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
     if address is not None:
         _check_address(address)
+    with with_defaults(_QUIET):
+        import ray
+
+        if ray.is_initialized():
+            yield
+            return
+        _start(address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
     import ray
     from ray.job_config import JobConfig
 
-    if ray.is_initialized():
-        yield
-        return
     paths = JobConfig(_py_driver_sys_path=_WorkerPaths(_folders()))
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
@@ -80,10 +91,6 @@ def connected(address: str | None) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         hint = "; is the cluster up?" if address == "auto" else ""
         raise GearError(f"cannot connect to Ray at {address or 'this machine'}: {reason}{hint}") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _check_address(address: str) -> None:

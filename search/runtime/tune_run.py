@@ -4,7 +4,8 @@ import logging
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,10 +47,9 @@ def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory
     Raises:
         GearError: the campaign folder can no longer be written.
     """
-    _silence()
     apply_patches()
     errors, started = DeferredErrors(), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
+    with _quiet_tune(), tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
         try:
             _tuner(campaign, store, launch, errors, factory, scratch).fit()
         except KeyboardInterrupt:
@@ -95,8 +95,17 @@ def _trial_name(trial: Trial) -> str:
     return f"{job['study']}-{job['number']}-{job['attempt']}"
 
 
-def _silence() -> None:
-    """Silence Tune's output, which says less than the progress table and disturbs it."""
-    warnings.filterwarnings("ignore", module="ray")
-    for name in ("ray.tune", "ray.air", "ray.train"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+@contextmanager
+def _quiet_tune() -> Iterator[None]:
+    """Silence Tune's output, which says less than the progress table and disturbs it, for the length of a block."""
+    loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.air", "ray.train")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="ray")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gear.errors import InputDataError
+from gear.results import State
 from search.campaign.campaign import Campaign
-from search.campaign.events import State
 from search.campaign.study import Trial
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict, plan_to_dict

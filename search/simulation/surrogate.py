@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gear.errors import InputDataError
+from gear.results import OBJECTIVE
 from gear.space import Dimension
 from gear.variants import get_value
 from search.campaign.campaign import Job
-from search.campaign.study import OBJECTIVE
 from search.campaign.trial_report import TrialReport
 from search.plan.space import space
 from search.simulation import SurrogateName

@@ -227,4 +227,4 @@ def test_a_tracking_server_that_is_away_for_the_whole_run_costs_the_search_nothi
     drive(folder, fake_training.FakeRun, plan, address=nodes.address, listeners=[feed])
     recorder.close(timeout=0.5)
     check_survived(folder, plan)
-    assert "gear-search record test completes it" in caplog.text
+    assert "gear-search record test completes the record" in caplog.text

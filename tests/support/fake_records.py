@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param
 
+from gear.evaluation.held_out import PartPredictions
 from tracking.client import artifact_location
-from tracking.report.campaigns import CampaignRecord, Part, StudyRecord, TrialRecord
+from tracking.report.campaigns import CampaignRecord, StudyRecord, TrialRecord
 
 # errors of a good model and of a bad one, at the same molecules
 SMALL, LARGE = tuple(0.1 * (-1) ** k for k in range(50)), tuple(3.0 * (-1) ** k for k in range(50))
@@ -139,7 +140,7 @@ def large_campaign(studies=46, trials=50, epochs=100, molecules=500):
             for number in range(trials)
         ]
         true = generator.normal(50, 10, molecules)
-        part = Part(np.arange(molecules).astype(str), true, true + generator.normal(0, 4, molecules))
+        part = PartPredictions(np.arange(molecules).astype(str), true, true + generator.normal(0, 4, molecules))
         split = ("random", "scaffold")[index // 2 % 2]
         both = {"validation": part, "test": part}
         found.append(study(members, method, pair, split, both, test_rmse=0.4, best_validation_rmse=min(values)))

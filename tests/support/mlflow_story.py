@@ -6,7 +6,7 @@ import time
 import requests
 from mlflow.exceptions import MlflowException
 
-from tracking.recording.messages import Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
 NAME = "hv_from_ds.random.gear"
@@ -21,9 +21,9 @@ def story(epochs=3):
         yield TrialStarted(NAME, number, {"a.b": 0.5, "c": None}, {"seed": "7"})
         for epoch in range(1, epochs + 1):
             yield Step(NAME, number, epoch, {"validation_rmse": 1 / epoch, "train/reg": 2.0})
-        yield TrialEnded(NAME, number, state, f"because {state}", {"total_seconds": 0.25})
+        yield TrialResult(NAME, number, state, f"because {state}", {"total_seconds": 0.25})
         yield Step(NAME, None, number + 1, {"best_validation_rmse": 0.5 - number / 10})
-    yield StudyEnded(NAME, 1, "complete", {"test_rmse": 0.5}, {"winner": "0"}, {"importance.json": "{}"})
+    yield StudyResult(NAME, 1, "complete", {"test_rmse": 0.5}, {"winner": "0"}, {"importance.json": "{}"})
 
 
 class Driver:

@@ -1,1 +1,1 @@
-"""The one writer of MLflow's record of a campaign."""
+"""Writes the record of a campaign to MLflow; nothing else does."""

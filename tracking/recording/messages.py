@@ -1,13 +1,14 @@
-"""What is told of a campaign, in the order it happened. Telling a record again changes nothing."""
+"""The records that a campaign sends to MLflow, in the order of its events. Sending one again changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Record", "Scalar", "State", "Step", "StudyEnded", "StudyStarted", "TrialEnded", "TrialStarted"]
+from gear.results import State
+
+__all__ = ["Record", "Scalar", "Step", "StudyResult", "StudyStarted", "TrialResult", "TrialStarted"]
 
 Scalar = str | int | float | bool | None
-State = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class StudyStarted:
     """A study, before its first trial.
 
     `tags` (its pair, its hashes of split and data, ...) go to every run of the study, `params` and `files` (text by
-    name) to its own. `budget` may grow when it is told again, and a file may change.
+    name) to its own run. When the record is sent again, `budget` may have grown and a file may have changed.
     """
 
     name: str
@@ -27,7 +28,7 @@ class StudyStarted:
 
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """A trial, with its whole configuration as params."""
+    """A trial, with its complete configuration as params."""
 
     study: str
     number: int
@@ -37,7 +38,7 @@ class TrialStarted:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Metrics of a trial's epoch; with `number` None, of a study after its `step`-th trial to end."""
+    """Metrics of an epoch of a trial; with `number` None, of a study after `step` of its trials have ended."""
 
     study: str
     number: int | None
@@ -46,8 +47,8 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialEnded:
-    """The verdict on a trial, with its reason and what else is to be told as tags."""
+class TrialResult:
+    """How a trial ended and why, with further facts as tags."""
 
     study: str
     number: int
@@ -58,10 +59,10 @@ class TrialEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyEnded:
-    """A study has come to its end: its winner was evaluated on the test part, `tests` times by now; or it has none.
+class StudyResult:
+    """The end of a study: its winner was evaluated on the test part, `tests` times so far, or no trial completed.
 
-    It may go on after that, and end again with as many tests as before.
+    A study that is extended goes on after its end, and may end again with as many tests as before.
     """
 
     study: str
@@ -72,4 +73,4 @@ class StudyEnded:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-Record = StudyStarted | TrialStarted | Step | TrialEnded | StudyEnded
+Record = StudyStarted | TrialStarted | Step | TrialResult | StudyResult

@@ -1,8 +1,9 @@
-"""Records a campaign in MLflow, whatever MLflow does: a thread writes what it is told, in order, again where need be.
+"""Records a campaign in MLflow from a thread, in order, and repeats a request that failed.
 
-The record can be told from its beginning at any time, since a campaign keeps its own history. So nothing is spooled:
-where a server is away for long, what waits for it is dropped, and the history is told once it is back. The first start,
-a resume and a server that was away are one mechanism, and what a `RunWriter` has already is not written again.
+A campaign keeps its own history, so its records can be sent from the beginning at any time. Records are therefore never
+stored on disk: where a server is away for long, the waiting records are dropped, and the whole history is sent once the
+server is back. A first start, a resume and a server that was away are handled alike, and a `RunWriter` does not write
+again what MLflow has.
 """
 
 import logging
@@ -11,36 +12,35 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from mlflow import MlflowClient
-
 from gear.errors import GearError
-from tracking.client import DEFAULT_TRACKING_URI, ServerAway, explained, first_line, open_client
+from tracking.client import ServerAway, explained, first_line, open_client
+from tracking.mlflow_api import MlflowClient
 from tracking.recording.messages import Record
 from tracking.recording.run_writer import RunWriter
 
-__all__ = ["DEFAULT_TRACKING_URI", "Recorder"]
+__all__ = ["Recorder"]
 
 log = logging.getLogger(__name__)
 
-QUEUE_LENGTH = 10_000  # records, some 20 MB; more, and the history is told instead
-RETRY_SECONDS = (0.5, 30.0)  # first and longest wait for a server that is away
-CLOSE_SECONDS = 60.0  # for a server that writes
-AWAY_SECONDS = 15.0  # for one that does not answer: time for one more request
+QUEUE_LENGTH = 10_000  # records, some 20 MB; where more wait, the history is sent instead
+RETRY_SECONDS = (0.5, 30.0)  # shortest and longest wait before a request is repeated
+CLOSE_SECONDS = 60.0  # how long closing waits for a server that answers
+AWAY_SECONDS = 15.0  # how long it waits for one that does not: time for one more request
 
-Told = tuple[Record, int]  # and when, milliseconds
+Told = tuple[Record, int]  # a record and its time, milliseconds since 1970
 
 
 class Recorder:
-    """Writes one campaign. Made, it has MLflow's answer, or knows that it must wait for one; `start` it to write.
+    """Writes one campaign. It connects when it is made, or finds the server away; `start` begins to write.
 
     Args:
         tracking_uri: of MLflow.
         campaign: its name, the experiment's.
-        created: tells a new campaign from an older one of the same name, which keeps its experiment.
-        client: of the URI, if there is one already.
+        created: distinguishes a new campaign from an older one of the same name, which keeps its experiment.
+        client: of the URI, if the caller has one.
 
     Raises:
-        StorageError: MLflow will never take this campaign: a wrong URI, a file that cannot be written, a user refused.
+        StorageError: MLflow cannot record this campaign: an invalid URI, a file that cannot be written, access denied.
     """
 
     def __init__(self, tracking_uri: str, campaign: str, created: str = "", client: MlflowClient | None = None) -> None:
@@ -50,9 +50,9 @@ class Recorder:
         self._history: Callable[[], Iterable[Record]] = tuple
         self._changed = threading.Condition()  # guards all below
         self._queue: list[Told] = []
-        self._behind = True  # the history is to be told: something was not queued
+        self._behind = True  # the history must be sent, since some record was not queued
         self._busy = self._closing = self._abandoned = False
-        self._awaited = 0  # callers that wait for the thread now
+        self._awaited = 0  # number of callers that wait for the thread
         self._trouble = ""  # why the last request failed, until one succeeds
         self._thread = threading.Thread(target=self._work, name="mlflow-recorder", daemon=True)
         try:
@@ -72,17 +72,17 @@ class Recorder:
         return bool(self._trouble)
 
     def start(self, history: Callable[[], Iterable[Record]]) -> "Recorder":
-        """Begin to write: the history first. Use as a context manager.
+        """Begin to write, the history first. Use as a context manager.
 
         Args:
-            history: tells the campaign from its beginning; what `tell` was given so far is part of it.
+            history: gives all records of the campaign so far, those passed to `tell` included.
         """
         self._history = history
         self._thread.start()
         return self
 
     def tell(self, *records: Record) -> None:
-        """Something happened. Returns at once and never raises."""
+        """Queue records of what happened. Returns at once and never raises."""
         now = _now()
         with self._changed:
             if self._behind:
@@ -95,28 +95,29 @@ class Recorder:
             self._changed.notify_all()
 
     def flush(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Wait until everything is written; False if that did not happen in time, or the server does not answer."""
+        """Wait until everything is written; False if that takes longer than `timeout` seconds or no server answers."""
         return self._wait(lambda: not (self._behind or self._queue or self._busy), timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Write what is left, mark unfinished runs as interrupted, and stop; give up after `timeout` seconds."""
+        """Write what is queued, mark unfinished runs as interrupted, and stop; give up after `timeout` seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         if not self._wait(lambda: not self._thread.is_alive(), timeout):
             self._abandoned = True
             log.error(
-                "MLflow did not take all of campaign %s (%s); nothing is lost: gear-search record %s completes it",
+                "MLflow has not recorded all of campaign %s (%s); nothing is lost: "
+                "gear-search record %s completes the record",
                 self._campaign,
                 self._trouble or "it is slow",
                 self._campaign,
             )
-        if self._writer is not None and self._writer.refused:
+        if self._writer is not None and self._writer.rejected:
             log.error(
-                "MLflow refused %d records of campaign %s, the first: %s",
-                self._writer.refused,
+                "MLflow rejected %d records of campaign %s, the first: %s",
+                self._writer.rejected,
                 self._campaign,
-                self._writer.first_refusal,
+                self._writer.first_rejection,
             )
 
     def _wait(self, done: Callable[[], bool], timeout: float) -> bool:
@@ -150,7 +151,7 @@ class Recorder:
                 return
 
     def _next(self) -> tuple[bool, Sequence[Told]]:
-        """What is to be done, once there is something; nothing where the end has come."""
+        """Wait for work: whether the history must be sent, and the queued records; neither when it is time to stop."""
         with self._changed:
             self._busy = False
             self._changed.notify_all()
@@ -173,7 +174,7 @@ class Recorder:
         """Connect.
 
         Raises:
-            StorageError: MLflow cannot be reached, or refuses.
+            StorageError: MLflow cannot be reached, or denies access.
         """
         client = self._client or open_client(self._uri, create=True)
         try:
@@ -189,7 +190,7 @@ class Recorder:
         return self._writer
 
     def _persist(self, task: Callable[[], None]) -> None:
-        """Do a task, however often it takes."""
+        """Repeat a task until it succeeds."""
         wait, longest = RETRY_SECONDS
         while not self._abandoned:
             try:
@@ -204,7 +205,7 @@ class Recorder:
                 return
 
     def _pause(self, seconds: float) -> None:
-        """Less long where somebody waits."""
+        """Wait before a request is repeated, for a shorter time where a caller waits."""
         until = time.monotonic() + seconds
         with self._changed:
             while not self._abandoned and (now := time.monotonic()) < until:

@@ -1,7 +1,7 @@
-"""What MLflow holds of a campaign: an experiment a campaign, a parent run a study, a child run a trial.
+"""Writes records to MLflow: one experiment per campaign, one parent run per study, one child run per trial.
 
-A record is added by as few requests as MLflow allows. Whatever fails half-way may be repeated, by this process or a
-later one: a run is looked up before it is made again, and an epoch, a verdict or a test is recorded once.
+A record takes as few requests as MLflow allows. Whatever fails half-way may be repeated, by this process or a later
+one: a run is looked up before it is made again, and an epoch, the end of a trial or a test is recorded once.
 """
 
 import hashlib
@@ -9,37 +9,38 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from mlflow import MlflowClient
-from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError
 from tracking.client import artifact_location, first_line, is_away
-from tracking.recording.messages import Record, Scalar, Step, StudyEnded, StudyStarted, TrialEnded, TrialStarted
+from tracking.mlflow_api import LifecycleStage, Metric, MlflowClient, MlflowException, Param, Run, RunTag
+from tracking.recording.messages import Record, Scalar, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 
 __all__ = ["RunWriter"]
 
-STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}  # MLflow's words
-MAX_METRICS, MAX_PARAMS = 1000, 100  # of a batch
-REFUSED = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}  # whatever is repeated
-STEP_OF_TRIAL, STEP_OF_STUDY = "epoch", "trials"  # metrics that say how far a run was recorded
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}  # in MLflow's terms
+MAX_METRICS, MAX_PARAMS = 1000, 100  # per request
+REJECTED = {
+    "INVALID_PARAMETER_VALUE",
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+}  # errors that a repeated request would get again
+STEP_OF_TRIAL, STEP_OF_STUDY = "epoch", "trials"  # metrics whose value is the last recorded step
 
 Key = tuple[str, int | None]  # a study's name, and a trial's number or None for the study's own run
 
 
 @dataclass(slots=True)
 class _Run:
-    """What MLflow holds of a run.
+    """What MLflow has of a run.
 
     Attributes:
-        status: MLflow's word for how it is.
-        state: its tag `gear.status`; one of `STATUS` when it has been told how it ended.
+        status: in MLflow's terms.
+        state: its tag `gear.status`; one of `STATUS` once its end is recorded.
         step: the last one recorded.
-        tests: of a study, evaluations on the test part that were recorded.
+        tests: of a study, the number of recorded evaluations on the test part.
         params: their names; a value stays as it was first written.
-        tags: those of a study that change.
-        metrics: told, and not yet written.
-        verdict: of a study, how it ended, unless its trials were told of since.
+        tags: those of a study, which may change.
+        metrics: received, and not yet written.
+        verdict: of a study, how it ended, unless records of its trials came later.
     """
 
     id: str
@@ -50,7 +51,7 @@ class _Run:
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
-    verdict: StudyEnded | None = None
+    verdict: StudyResult | None = None
 
 
 class RunWriter:
@@ -60,11 +61,11 @@ class RunWriter:
         client: whose server answers.
         tracking_uri: its URI.
         campaign: its name, the experiment's.
-        created: tells a new campaign from an older one of the same name, which keeps its experiment.
+        created: distinguishes a new campaign from an older one of the same name, which keeps its experiment.
 
     Raises:
-        StorageError: there is no experiment for it.
-        MlflowException: the server is away, or refuses.
+        StorageError: its experiment cannot be used.
+        MlflowException: the server is away, or rejects a request.
     """
 
     def __init__(self, client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> None:
@@ -74,33 +75,33 @@ class RunWriter:
         self._runs = {key: run for page in self._pages() for key, run in map(_known, page) if key is not None}
         self._studies: dict[str, StudyStarted] = {}
         self._unwritten: dict[str, _Run] = {}  # runs with metrics to write
-        self._doubtful: Key | None = None  # the run whose making was asked for without an answer
-        self.refused, self.first_refusal = 0, ""
+        self._doubtful: Key | None = None  # the run that was requested without an answer
+        self.rejected, self.first_rejection = 0, ""
 
     def write(self, record: Record, now: int) -> None:
-        """Add a record, told at `now` milliseconds; what MLflow refuses for good is left out and counted.
+        """Add a record of time `now`, in milliseconds; what MLflow rejects for good is left out and counted.
 
         Raises:
-            Exception: anything else, and then the server is away and the record is to be written again.
+            Exception: the server is away, and the record must be written again.
         """
-        self._unless_refused(lambda: self._write(record, now))
+        self._unless_rejected(lambda: self._write(record, now))
 
     def flush(self, now: int) -> None:
-        """Write all metrics that were kept to go together, and close the studies that have ended by now."""
+        """Write all metrics that were collected, and close the studies that have ended."""
         for run in list(self._unwritten.values()):
             self._write_metrics(run)
             del self._unwritten[run.id]
         for name in self._studies:
             study = self._runs.get((name, None))
             if study is not None and study.verdict is not None:
-                self._unless_refused(partial(self._close_study, study, study.verdict, now))
+                self._unless_rejected(partial(self._close_study, study, study.verdict, now))
 
     def close(self, now: int) -> None:
-        """Mark what is not finished as interrupted: a campaign that is resumed opens it again."""
+        """Mark unfinished runs as interrupted; a campaign that is resumed opens them again."""
         self.flush(now)
         for run in self._runs.values():
             if run.status == "RUNNING" and run.state not in STATUS:
-                self._unless_refused(partial(self._interrupt, run, now))
+                self._unless_rejected(partial(self._interrupt, run, now))
 
     def _interrupt(self, run: _Run, now: int) -> None:
         self._client.set_tag(run.id, "gear.status", "interrupted")
@@ -115,9 +116,9 @@ class RunWriter:
                 self._start_trial(record, now)
             case Step():
                 self._add_step(record, now)
-            case TrialEnded():
+            case TrialResult():
                 self._end_trial(record, now)
-            case StudyEnded():
+            case StudyResult():
                 self._end_study(record, now)
 
     def _start_study(self, study: StudyStarted, now: int) -> None:
@@ -157,7 +158,7 @@ class RunWriter:
         run.step = step.step
         self._unwritten[run.id] = run
 
-    def _end_trial(self, end: TrialEnded, now: int) -> None:
+    def _end_trial(self, end: TrialResult, now: int) -> None:
         run = self._runs[end.study, end.number]
         if run.state not in STATUS:
             labels = {"status": end.state, "reason": end.reason, **end.tags}
@@ -165,8 +166,8 @@ class RunWriter:
             run.state = end.state
         self._terminate(run, now)
 
-    def _end_study(self, end: StudyEnded, now: int) -> None:
-        """Its numbers at once; that it has ended when nothing more is told of it, since it may have been extended."""
+    def _end_study(self, end: StudyResult, now: int) -> None:
+        """Write its numbers at once, but its end only at the next flush, since an extended study goes on."""
         run = self._runs[end.study, None]
         if end.tests > run.tests:
             self._log_files(run, end.files)
@@ -174,25 +175,25 @@ class RunWriter:
             run.tests = end.tests
         run.verdict = end
 
-    def _close_study(self, run: _Run, end: StudyEnded, now: int) -> None:
+    def _close_study(self, run: _Run, end: StudyResult, now: int) -> None:
         if run.state != end.state:
             self._conclude(run, (), {"status": end.state, **end.tags})
             run.state = end.state
         self._terminate(run, now)
 
     def _conclude(self, run: _Run, metrics: Iterable[Metric], labels: Mapping[str, str]) -> None:
-        """The last metrics, and then the tags that say that there are no more."""
+        """Write the last metrics, and then the tags that say how a run ended."""
         self._write_metrics(run, metrics)
         self._client.log_batch(run.id, tags=[RunTag(f"gear.{name}", value) for name, value in labels.items()])
 
     def _terminate(self, run: _Run, now: int) -> None:
-        status = STATUS.get(run.state, run.status)  # of a study that was extended, still running
+        status = STATUS.get(run.state, run.status)  # an extended study is still running
         if status != run.status:
             self._client.set_terminated(run.id, status, now)
             run.status = status
 
     def _open(self, run: _Run) -> None:
-        """Something new is to be told of a run that was closed."""
+        """Open a run again that was closed."""
         if run.status == "RUNNING":
             return
         self._client.update_run(run.id, status="RUNNING")
@@ -215,11 +216,11 @@ class RunWriter:
         return next((_known(run)[1] for run in self._client.search_runs([self._experiment], where)), None)
 
     def _write_metrics(self, run: _Run, more: Iterable[Metric] = ()) -> None:
-        """What is kept of a run, and more. Written twice, a metric of the same time, step and value is one."""
+        """Write collected metrics and more. MLflow keeps metrics of equal time, step and value once."""
         metrics = [*run.metrics, *more]
         for start in range(0, len(metrics), MAX_METRICS):
             batch = metrics[start : start + MAX_METRICS]
-            self._unless_refused(partial(self._client.log_batch, run.id, batch))
+            self._unless_rejected(partial(self._client.log_batch, run.id, batch))
         run.metrics.clear()
 
     def _log_params(self, run: _Run, params: Mapping[str, Scalar]) -> None:
@@ -229,7 +230,7 @@ class RunWriter:
         run.params.update(params)
 
     def _log_files(self, run: _Run, files: Mapping[str, str]) -> None:
-        """Text as artifacts, unless the run has the same; a place that cannot be written holds nothing else up."""
+        """Write texts as artifacts, unless the run has them; where that is rejected the rest is still recorded."""
         for name, text in files.items():
             digest = hashlib.sha256(text.encode()).hexdigest()[:12]
             if run.tags.get(f"gear.file.{name}") == digest:
@@ -239,7 +240,7 @@ class RunWriter:
             except Exception as error:
                 if is_away(error):
                     raise
-                self._refuse(error)
+                self._reject(error)
             else:
                 self._set_tag(run, f"gear.file.{name}", digest)
 
@@ -249,7 +250,7 @@ class RunWriter:
             run.tags[name] = value
 
     def _tags(self, study: StudyStarted) -> dict[str, str]:
-        """Tags of every run, for the filters and groups of MLflow's page; what was tested on what is among them."""
+        """Tags of every run, to filter and group by in MLflow's page."""
         return {
             **{f"gear.{name}": value for name, value in study.tags.items()},
             "gear.campaign": self._campaign,
@@ -257,17 +258,17 @@ class RunWriter:
             "gear.status": "running",
         }
 
-    def _unless_refused(self, action: Callable[[], object]) -> None:
+    def _unless_rejected(self, action: Callable[[], object]) -> None:
         try:
             action()
         except Exception as error:
             if not _never(error):
                 raise
-            self._refuse(error)
+            self._reject(error)
 
-    def _refuse(self, error: Exception) -> None:
-        self.refused += 1
-        self.first_refusal = self.first_refusal or f"{type(error).__name__}: {first_line(error)}"
+    def _reject(self, error: Exception) -> None:
+        self.rejected += 1
+        self.first_rejection = self.first_rejection or f"{type(error).__name__}: {first_line(error)}"
 
     def _pages(self) -> Iterable[Iterable[Run]]:
         """All runs of the experiment."""
@@ -281,10 +282,10 @@ class RunWriter:
 
 
 def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> str:
-    """Id of the campaign's experiment, made if missing; an older campaign of the same name is left alone.
+    """Id of the campaign's experiment, made if missing; that of an older campaign of the same name is not touched.
 
     Raises:
-        StorageError: it was deleted, or belongs to another campaign.
+        StorageError: the experiment was deleted, or belongs to another campaign.
     """
     for name in (campaign, f"{campaign} {created}"):
         found = client.get_experiment_by_name(name)
@@ -301,7 +302,7 @@ def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, crea
 
 
 def _known(run: Run) -> tuple[Key | None, _Run]:
-    """A run that is in MLflow already; a user's own has no key."""
+    """The key and the state of a run in MLflow; a run that a user made has no key."""
     tags, metrics = run.data.tags, run.data.metrics
     number = int(tags["gear.trial"]) if "gear.trial" in tags else None
     return (tags["gear.study"], number) if "gear.study" in tags else None, _Run(
@@ -320,7 +321,7 @@ def _metrics(values: Mapping[str, float], now: int, step: int) -> list[Metric]:
 
 
 def _never(error: Exception) -> bool:
-    """Whether repeating is pointless: MLflow refused, or it is a bug of ours; all else is a server that is away."""
+    """Whether repeating is pointless: MLflow rejected it, or it is a bug here; otherwise the server is away."""
     if isinstance(error, MlflowException):
-        return error.error_code in REFUSED
+        return error.error_code in REJECTED
     return isinstance(error, LookupError | TypeError)

@@ -1,1 +1,1 @@
-"""One page that tells what a campaign found, from MLflow's record alone: `python -m tracking.report`."""
+"""One page on what campaigns found, made only from what MLflow recorded: `python -m tracking.report`."""

@@ -1,12 +1,11 @@
 """Write the report: `gear-search report --to report.html`."""
 
 import argparse
-import datetime
 import sys
 from pathlib import Path
 
 from gear.command_line import Parser, make_parser
-from gear.errors import StorageError, user_command
+from gear.errors import user_command
 from tracking.tracking_uri import add_tracking_uri
 
 __all__ = ["command_parser", "main"]
@@ -16,20 +15,9 @@ __all__ = ["command_parser", "main"]
 def main() -> int:
     """Write one page about what campaigns found, from MLflow's record."""
     args = command_parser().parse_args()
-    if not args.to.parent.is_dir():
-        raise StorageError(f"cannot write {args.to}: there is no folder {args.to.parent}")
-    from tracking.client import open_client  # MLflow and matplotlib, two seconds
-    from tracking.report.campaigns import read_campaigns
-    from tracking.report.page import make_page
-    from tracking.report.publish import log_report, plots_folder, write_report
+    from tracking.report.write import write_report  # MLflow and matplotlib, two seconds
 
-    client = open_client(args.tracking_uri)
-    campaigns = read_campaigns(client, args.campaign, print)
-    page = make_page(campaigns, datetime.datetime.now().astimezone())
-    write_report(page, args.to)
-    print(f"{args.to}: {len(page.html.encode()) / 1e6:.1f} MB; {len(page.drawings)} plots in {plots_folder(args.to)}")
-    if args.log:
-        log_report(client, args.tracking_uri, campaigns, args.to)
+    write_report(args.tracking_uri, args.to, args.campaign, log=args.log, say=print)
     return 0
 
 

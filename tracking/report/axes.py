@@ -45,7 +45,7 @@ class Scale:
 
 
 def span(values: Iterable[float], start: float, end: float, *, log: bool = False, zero: bool = False) -> Scale:
-    """A scale that shows all of some values, with a margin; `zero` is among them if asked."""
+    """A scale that shows all of the values, with a margin, and 0 if `zero`."""
     found = [value for value in values if math.isfinite(value)] + [0.0] * zero
     low, high = min(found), max(found)
     if log:
@@ -74,7 +74,7 @@ class Panel:
         xticks: Sequence[tuple[float, str]] | None = None,
         yticks: Sequence[tuple[float, str]] | None = None,
     ) -> list[Mark]:
-        """Grid, ticks and words around the area. Ticks are round values unless given as (value, word)."""
+        """Grid, ticks and labels around the area. Ticks are round values unless given as (value, label)."""
         left, right, bottom, top = self.x.start, self.x.end, self.y.start, self.y.end
         most_x = max(3, int((right - left) / 70))
         marks: list[Mark] = []
@@ -95,7 +95,7 @@ class Panel:
 
 
 def shown(value: float) -> str:
-    """A number for an axis: short."""
+    """A number in short form, for an axis."""
     return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
 
 

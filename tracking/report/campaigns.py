@@ -1,4 +1,4 @@
-"""What MLflow holds of campaigns, read once into plain records."""
+"""Reads campaigns from MLflow into plain records."""
 
 import json
 import math
@@ -8,19 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
-from mlflow.exceptions import MlflowException
-
 from gear.errors import StorageError, UnknownNameError
+from gear.evaluation.held_out import PartPredictions, read_predictions
+from gear.results import OBJECTIVE
+from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
+from tracking.runs import PREDICTIONS
 
-__all__ = ["CampaignRecord", "Part", "StudyRecord", "TrialRecord", "read_campaigns"]
+__all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
-PREDICTIONS = "predictions.parquet"
-OBJECTIVE = "best_validation_rmse"
-RAN = ("complete", "pruned")  # states of a trial whose value means something
+RAN = ("complete", "pruned")  # states of a trial whose value can be compared
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
 REPEAT = re.compile(r"(rescore|refit) of #\d+")  # origins
 
@@ -36,7 +32,7 @@ class TrialRecord:
     value: float | None
     params: dict[str, str]
     curve: tuple[tuple[int, float], ...]
-    metrics: dict[str, float]  # the last of each
+    metrics: dict[str, float]  # last value of each
     findings: dict[str, str]
     run_id: str
 
@@ -47,22 +43,8 @@ class TrialRecord:
 
     @property
     def is_repeat(self) -> bool:
-        """Whether it trains another trial's configuration again, so that the search learnt nothing from it."""
+        """Whether it trains another trial's configuration again and is no part of the search."""
         return REPEAT.fullmatch(self.origin) is not None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Labels and predictions (N,) of one part, in the property's unit, and the molecules they belong to."""
-
-    smiles: np.ndarray
-    true: np.ndarray
-    predicted: np.ndarray
-
-    @property
-    def error(self) -> np.ndarray:
-        """Of every prediction, (N,)."""
-        return np.asarray(self.predicted - self.true)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +72,7 @@ class StudyRecord:
     trials: tuple[TrialRecord, ...]
     winner: TrialRecord | None
     geometry: dict[str, tuple[float, float]] = field(default_factory=dict)
-    predictions: dict[str, Part] = field(default_factory=dict)
+    predictions: dict[str, PartPredictions] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
 
     @property
@@ -105,12 +87,12 @@ class StudyRecord:
 
     @property
     def shown_unit(self) -> str:
-        """The unit, for people: nothing where there is none."""
+        """The unit as shown: empty for a property without unit."""
         return "" if self.unit == "-" else self.unit
 
     @property
     def validation_rmse(self) -> float | None:
-        """Of the winner, standardised; as it was when it was tested, if it was."""
+        """Of the winner, standardised; once it was tested, the value at that time."""
         best = self.metrics.get(OBJECTIVE, None if self.winner is None else self.winner.value)
         return self.metrics.get("winner_validation_rmse", best)
 
@@ -136,7 +118,7 @@ class StudyRecord:
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def count(self, state: str) -> int:
-        """Trials that ended so."""
+        """Number of trials in a state."""
         return sum(trial.state == state for trial in self.trials)
 
 
@@ -161,11 +143,11 @@ def read_campaigns(
     Args:
         client: of the store.
         names: of campaigns; none means all.
-        say: told which campaign is being read.
+        say: takes a line for each campaign that is read.
 
     Raises:
         UnknownNameError: there is no such campaign.
-        StorageError: MLflow cannot be read, or holds no campaign.
+        StorageError: MLflow cannot be read, or has no campaign.
     """
     try:
         experiments = {e.name: e for e in client.search_experiments()}
@@ -177,7 +159,7 @@ def read_campaigns(
         raise StorageError(f"cannot read MLflow: {error}") from error
     found = [campaign for campaign in found if campaign.studies]
     if not found:
-        where = f"campaign {', '.join(names)} has no study" if names else "MLflow holds no campaign"
+        where = f"campaign {', '.join(names)} has no study" if names else "MLflow has no campaign"
         raise StorageError(f"{where}: run a search first, or give --tracking-uri")
     return found
 
@@ -187,7 +169,7 @@ def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str],
     children: dict[str, list[Run]] = {}
     for run in _runs(client, experiment.experiment_id):
         if "gear.study" not in run.data.tags:
-            continue  # a user's own, or a report
+            continue  # a run that a user made, or a report
         parent = run.data.tags.get("mlflow.parentRunId")
         if parent is None:
             parents.append(run)
@@ -264,14 +246,14 @@ def _trial(client: MlflowClient, run: Run) -> TrialRecord:
 
 
 def _winner(number: str | None, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The trial that was tested, or before that the best complete one."""
+    """The trial that was tested, or before the test the best complete one."""
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     named = [trial for trial in complete if str(trial.number) == number]
     return next(iter(named), None) or min(complete, key=lambda trial: (trial.value, trial.number), default=None)
 
 
 def _versions(client: MlflowClient, studies: Sequence[StudyRecord]) -> dict[str, str]:
-    """Of the packages that searched, as the registered winners tell them."""
+    """Versions of the packages that searched, from a registered winner."""
     for study in studies:
         where = "" if study.winner is None else f"run_id = '{study.winner.run_id}'"
         for registered in client.search_model_versions(where) if where else ():
@@ -290,16 +272,9 @@ def _geometry(client: MlflowClient, winner: TrialRecord) -> dict[str, tuple[floa
     return found
 
 
-def _predictions(client: MlflowClient, run_id: str) -> dict[str, Part]:
-    """The molecules that a winner was judged on: the table of `gear.evaluation.evaluate.predictions_table`."""
+def _predictions(client: MlflowClient, run_id: str) -> dict[str, PartPredictions]:
+    """What a winner predicts for the molecules that it was judged on."""
     if all(artifact.path != PREDICTIONS for artifact in client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as scratch:
-        table = pq.read_table(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)))
-    part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", "value", "prediction"))
-    parts = {}
-    for name in ("validation", "test"):
-        rows = (part == name) & np.isfinite(true) & np.isfinite(predicted)
-        if rows.any():
-            parts[name] = Part(smiles[rows], true[rows], predicted[rows])
-    return parts
+        return read_predictions(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)), PREDICTIONS)

@@ -1,13 +1,14 @@
-"""Charts of a whole campaign: what transfer changes, and what training does to the curvatures."""
+"""Charts of a whole campaign: the effect of transfer on the error, and of training on the curvatures."""
 
 import math
 from collections.abc import Sequence
 
+from gear.evaluation.comparison import Change
 from gear.methods import METHODS
 from gear.variants import method_of
 from tracking.report.axes import LABEL, Panel, Scale, span, width_of
 from tracking.report.campaigns import StudyRecord
-from tracking.report.compare import Change, best_transfer
+from tracking.report.compare import StudyChange, best_transfer
 from tracking.report.drawing import Bar, Dots, Drawing, Line, Mark, Text
 
 __all__ = ["change_chart", "curvature_chart", "method_colour", "per_cent"]
@@ -29,16 +30,16 @@ def per_cent(share: float) -> str:
     return f"{100 * share:+.1f} %".replace("-", "−")
 
 
-def change_chart(name: str, split: str, found: Sequence[Change]) -> Drawing | None:
-    """The change of the test RMSE against single-task training: a group of bars a pair, a bar a method."""
+def change_chart(name: str, split: str, found: Sequence[StudyChange]) -> Drawing | None:
+    """The change of the test RMSE against single-task training: a group of bars per pair, a bar per method."""
     if not found:
         return None
-    groups: dict[str, list[Change]] = {}
-    for change in sorted(found, key=lambda change: change.change):
+    groups: dict[str, list[StudyChange]] = {}
+    for change in sorted(found, key=lambda change: change.value):
         groups.setdefault(_group(change, found), []).append(change)
     chosen = {change.study.run_id for change in best_transfer(found)}
     left = max(width_of(group, 12) for group in groups) + 16
-    ends = [end for c in found for end in (c.change, *((c.interval.low, c.interval.high) if c.interval else ()))]
+    ends = [end for c in found for end in _ends(c.change)]
     inside = span([min(max(end, -LARGEST), LARGEST) for end in ends], 0, 1, zero=True)
     words = max(width_of(c.study.method) for c in found) + 76
     x = Scale(inside.low, inside.high, left + 4, WIDTH - words)
@@ -54,40 +55,46 @@ def change_chart(name: str, split: str, found: Sequence[Change]) -> Drawing | No
             top += BAR
         top += GAP
     marks.append(Line(((x(0), 8), (x(0), height)), "ink", 1.2))
-    helped = sum(change.change < 0 for change in found)
+    helped = sum(change.value < 0 for change in found)
     words_of_it = f"{helped} of {len(found)} methods lower the test RMSE under the split {split}. " + "; ".join(
-        f"{change.study.pair} {change.study.method} {per_cent(change.change)}" for change in found[:40]
+        f"{change.study.pair} {change.study.method} {per_cent(change.value)}" for change in found[:40]
     )
     return Drawing(
         name, f"Test RMSE against single-task training, split {split}", words_of_it, WIDTH, height + 42, marks
     )
 
 
-def _group(change: Change, found: Sequence[Change]) -> str:
+def _group(change: StudyChange, found: Sequence[StudyChange]) -> str:
     several = len({c.study.campaign for c in found}) > 1
     return f"{change.study.pair} ({change.study.campaign})" if several else change.study.pair
 
 
-def _bar(change: Change, x: Scale, top: float, words_at: float, chosen: bool) -> list[Mark]:
-    """A bar from 0 with its interval; the method that validation would have chosen has a dot before its name."""
+def _ends(change: Change) -> tuple[float, ...]:
+    """The values that a bar and its interval reach."""
+    return (change.value,) if change.interval is None else (change.value, change.interval.low, change.interval.high)
+
+
+def _bar(change: StudyChange, x: Scale, top: float, words_at: float, chosen: bool) -> list[Mark]:
+    """A bar from 0 with its interval; the method that validation chooses has a dot before its name."""
     method, colour = change.study.method, method_colour(change.study.method)
-    zero, end = x(0), x(change.change)
-    tip = f"{change.study.name}: {per_cent(change.change)}"
-    if change.interval:
-        tip += f", 95 % interval {per_cent(change.interval.low)} to {per_cent(change.interval.high)}"
+    zero, end = x(0), x(change.value)
+    tip = f"{change.study.name}: {per_cent(change.value)}"
+    interval = change.change.interval
+    if interval is not None:
+        tip += f", 95 % interval {per_cent(interval.low)} to {per_cent(interval.high)}"
     middle = top + BAR / 2
     marks: list[Mark] = [Bar(min(zero, end), top + 1.5, abs(end - zero), BAR - 3, colour, 0.75, tip)]
-    if change.interval:
-        low, high = x(change.interval.low), x(change.interval.high)
+    if interval is not None:
+        low, high = x(interval.low), x(interval.high)
         marks.append(Line(((low, middle), (high, middle)), "ink", 1.2, label=tip))
     if chosen:
         marks.append(Dots(((words_at, middle),), "ink", 2.5, label="chosen on validation"))
-    words = f"{method} {per_cent(change.change)}"
+    words = f"{method} {per_cent(change.value)}"
     return [*marks, Text(words_at + 6, middle + 4, words, "ink" if chosen else "muted", LABEL, bold=chosen)]
 
 
 def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None:
-    """How alike the curvatures of both branches are, from the winner's first epoch (ring) to its last (disc)."""
+    """How similar the curvatures of both branches are, from the winner's first epoch (ring) to its last (disc)."""
     rows = [study for study in studies if "rho_correlation" in study.geometry]
     if not rows:
         return None
@@ -97,10 +104,10 @@ def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None
     gaps = {study.run_id: _gap(study) for study in rows}
     positive = [value for pair in gaps.values() for value in pair if value > 0]
     correlation = Panel(Scale(-1, 1, left, middle - 24), Scale(0, 1, height, 36))
-    marks = correlation.frame("correlation over molecules", title="alike from molecule to molecule", yticks=[])
+    marks = correlation.frame("correlation over molecules", title="similar from molecule to molecule", yticks=[])
     if positive:
         gap = Panel(span(positive, middle + 8, WIDTH - 16, log=True), Scale(0, 1, height, 36))
-        marks += gap.frame("distance of the means, in spreads", title="alike on average", yticks=[])
+        marks += gap.frame("distance of the means, in spreads", title="similar on average", yticks=[])
     for index, study in enumerate(rows):
         at = y(index + 0.5)
         marks.append(Text(left - 10, at + 4, study.name, "ink", LABEL, "end"))
@@ -115,7 +122,7 @@ def curvature_chart(name: str, studies: Sequence[StudyRecord]) -> Drawing | None
 
 
 def _gap(study: StudyRecord) -> tuple[float, float]:
-    """Distance of the branches' mean curvatures over the spread among molecules, at the first and the last epoch."""
+    """Distance of the branches' mean curvatures divided by the spread over molecules, at the first and last epoch."""
     of = study.geometry
     if not all(name in of for name in ("rho_source", "rho_target", "rho_spread")):
         return 0.0, 0.0

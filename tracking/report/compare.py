@@ -1,4 +1,4 @@
-"""Whether transfer helped: studies against single-task training on the very same molecules."""
+"""Studies of a report against single-task learning on the same molecules."""
 
 import math
 import re
@@ -8,42 +8,24 @@ from itertools import groupby
 
 import numpy as np
 
-from gear.evaluation.uncertainty import Interval, difference, rmse
+from gear.evaluation.comparison import Change, Judged, baseline_of, compare, sees_logarithm
 from tracking.report.campaigns import StudyRecord
 
-__all__ = [
-    "BASELINE",
-    "Average",
-    "Change",
-    "Verdict",
-    "averages",
-    "best_transfer",
-    "changes",
-    "learns_logarithm",
-    "verdict",
-]
-
-BASELINE = "stl"
+__all__ = ["Average", "StudyChange", "averages", "best_transfer", "changes", "learns_logarithm"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A study's test RMSE against the baseline's, as a share of the latter: -0.1 is an error lower by 10 %.
-
-    `interval` (95 %) and `p` (two-sided) are of a paired bootstrap over the molecules of the test part; None without
-    their predictions.
-    """
+class StudyChange:
+    """A tested study, its baseline, and the change of the test RMSE between them."""
 
     study: StudyRecord
     baseline: StudyRecord
-    change: float
-    interval: Interval | None = None
-    p: float | None = None
+    change: Change
 
     @property
-    def sure(self) -> bool:
-        """Whether the interval leaves chance out."""
-        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
+    def value(self) -> float:
+        """The change relative to the baseline."""
+        return self.change.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,62 +41,30 @@ class Average:
     change: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The transfer method chosen on validation against the baseline, for every pair and split that has both.
-
-    `incomparable`: pairs and splits that have not.
-    """
-
-    best: tuple[Change, ...]
-    incomparable: int
-
-    @property
-    def helped(self) -> int:
-        """Comparisons with a lower test error."""
-        return sum(change.change < 0 for change in self.best)
-
-    @property
-    def surely_helped(self) -> int:
-        """Of those, beyond chance."""
-        return sum(change.sure and change.change < 0 for change in self.best)
-
-    @property
-    def surely_harmed(self) -> int:
-        """Comparisons with a higher test error, beyond chance."""
-        return sum(change.sure and change.change > 0 for change in self.best)
-
-
-def changes(studies: Sequence[StudyRecord]) -> list[Change]:
-    """Every tested study that has a baseline on the same split and data, against it."""
+def changes(studies: Sequence[StudyRecord]) -> list[StudyChange]:
+    """Every tested study against its baseline, if it has one; a baseline of the same campaign comes first."""
     found = []
     for study in studies:
-        baseline = _baseline(study, studies)
-        if study.method != BASELINE and baseline is not None:
-            found.append(_change(study, baseline))
+        own = (other for other in studies if other.campaign == study.campaign)
+        baseline = baseline_of(study, own) or baseline_of(study, studies)
+        if baseline is not None:
+            found.append(StudyChange(study, baseline, compare(_judged(study), _judged(baseline))))
     return found
 
 
-def best_transfer(found: Iterable[Change]) -> list[Change]:
+def best_transfer(found: Iterable[StudyChange]) -> list[StudyChange]:
     """Of every campaign, pair and split, the change of the method that is best on validation."""
 
-    def key(change: Change) -> tuple[str, str, str]:
+    def key(change: StudyChange) -> tuple[str, str, str]:
         return change.study.campaign, change.study.pair, change.study.split
 
     groups = groupby(sorted(found, key=key), key)
     return [min(group, key=lambda change: _or_infinite(change.study.validation_rmse)) for _, group in groups]
 
 
-def verdict(studies: Sequence[StudyRecord], found: Sequence[Change]) -> Verdict:
-    """Sum up."""
-    best = best_transfer(found)
-    asked = {(study.campaign, study.pair, study.split) for study in studies}
-    return Verdict(tuple(best), len(asked) - len(best))
-
-
-def averages(studies: Sequence[StudyRecord], found: Sequence[Change]) -> list[Average]:
-    """Methods that were tested on a pair more than once: on several folds, or in several campaigns."""
-    of_study = {change.study.run_id: change.change for change in found}
+def averages(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Average]:
+    """Methods that were tested several times on a pair: on several folds, or in several campaigns."""
+    of_study = {change.study.run_id: change.value for change in found}
 
     def key(study: StudyRecord) -> tuple[str, str, str]:
         return study.pair, re.sub(r"-fold\d+", "", study.split), study.method
@@ -134,61 +84,17 @@ def averages(studies: Sequence[StudyRecord], found: Sequence[Change]) -> list[Av
 
 
 def learns_logarithm(studies: Sequence[StudyRecord]) -> bool:
-    """Whether models see the logarithm of the property, told from studies of one target on the same data.
-
-    Standardising is linear, so errors as models see them are one multiple of the standardised ones, whatever the study
-    and the part; in the property's unit they are not where a logarithm comes between.
-    """
-    judged = [
-        (part.true, part.predicted, standardised)
+    """Whether the models of studies of one target see the logarithm of the property."""
+    return sees_logarithm(
+        (part, standardised)
         for study in studies
         for name, standardised in (("validation", study.validation_rmse), ("test", study.test_rmse))
-        if standardised and (part := study.predictions.get(name)) is not None
-    ]
-    if any((true <= 0).any() or (predicted <= 0).any() for true, predicted, _ in judged):
-        return False
-
-    def unlike(linear: bool) -> float:
-        seen = np.asarray if linear else np.log10
-        multiples = [float(rmse(seen(predicted) - seen(true))) / given for true, predicted, given in judged]
-        return max(multiples, default=1.0) / max(min(multiples, default=1.0), 1e-300)
-
-    return unlike(linear=False) < unlike(linear=True)
-
-
-def _baseline(study: StudyRecord, studies: Sequence[StudyRecord]) -> StudyRecord | None:
-    """Single-task training on the same parts of the same data, of the same campaign if it has it."""
-    if study.test_rmse is None:
-        return None
-    equal = [
-        other
-        for other in studies
-        if other.method == BASELINE and other.test_rmse is not None and other.judged_on == study.judged_on
-    ]
-    return min(
-        equal, key=lambda other: (other.campaign != study.campaign, _or_infinite(other.validation_rmse)), default=None
+        if standardised is not None and (part := study.predictions.get(name)) is not None
     )
 
 
-def _change(study: StudyRecord, baseline: StudyRecord) -> Change:
-    change = _or_infinite(study.test_rmse) / _or_infinite(baseline.test_rmse) - 1
-    ours, theirs = _errors(study, baseline)
-    if not len(ours) or not theirs.any():
-        return Change(study, baseline, change)
-    found = difference(ours, theirs)
-    interval = Interval(change, found.ratio.low - 1, found.ratio.high - 1)
-    return Change(study, baseline, change, interval, found.p_value)
-
-
-def _errors(study: StudyRecord, baseline: StudyRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (N,) of two studies at the molecules of the test part, as their models see the values."""
-    seen = np.log10 if learns_logarithm([study, baseline]) else np.asarray
-    one, other = (
-        {} if part is None else dict(zip(part.smiles, seen(part.predicted) - seen(part.true), strict=True))
-        for part in (study.predictions.get("test"), baseline.predictions.get("test"))
-    )
-    both = sorted(one.keys() & other.keys())
-    return np.array([one[smiles] for smiles in both]), np.array([other[smiles] for smiles in both])
+def _judged(study: StudyRecord) -> Judged:
+    return Judged(_or_infinite(study.test_rmse), study.predictions.get("test"))
 
 
 def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:

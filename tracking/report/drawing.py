@@ -31,7 +31,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A polyline; with `label`, what is told where the mouse is over it."""
+    """A polyline; `label` is shown while the mouse is over it."""
 
     points: Points
     colour: str = "ink"
@@ -85,7 +85,7 @@ Mark = Line | Dots | Bar | Text
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Marks on a sheet of width x height pixels. `name` is a file name; `description` stands for it where unseen."""
+    """Marks on a sheet of width x height pixels. `name` is a file name; `description` is for screen readers."""
 
     name: str
     title: str
@@ -118,7 +118,7 @@ def _element(mark: Mark, colour: Callable[[str], str]) -> str:
             dash = ";stroke-dasharray:4 3" if mark.dash else ""
             style = f"fill:none;stroke:{colour(mark.colour)};stroke-width:{mark.width:g}{dash}{_opacity(mark)}"
             return _path("M" + "L".join(_pairs(mark.points)), style, mark.label)
-        case Dots(hollow=False):  # lines of no length with round ends: a few letters a disc
+        case Dots(hollow=False):  # lines of no length with round ends take few characters per disc
             style = (
                 f"stroke-linecap:round;stroke:{colour(mark.colour)};stroke-width:{2 * mark.radius:g}{_opacity(mark)}"
             )

@@ -1,35 +1,32 @@
-"""Where a report goes: a page, a folder of its plots, and MLflow's artifacts."""
+"""Writes a report: the page, a folder of its plots, and both as artifacts in MLflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
 from gear.errors import StorageError
 from tracking.client import artifact_location
+from tracking.mlflow_api import MlflowClient, MlflowException, get_artifact_repository
 from tracking.report.campaigns import CampaignRecord
 from tracking.report.drawing import to_svg
 from tracking.report.page import Page
 from tracking.report.raster import to_png
 
-__all__ = ["log_report", "plots_folder", "write_report"]
+__all__ = ["log_report", "plots_folder", "write_page"]
 
 RUN, TAG, PLOTS = "report", "gear.report", "plots"
 SHARED = "reports"  # the experiment of reports on several campaigns
 
 
 def plots_folder(to: Path) -> Path:
-    """Where the plots of a page lie: beside it."""
+    """The folder of a page's plots, beside it."""
     return to.with_name(f"{to.stem}-plots")
 
 
-def write_report(page: Page, to: Path) -> None:
-    """Write the page, and each of its drawings as SVG and PNG; plots of an earlier page go.
+def write_page(page: Page, to: Path) -> None:
+    """Write the page, and each of its drawings as SVG and PNG; plots of an earlier page are removed.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the files cannot be written.
     """
     folder = plots_folder(to)
     try:
@@ -47,7 +44,9 @@ def write_report(page: Page, to: Path) -> None:
 
 
 def log_report(client: MlflowClient, tracking_uri: str, campaigns: Sequence[CampaignRecord], to: Path) -> str:
-    """Log a written report in the campaign's experiment, or of several in one of their own; a repeat replaces it.
+    """Log a written report in the experiment of its campaign, or of several campaigns in one of its own.
+
+    It replaces an earlier report on the same campaigns.
 
     Returns:
         The id of its run.
@@ -67,7 +66,7 @@ def log_report(client: MlflowClient, tracking_uri: str, campaigns: Sequence[Camp
 
 
 def _emptied_run(client: MlflowClient, experiment: str, covered: str) -> str:
-    """The run of reports on these campaigns, without the plots of the last one, since some may have no successor."""
+    """The run of reports on these campaigns, without the plots of the previous report."""
     for run in client.search_runs([experiment], f"attributes.run_name = '{RUN}'"):
         if run.data.tags.get(TAG) == covered:
             if any(artifact.path == PLOTS for artifact in client.list_artifacts(run.info.run_id)):

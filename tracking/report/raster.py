@@ -10,13 +10,13 @@ from tracking.report.drawing import COLOURS, Bar, Dots, Drawing, Line, Mark, Tex
 __all__ = ["to_png"]
 
 DPI = 160
-POINTS = 0.72  # of type or of a line's width, a pixel at 100 pixels an inch
+POINTS = 0.72  # points per pixel, at 100 pixels per inch
 ALIGNED = {"start": "left", "middle": "center", "end": "right"}
 ALIGNED_UPWARDS = {"start": "bottom", "middle": "center", "end": "top"}
 
 
 def to_png(drawing: Drawing) -> bytes:
-    """The PNG of a drawing, 1.6 dots a pixel."""
+    """The PNG of a drawing, with 1.6 dots per pixel."""
     figure = Figure(figsize=(drawing.width / 100, drawing.height / 100), facecolor=COLOURS["paper"][0])
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, drawing.width), ylim=(drawing.height, 0))

@@ -1,4 +1,4 @@
-"""Charts of what the settings of trials do: loss weights, depth, importance, whole configurations."""
+"""Charts of the settings of trials: loss weights, depth, importance, complete configurations."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from tracking.report.settings import Setting, chance_level, running_median, vari
 
 __all__ = ["importance_chart", "parallel_chart", "weights_chart"]
 
-MOST = 9  # settings of a chart
+MOST = 9  # maximum number of settings in a chart
 COLUMNS, SIDE, PITCH, ROW = 3, 240.0, 310.0, 218.0  # of the panels of `weights_chart`, pixels
-MANY = 300  # points of a panel
-FEW = 4  # different values of a setting, each of which is marked on its axis
+MANY = 300  # points of a panel, above which they are drawn smaller and lighter
+FEW = 4  # different values of a setting, up to which each is marked on its axis
 TYPICAL = 0.9  # share of the values that the charts show in full; higher ones are drawn at the upper edge
 AXIS = (190.0, 30.0)  # lower and upper end of a parallel axis, pixels
 
-Point = tuple[float, float, TrialRecord]  # setting, value, whose
+Point = tuple[float, float, TrialRecord]  # setting, value, and the trial
 
 
 def weights_chart(
@@ -61,7 +61,7 @@ def _weights(setting: str, points: Sequence[Point], room: Scale, y: Scale, ylabe
 
 
 def _depths(setting: str, points: Sequence[Point], room: Scale, y: Scale, ylabel: str, colour: str) -> list[Mark]:
-    """A column of points a depth, its middle half as a box and its median as a bar."""
+    """One column of points per depth, with the middle half as a box and the median as a bar."""
     depths = sorted({x for x, _, _ in points})
     panel = Panel(Scale(depths[0] - 0.6, depths[-1] + 0.6, room.start, room.end), y)
     marks = panel.frame("", ylabel, setting, xticks=[(depth, f"{depth:g}") for depth in depths])
@@ -90,7 +90,7 @@ def _cloud(panel: Panel, points: Sequence[Point], colour: str) -> list[Mark]:
 
 
 def importance_chart(name: str, study: StudyRecord) -> Drawing | None:
-    """How much each setting has to do with the RMSE, those that matter most first."""
+    """The importance of each setting for the RMSE, highest first."""
     settings = varied(study)[:MOST]
     if not settings:
         return None
@@ -123,7 +123,7 @@ def _direction(setting: Setting) -> str:
 
 
 def parallel_chart(name: str, study: StudyRecord) -> Drawing | None:
-    """Parallel coordinates: a line a trial through its settings; the best third stands out, the winner most."""
+    """Parallel coordinates: one line per trial through its settings, with the best third and the winner emphasised."""
     settings = varied(study)[: MOST - 1]
     trials = [trial for trial in study.trials if trial.ran]
     if len(settings) < 2:

@@ -1,4 +1,4 @@
-"""What the settings of a study's trials have to do with their values."""
+"""How the settings of a study's trials are related to the trials' values."""
 
 import math
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from tracking.report.campaigns import StudyRecord, TrialRecord
 
 __all__ = ["FEWEST", "Setting", "chance_level", "relative_values", "running_median", "varied"]
 
-FEWEST = 6  # trials, or nothing is said of what matters
-FEWEST_FOR_LINE = 20  # points of a running median
+FEWEST = 6  # trials from which importance is computed
+FEWEST_FOR_LINE = 20  # points from which a running median is drawn
 NOT_SETTINGS = ("seed", "method")
-LOG_SPAN = 8.0  # largest over smallest value of a setting that is drawn on a logarithmic axis
+LOG_SPAN = 8.0  # ratio of largest to smallest value, above which a setting is drawn on a logarithmic axis
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +24,8 @@ class Setting:
     Attributes:
         name: path in the configuration, `weights.curv`.
         values: of the trials, numbers or words.
-        weight: how much it has to do with the value: as the search recorded it (`recorded`), or the rank correlation
-            with the value, without its sign; between words, the correlation ratio of the ranks.
+        weight: its importance for the value: as the search recorded it (`recorded`), or else the absolute rank
+            correlation with the value; for words, the correlation ratio of the ranks.
         recorded: which of the two.
         direction: rank correlation with the RMSE, positive where larger is worse; 0 for words.
     """
@@ -54,7 +54,7 @@ class Setting:
 
 
 def varied(study: StudyRecord) -> list[Setting]:
-    """The settings that differ between the trials of a study that ran, those that matter most first."""
+    """The settings that differ between the trials of a study that ran, most important first."""
     trials = [trial for trial in study.trials if trial.ran]
     if len(trials) < FEWEST:
         return []
@@ -69,19 +69,19 @@ def varied(study: StudyRecord) -> list[Setting]:
 
 
 def chance_level(study: StudyRecord) -> float:
-    """The rank correlation that a setting without effect exceeds one time in twenty."""
+    """The rank correlation that a setting without effect exceeds with a probability of 5 %."""
     return 1.96 / math.sqrt(sum(trial.ran for trial in study.trials) - 1)
 
 
 def relative_values(trials: Sequence[TrialRecord]) -> list[float]:
-    """Values of trials that ran over the median of their study, so that studies can be laid on each other."""
+    """Values of trials that ran, divided by the median of their study, so that studies can be shown together."""
     values = [trial.value or 0.0 for trial in trials]
     middle = float(np.median(values)) if values else 1.0
     return [value / middle for value in values]
 
 
 def running_median(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float]]:
-    """Medians of both over a window that slides along x, a third of the points wide; none of few points."""
+    """Medians of x and y in a window of a third of the points that slides along x; empty for few points."""
     if len(x) < FEWEST_FOR_LINE:
         return []
     order = np.argsort(x, kind="stable")
@@ -105,7 +105,7 @@ def _setting(name: str, texts: Sequence[str], values: Sequence[float], recorded:
 
 
 def _correlation_ratio(groups: Sequence[str], ranks: pd.Series) -> float:
-    """Share of the ranks' spread that lies between groups, as a root: comparable with a correlation."""
+    """Square root of the share of the ranks' variance between groups, which is comparable with a correlation."""
     total = float(((ranks - ranks.mean()) ** 2).sum())
     between = sum(len(part) * (part.mean() - ranks.mean()) ** 2 for _, part in ranks.groupby(list(groups)))
     return math.sqrt(float(between) / total) if total else 0.0

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import rmse
+from gear.results import STATES
 from tracking.report.axes import LABEL, Panel, Scale, shown, span
-from tracking.report.campaigns import Part, StudyRecord, TrialRecord
+from tracking.report.campaigns import StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour
 from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 
@@ -22,7 +24,7 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
     Args:
         name: of the drawing.
         study: to be shown.
-        density: most points of a curve that did not win.
+        density: maximum number of points of a curve that did not win.
     """
     trials = [trial for trial in study.trials if trial.curve]
     if not trials:
@@ -38,7 +40,7 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
             marks += _curve(trial, panel, density)
     if study.winner is not None and study.winner.curve:
         marks += _winning_curve(study.winner, panel, method_colour(study.method))
-    told = ", ".join(f"{study.count(state)} {state}" for state in ("complete", "pruned", "failed")) + " trials."
+    told = ", ".join(f"{study.count(state)} {state}" for state in STATES) + " trials."
     if study.validation_rmse is not None:
         told += f" The winner, trial {winner}, reaches a validation RMSE of {study.validation_rmse:.4f}."
     return Drawing(name, f"Learning curves of {study.name}", told, WIDTH, 310, marks)
@@ -74,7 +76,7 @@ def parity_chart(name: str, study: StudyRecord, density: int, *, log: bool) -> D
     Args:
         name: of the drawing.
         study: to be shown.
-        density: most molecules of a part that are drawn.
+        density: maximum number of molecules of a part that are drawn.
         log: on logarithmic axes.
     """
     if not study.predictions:
@@ -96,7 +98,7 @@ def parity_chart(name: str, study: StudyRecord, density: int, *, log: bool) -> D
     return Drawing(name, f"Predictions of the winner of {study.name}", "; ".join(told), width, SIDE + 72, marks)
 
 
-def _parity(which: str, part: Part, study: StudyRecord, panel: Panel, density: int) -> list[Mark]:
+def _parity(which: str, part: PartPredictions, study: StudyRecord, panel: Panel, density: int) -> list[Mark]:
     count = len(part.true)
     what = f"{study.target}, {study.shown_unit}".rstrip(", ")
     marks = panel.frame(f"measured {what}", f"predicted {what}", f"{which}, {count} molecules")

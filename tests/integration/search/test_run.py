@@ -261,7 +261,7 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     code, out, _ = call(*flags)
     assert code == 0
     split_hash = load_pair("hv_from_ds", "random").split_hash
-    assert re.search(rf"hv_from_ds\.random\.gear .* kJ/mol +│ +1 │ {split_hash[:8]} │", out)
+    assert re.search(rf"hv_from_ds\.random\.gear .* kJ/mol │ .* │ +1 │ {split_hash[:8]} │", out)
     assert re.search(r"test RMSE of gear is [\d.]+ % (higher|lower) than of stl", out)
     folder = tmp_path / "campaigns" / "mine"
     assert {path.name for path in (folder / "exports").iterdir()} == {"hv_from_ds.random.gear", "hv_from_ds.random.stl"}
@@ -279,7 +279,7 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
     small = ["--pairs", "st_from_ri", "--methods", "stl", "--splits", "random", "--trials", "2", "--epochs", "1"]
     code, out, _ = call(*small, "--validation-folds", "2", "--finalists", "2", "--name", "mine")
     assert code == 0
-    assert "2 validation folds a trial, the best 2 again on 2 fresh seeds" in out
+    assert "2 validation folds per trial, the best 2 again on 2 fresh seeds" in out
     export = tmp_path / "campaigns/mine/exports/st_from_ri.random.stl"
     assert len(load_export(export).members) == 2
     code, out, _ = call("--resume", "--name", "mine", "--final", "refit")

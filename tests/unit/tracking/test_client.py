@@ -85,12 +85,14 @@ def test_missing_driver_is_named():
 
 def test_server_wants_a_name_and_a_password(server, monkeypatch):
     server.password = "ada:lovelace"
-    with pytest.raises(StorageError, match=r"refuses this user \(401\): set MLFLOW_TRACKING_USERNAME") as caught:
+    with pytest.raises(
+        StorageError, match=r"denies access to this user \(401\): set MLFLOW_TRACKING_USERNAME"
+    ) as caught:
         Recorder(server.uri, "secret")
     one_line(caught)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "byron")
-    with pytest.raises(StorageError, match="refuses this user"):
+    with pytest.raises(StorageError, match="denies access to this user"):
         Recorder(server.uri, "secret")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
     Recorder(server.uri, "secret")

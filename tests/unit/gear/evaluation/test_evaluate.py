@@ -5,14 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gear.evaluation.evaluate import (
-    HeldOutPredictions,
-    combined,
-    predictions_table,
-    scores,
-    test_predictions,
-    test_scores,
-)
+from gear.evaluation.evaluate import combined, predict_held_out, score_test_part, scores
+from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.evaluation.uncertainty import Interval
 from gear.export import export_model
 from gear.label_scaler import Scaler
@@ -29,11 +23,11 @@ def held_out(value, prediction, scaler=None, spread=np.nan, part="test"):
 
 @pytest.fixture(scope="module")
 def found(member):
-    return test_predictions(member.checkpoint, member.spec, member.pair)
+    return predict_held_out(member.checkpoint, member.spec, member.pair)
 
 
 def test_scores_are_the_errors_of_what_the_export_predicts(member, tmp_path):
-    told = test_scores(member.checkpoint, member.spec, member.pair)
+    told = score_test_part(member.checkpoint, member.spec, member.pair)
     export_model([member], member.pair, tmp_path / "export", {})
     test = member.pair.target.test
     error = load_predictor(tmp_path / "export").predict(list(test.smiles)) - test.value
@@ -77,7 +71,7 @@ def test_predictions_are_those_of_validation_and_test(found, member):
 
 
 def test_ensemble_is_the_mean_of_its_members_on_the_test_part(ensemble):
-    alone = [test_predictions(m.checkpoint, m.spec, m.pair) for m in ensemble]
+    alone = [predict_held_out(m.checkpoint, m.spec, m.pair) for m in ensemble]
     whole = combined(alone)
     assert set(whole.part) == {"test"}
     tests = [one.of_part("test").prediction for one in alone]

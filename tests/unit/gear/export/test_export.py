@@ -155,7 +155,7 @@ def test_folder_that_is_no_export_is_refused(content, tmp_path):
     if content is not None:
         for name in ("checksums.json", "config.json"):
             (tmp_path / name).write_text(content)
-    with pytest.raises(StorageError, match=r"is no export folder|does not match"):
+    with pytest.raises(StorageError, match=r"is not an export folder|does not match"):
         load_export(tmp_path)
 
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gear.errors import GearError
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, EpochReported, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.events import EpochReported, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.optuna_mirror import OptunaMirror
 from search.campaign.trial_report import TrialReport
 from tests.support.fake_training import BrokenRun, FakeEpoch, FakeRun, Simulation, small_plan

@@ -6,8 +6,9 @@ import warnings
 import optuna
 import pytest
 
+from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import STATES, TrialAsked
+from search.campaign.events import TrialAsked
 from search.campaign.optuna_mirror import OptunaMirror
 from search.campaign.samplers import SAMPLERS
 from search.plan.campaign_plan import stable_seed

@@ -2,16 +2,21 @@
 
 import dataclasses
 import io
+import re
 
 import pytest
 from rich.console import Console
 
+from gear.evaluation.comparison import Change
+from gear.evaluation.diagnostics import Finding
+from gear.evaluation.uncertainty import Interval
 from search.campaign.events import AttemptLost, TrialAsked, TrialEnded
 from search.campaign.leaderboard import Standing
 from search.cli import progress as cli_progress
 from search.cli.console import plan_text
 from search.cli.leaderboard import print_leaderboard
 from search.cli.progress import Progress
+from search.results.winners import Leaderboard
 from tests.support.fake_training import Simulation, small_plan
 
 
@@ -67,12 +72,12 @@ def test_without_a_terminal_there_is_a_line_a_finished_trial():
 def test_the_plan_in_words():
     text = plan_text(small_plan())
     assert "campaign test: 2 studies = hv_from_ds x random x gear, stl" in text
-    assert "8 trials a study, 16 in all, of at most 9 epochs" in text
+    assert "8 trials per study, 16 in all, of at most 9 epochs" in text
 
 
 def standing(split, method, test, data="d"):
     hashes = {"split_hash": f"{split}-{data}", "data_hash": data}
-    return Standing(f"p.{split}.{method}", "p", split, method, 3, 4, 1, 0.5, test, 12.5, 2, **hashes)
+    return Standing(f"p.{split}.{method}", "p", split, method, 3, 4, 1, 0.5, test, 12.5, 0.8123, 30, 2, **hashes)
 
 
 def test_the_leaderboard_says_which_part_a_number_is_on_and_whether_transfer_helped():
@@ -80,17 +85,28 @@ def test_the_leaderboard_says_which_part_a_number_is_on_and_whether_transfer_hel
         return standing("random", method, test)
 
     screen = console(terminal=False)
-    print_leaderboard(screen, [row("gear", 0.45), row("stl", 0.5)], {"p": "kJ/mol"})
+    rows = [row("gear", 0.45), row("stl", 0.5)]
+    change = Change(-0.1, Interval(-0.1, -0.2, -0.05), 0.01, 30)
+    print_leaderboard(screen, Leaderboard(rows, {"p": "kJ/mol"}, {"p.random.gear": change}))
     text = screen.file.getvalue()
     assert "validation RMSE" in text
     assert "test RMSE" in text
     assert "12.5 kJ/mol" in text
-    assert "p random: test RMSE of gear is 10.0 % lower than of stl" in text
+    assert f"p random: {change.words('gear')}" in text.splitlines()
+    assert "0.812" in text
+    assert re.search(r"│ +30 │", text)
+
+
+def test_what_looks_wrong_with_a_winner_is_shown_below_the_leaderboard():
+    screen = console(terminal=False)
+    found = {"p.random.gear": [Finding("flat_curvature", "the curvature term is identically zero")]}
+    print_leaderboard(screen, Leaderboard([standing("random", "gear", 0.45)], {"p": "K"}, findings=found))
+    assert "p.random.gear: the curvature term is identically zero" in screen.file.getvalue().splitlines()
 
 
 def test_a_study_without_a_winner_has_no_numbers():
     screen = console(terminal=False)
-    print_leaderboard(screen, [Standing("p.random.stl", "p", "random", "stl", 0, 0, 6)], {"p": "K"})
+    print_leaderboard(screen, Leaderboard([Standing("p.random.stl", "p", "random", "stl", 0, 0, 6)], {"p": "K"}))
     assert "0/0/6" in screen.file.getvalue()
 
 
@@ -99,26 +115,23 @@ def test_a_method_that_has_learnt_scaffolds_is_named():
         return standing(split, "gear", test)
 
     screen = console(terminal=False)
-    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.6)], {"p": "K"})
+    print_leaderboard(screen, Leaderboard([row("random", 0.3), row("scaffold", 0.6)], {"p": "K"}))
     assert "p.scaffold.gear: error on new scaffolds is 2.0 times" in screen.file.getvalue()
     screen = console(terminal=False)
-    print_leaderboard(screen, [row("random", 0.3), row("scaffold", 0.4)], {"p": "K"})
+    print_leaderboard(screen, Leaderboard([row("random", 0.3), row("scaffold", 0.4)], {"p": "K"}))
     assert "new scaffolds" not in screen.file.getvalue()
 
 
 @pytest.mark.parametrize(
     "rows",
     [
-        [standing("random", "gear", 0.45), standing("random", "stl", 0.5, data="others")],
-        [standing("random", "gear", 0.45), standing("scaffold", "stl", 0.5)],
         [standing("random", "gear", 0.3), standing("scaffold", "gear", 0.6, data="others")],
         [dataclasses.replace(standing("random", m, 0.5), split_hash="", data_hash="") for m in ("gear", "stl")],
     ],
 )
-def test_numbers_on_different_splits_or_data_are_never_compared(rows):
+def test_errors_on_different_data_are_never_compared(rows):
     screen = console(terminal=False)
-    print_leaderboard(screen, rows, {"p": "K"})
+    print_leaderboard(screen, Leaderboard(rows, {"p": "K"}))
     text = screen.file.getvalue()
     assert all(row.split_hash[:8] in text for row in rows)
-    assert "than of stl" not in text
     assert "new scaffolds" not in text

@@ -48,7 +48,7 @@ def test_a_running_campaign_shows_its_studies_and_who_drives_it(storage, show):
         code, out, _ = show("test")
     ended = sum(isinstance(event, TrialEnded) for event in simulation.events)
     assert code == 0
-    assert f"driven by process {os.getpid()} on" in out
+    assert f"run by process {os.getpid()} on" in out
     assert f"test: {ended} of 16 trials, {len(simulation.running)} running" in out
     assert "hv_from_ds.random.gear" in out
 
@@ -57,7 +57,7 @@ def test_an_interrupted_campaign_tells_how_to_go_on(storage, show):
     store, _ = written(storage, turns=40)
     store.__exit__()
     _, out, _ = show()
-    assert f"nobody drives it; go on with: gear-search run --resume --name test --storage {storage}" in out
+    assert f"no process runs it; resume it with: gear-search run --resume --name test --storage {storage}" in out
     assert "interrupted" in out
 
 
@@ -67,7 +67,7 @@ def test_a_driver_that_died_is_told_from_one_that_lives(storage, show, monkeypat
         monkeypatch.setattr("search.storage.lease.STALE_SECONDS", -1.0)
         _, out, _ = show()
     assert f"its driver, process {os.getpid()} on" in out
-    assert "died or lost touch" in out
+    assert "was last heard of" in out
 
 
 def test_a_finished_campaign_shows_its_leaderboard_and_is_not_watched_on(storage, show):

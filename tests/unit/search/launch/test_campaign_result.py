@@ -22,6 +22,9 @@ def test_leaderboard_has_a_row_a_study(result):
     assert list(board.index) == [GEAR, STL]
     assert board.loc[STL, "validation_rmse"] == pytest.approx(1.1213, abs=1e-4)
     assert board["split_hash"].nunique() == 1
+    assert board.loc[GEAR, "change_low"] <= board.loc[GEAR, "change"] <= board.loc[GEAR, "change_high"]
+    assert board.loc[GEAR, "change"] == pytest.approx(board["test_rmse"][GEAR] / board["test_rmse"][STL] - 1, rel=1e-6)
+    assert board.loc[STL, ["change", "change_low"]].isna().all()
 
 
 def test_trials_and_curves_hold_what_was_recorded(result):

@@ -9,8 +9,7 @@ from search.campaign.events import AttemptLost, EpochReported, StudyFinished, Tr
 from search.plan.plan_file import plan_from_dict
 from search.results.mlflow_records import Feed, story
 from tests.support.fake_training import Simulation, small_plan
-from tracking.recording.messages import Step, StudyEnded, StudyStarted, TrialStarted
-from tracking.recording.messages import TrialEnded as TrialOver
+from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 
 EPOCH = EpochResult(1, 0.5, 0.5, 1, {"reg": 0.2, "curv": 0.0}, {"target": 0.2}, 2.0, 100.0, 0.0, 0, 900.0)
 STUDY = "hv_from_ds.random.gear"
@@ -98,7 +97,7 @@ def test_an_attempt_that_goes_on_starts_no_second_trial_and_is_counted():
     started, epoch, ended = life()
     again = dataclasses.replace(started, attempt=1)
     records = told(started, AttemptLost(STUDY, 0, 0, "node lost"), again, epoch, ended)
-    assert kinds(records) == [StudyStarted, TrialStarted, Step, TrialOver, Step]
+    assert kinds(records) == [StudyStarted, TrialStarted, Step, TrialResult, Step]
     assert records[3].tags["attempts"] == "2"
 
 
@@ -144,7 +143,7 @@ def test_what_mattered_is_told_with_the_winner_of_ten_trials():
 def test_an_extended_study_whose_winner_stays_ends_again():
     plan = small_plan(methods=["gear"], trials=2)
     records = told(*life(0), StudyFinished(STUDY, 0, 0.5, 1), *life(1, "pruned"), plan=plan)
-    ends = [record for record in records if isinstance(record, StudyEnded)]
+    ends = [record for record in records if isinstance(record, StudyResult)]
     assert [(end.tests, end.state) for end in ends] == [(1, "complete"), (1, "complete")]
     assert ends[1].metrics == {}
     assert records[-1] == ends[1]
@@ -152,13 +151,13 @@ def test_an_extended_study_whose_winner_stays_ends_again():
 
 def test_a_study_with_trials_left_does_not_end_again():
     records = told(*life(0), StudyFinished(STUDY, 0, 0.5, 1), *life(1, "pruned"))
-    assert len([record for record in records if isinstance(record, StudyEnded)]) == 1
+    assert len([record for record in records if isinstance(record, StudyResult)]) == 1
 
 
 def test_a_study_whose_trials_all_failed_has_failed():
     plan = small_plan(methods=["gear"], trials=2, replacements=0)
     records = told(*life(0, "failed"), *life(1, "failed"), plan=plan)
-    assert [record.state for record in records if isinstance(record, StudyEnded)] == ["failed"]
+    assert [record.state for record in records if isinstance(record, StudyResult)] == ["failed"]
 
 
 def test_a_launch_that_goes_on_tells_what_the_whole_story_tells():

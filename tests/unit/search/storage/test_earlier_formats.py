@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gear.data import load_pair
-from gear.evaluation.evaluate import test_scores as scores_of  # not a test
+from gear.evaluation.evaluate import score_test_part
 from gear.train import read_trial
 from search.campaign.campaign import Campaign
 from search.plan.plan_file import plan_from_dict
@@ -42,7 +42,7 @@ def test_its_winners_checkpoint_scores_what_it_scored_then(campaign, method):
     study = campaign.studies[f"ef_from_hv.random.{method}"]
     spec = campaign.spec(study.name, 0)
     pair = load_pair(spec.pair, spec.split, spec.split_seed)
-    found = scores_of(CAMPAIGN / (study.trials[0].checkpoint or ""), spec, pair)
+    found = score_test_part(CAMPAIGN / (study.trials[0].checkpoint or ""), spec, pair)
     assert math.isclose(found.rmse, study.finished[-1].scores["rmse"], rel_tol=1e-5)
 
 

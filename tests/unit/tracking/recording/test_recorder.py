@@ -21,7 +21,7 @@ from tests.support.mlflow_story import (
     wait_until,
 )
 from tracking.recording import recorder as module
-from tracking.recording.messages import Step, StudyEnded, TrialEnded, TrialStarted
+from tracking.recording.messages import Step, StudyResult, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
 
@@ -107,7 +107,7 @@ def test_new_campaign_of_an_old_name_does_not_touch_the_old_one(uri, client):
 
 def test_numbers_that_are_none_are_recorded(uri, client):
     started = TrialStarted(NAME, 0)
-    record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialEnded(NAME, 0, "failed", "bad"))
+    record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialResult(NAME, 0, "failed", "bad"))
     assert runs(client)["gear #0"].info.status == "FAILED"
 
 
@@ -115,21 +115,21 @@ def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri
     record(uri, *story())
     wider = dataclasses.replace(STUDY, budget=9, params={"epochs": 7}, files={"plan.toml": "trials = 9\n"})
     before = [wider, *list(story())[1:]]
-    record(uri, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch"), history=before)
+    record(uri, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch"), history=before)
     found = runs(client)
     assert (found[NAME].info.status, found[NAME].data.tags["gear.status"]) == ("KILLED", "interrupted")
     assert found[NAME].data.params == {"epochs": "5"}
     assert found[NAME].data.tags["gear.budget"] == "9"
     assert open(client.download_artifacts(found[NAME].info.run_id, "plan.toml", str(tmp_path))).read() == "trials = 9\n"
-    again = [*before, TrialStarted(NAME, 3), TrialEnded(NAME, 3, "complete", "last epoch")]
-    record(uri, StudyEnded(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
+    again = [*before, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch")]
+    record(uri, StudyResult(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
     assert runs(client)[NAME].info.status == "FINISHED"
     assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5), (2, 0.25)]
 
 
 def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri, client):
     record(uri, *story())
-    more = [TrialStarted(NAME, 3), TrialEnded(NAME, 3, "pruned", "worse"), StudyEnded(NAME, 1)]
+    more = [TrialStarted(NAME, 3), TrialResult(NAME, 3, "pruned", "worse"), StudyResult(NAME, 1)]
     record(uri, *more, history=story())
     before = everything(client)
     assert runs(client)[NAME].info.status == "FINISHED"
@@ -149,12 +149,12 @@ def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_
 
 
 def test_study_without_a_winner_has_failed(uri, client):
-    record(uri, STUDY, StudyEnded(NAME, 0, "failed", tags={"reason": "no trial completed"}))
+    record(uri, STUDY, StudyResult(NAME, 0, "failed", tags={"reason": "no trial completed"}))
     assert runs(client)[NAME].info.status == "FAILED"
     assert runs(client)[NAME].data.tags["gear.reason"] == "no trial completed"
 
 
-def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
+def test_what_mlflow_rejects_does_not_hold_up_the_rest(uri, client, caplog):
     record(
         uri,
         STUDY,
@@ -163,18 +163,18 @@ def test_what_mlflow_refuses_does_not_hold_up_the_rest(uri, client, caplog):
         Step("no such study", 0, 1, {"validation_rmse": 1.0}),
         TrialStarted(NAME, 1),
         Step(NAME, 1, 1, {"validation_rmse": 0.5}),
-        TrialEnded(NAME, 1, "complete", "last epoch"),
+        TrialResult(NAME, 1, "complete", "last epoch"),
     )
     assert runs(client)["gear #1"].info.status == "FINISHED"
     assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
-    assert "refused 3 records of campaign quick-1" in caplog.text
+    assert "rejected 3 records of campaign quick-1" in caplog.text
 
 
 def test_place_for_files_that_cannot_be_written_does_not_hold_up_the_rest(uri, client, tmp_path, caplog):
     (tmp_path / "mlartifacts").touch()
     record(uri, *story())
     check_whole(client)
-    assert "refused 2 records" in caplog.text
+    assert "rejected 2 records" in caplog.text
 
 
 def test_run_of_a_user_in_the_experiment_is_left_alone(uri, client):
@@ -190,7 +190,7 @@ def test_run_that_a_user_deleted_meanwhile_does_not_hold_up_the_end(uri, client,
         recorder.flush()
         client.delete_run(runs(client)["gear #0"].info.run_id)
     assert runs(client)[NAME].info.status == "KILLED"
-    assert "refused 1 records" in caplog.text
+    assert "rejected 1 records" in caplog.text
 
 
 def test_deleted_experiment_is_an_error_that_says_how_to_restore_it(uri, client):
@@ -275,5 +275,5 @@ def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impat
     driver.tell(*story())
     assert not recorder.flush()
     recorder.close()
-    assert "gear-search record quick-1 completes it" in caplog.text
+    assert "gear-search record quick-1 completes the record" in caplog.text
     assert "server away" in caplog.text

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+import tracking
 from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, record
 from tests.support.report_page import NOW, page_of, words
 from tracking.client import open_client
@@ -197,6 +198,17 @@ def test_a_report_on_several_campaigns_has_an_experiment_of_its_own(report, reco
 def test_nothing_is_logged_on_request(report, recorded, client):
     recorded(Study())
     assert report("--no-log")[0] == 0
+    assert logged(client, "quick-1") == []
+
+
+def test_a_report_from_python_is_the_page_that_it_names(uri, recorded, client, tmp_path):
+    recorded(Study(errors=SMALL), Study(method="stl", errors=LARGE))
+    said = []
+    page = tracking.write_report(uri, str(tmp_path / "found.html"), ["quick-1"], log=False, say=said.append)
+    assert page == tmp_path / "found.html"
+    expected = "test RMSE of gear is 96.7 % lower than of stl (95 % interval 96.7 to 96.7 %, 50 test molecules)"
+    assert expected in words(page.read_text())
+    assert said[-1].startswith(f"{page}: ")
     assert logged(client, "quick-1") == []
 
 

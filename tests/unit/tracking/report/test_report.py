@@ -4,30 +4,32 @@ import numpy as np
 import pytest
 
 from gear.errors import StorageError, UnknownNameError
+from gear.evaluation.held_out import PartPredictions
 from tests.support.fake_records import LARGE, SMALL, Study, study, trial
 from tests.support.report_page import page_of, words
-from tracking.report.campaigns import Part, read_campaigns
-from tracking.report.compare import averages, best_transfer, changes, learns_logarithm, verdict
+from tracking.report.campaigns import read_campaigns
+from tracking.report.compare import averages, best_transfer, changes, learns_logarithm
+from tracking.report.verdict import verdict
 
 
 def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorded):
     (campaign,) = recorded(Study(test=0.4), Study(method="stl", test=0.5))
     (change,) = changes(campaign.studies)
-    assert change.change == pytest.approx(-0.2)
+    assert change.value == pytest.approx(-0.2)
     assert (change.study.method, change.baseline.method) == ("gear", "stl")
 
 
 def test_studies_on_other_molecules_are_not_compared(recorded):
     (campaign,) = recorded(Study(), Study(method="stl", hash="another"))
     assert changes(campaign.studies) == []
-    assert "cannot be said" in words(page_of([campaign]))
+    assert "Whether transfer helped is unknown" in words(page_of([campaign]))
 
 
 def test_a_campaign_is_compared_with_its_own_single_task_training_first(recorded):
     recorded(Study(test=0.4), Study(method="stl", test=0.5), campaign="one")
     campaigns = recorded(Study(method="stl", test=0.8, validation=0.1), campaign="two")
     found = changes([s for campaign in campaigns for s in campaign.studies])
-    assert [change.change for change in found] == [pytest.approx(-0.2)]
+    assert [change.value for change in found] == [pytest.approx(-0.2)]
 
 
 def test_the_verdict_is_on_the_method_that_validation_chooses(recorded):
@@ -50,27 +52,27 @@ def test_an_effect_on_every_molecule_is_beyond_chance_and_none_is_not(recorded):
         Study(method="mtl", errors=LARGE[::-1]),
         Study(method="stl", errors=LARGE),
     )
-    better, same = changes(campaign.studies)
+    better, same = (found.change for found in changes(campaign.studies))
     assert better.sure
     assert better.interval.high < -0.9
-    assert better.p < 0.01
+    assert better.p_value < 0.01
     assert not same.sure
-    assert same.p > 0.5
+    assert same.p_value > 0.5
 
 
 def test_only_molecules_that_both_have_predicted_count(recorded):
     """The last ten errors of the longer one are huge, and have no partner."""
     (campaign,) = recorded(Study(errors=LARGE + (500.0,) * 10), Study(method="stl", errors=LARGE))
     (change,) = changes(campaign.studies)
-    assert change.interval.low == pytest.approx(0, abs=1e-9)
+    assert change.change.interval.low == pytest.approx(0, abs=1e-9)
 
 
 def test_without_predictions_there_is_neither_interval_nor_p(recorded):
     (campaign,) = recorded(Study(), Study(method="stl", test=0.5))
     (change,) = changes(campaign.studies)
-    assert (change.interval, change.p, change.sure) == (None, None, False)
+    assert (change.change.interval, change.change.p_value, change.change.sure) == (None, None, False)
     text = words(page_of([campaign]))
-    assert "were not recorded, so chance cannot be told from effect" in text
+    assert "were not recorded, so it is unknown which differences are chance" in text
     assert "Predictions not recorded, so there is no parity plot" in text
 
 
@@ -86,7 +88,7 @@ def test_whether_models_see_the_logarithm_is_told_from_their_errors(log):
         else:
             predicted = np.abs(true + generator.normal(0, size, 300))
             standardised = float(np.sqrt(np.square(predicted - true).mean())) / 12
-        parts = {"test": Part(np.arange(300).astype(str), true, predicted)}
+        parts = {"test": PartPredictions(np.arange(300).astype(str), true, predicted)}
         studies.append(study([trial()], method, predictions=parts, test_rmse=standardised))
     assert learns_logarithm(studies) is log
 
@@ -132,7 +134,7 @@ def test_a_configuration_trained_again_is_no_trial_of_the_search(recorded):
 
 def test_models_that_were_tested_together_are_told_beside_each_alone(recorded):
     (campaign,) = recorded(Study(metrics={"test_models": 4, "test_rmse_alone": 0.41, "test_rmse_alone_sd": 0.02}))
-    assert "Tested as 4 models together; alone their test RMSE is 0.4100 ± 0.0200." in words(page_of([campaign]))
+    assert "Tested as 4 models together; each alone has a test RMSE of 0.4100 ± 0.0200." in words(page_of([campaign]))
 
 
 def test_recorded_intervals_are_shown(recorded):
@@ -150,7 +152,7 @@ def test_campaigns_are_chosen_by_name_and_runs_of_others_left_out(recorded, clie
 
 
 def test_a_campaign_that_is_not_there_is_one_line(recorded, client):
-    with pytest.raises(StorageError, match="holds no campaign: run a search first"):
+    with pytest.raises(StorageError, match="has no campaign: run a search first"):
         read_campaigns(client, [])
     recorded(Study())
     with pytest.raises(UnknownNameError, match="unknown campaign 'gone'"):

@@ -1,0 +1,23 @@
+"""Environment variables that a library reads, set for the length of a block and not longer."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+__all__ = ["with_defaults"]
+
+
+@contextmanager
+def with_defaults(values: Mapping[str, str]) -> Iterator[None]:
+    """Set the variables that are not set; after the block they are unset again.
+
+    Args:
+        values: by name.
+    """
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

@@ -1,0 +1,35 @@
+"""The names of MLflow that this package uses, imported with MLflow's telemetry off.
+
+MLflow decides when it is imported whether it reports usage to its makers, so every module here takes its names from
+this one. The variables that turn telemetry off are unset again after the import; who sets them otherwise is obeyed.
+"""
+
+from gear.environment import with_defaults
+
+__all__ = [
+    "ERROR_CODE_TO_HTTP_STATUS",
+    "ColSpec",
+    "Experiment",
+    "LifecycleStage",
+    "Metric",
+    "MlflowClient",
+    "MlflowException",
+    "ModelSignature",
+    "ModelVersion",
+    "Param",
+    "Run",
+    "RunTag",
+    "Schema",
+    "get_artifact_repository",
+    "mlflow",
+]
+
+with with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}):
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.types import ColSpec, Schema

@@ -1,0 +1,185 @@
+"""What the report's page shows, section by section, made of the records; `page.html` decides how it is laid out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gear.evaluation.comparison import BASELINE, Change
+from gear.evaluation.uncertainty import Interval, interval, rmse
+from tracking.report.campaigns import StudyRecord
+from tracking.report.charts import change_chart, curvature_chart, method_colour, per_cent
+from tracking.report.compare import StudyChange, best_transfer, learns_logarithm
+from tracking.report.drawing import Drawing
+from tracking.report.setting_charts import importance_chart, parallel_chart, weights_chart
+from tracking.report.settings import relative_values
+from tracking.report.study_charts import curves_chart, parity_chart
+
+__all__ = ["Cause", "Group", "Ranking", "Row", "StudyView", "causes", "groups", "overview", "rankings", "rows"]
+
+DENSITY, FEWEST_POINTS, MOST_POINTS = 30_000, 60, 500  # points per chart: in all charts together, least, most
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the leaderboard: a study, and its change against the baseline if it has one."""
+
+    study: StudyRecord
+    change: Change | None
+    chosen: bool  # lowest validation RMSE of its pair and split
+
+    @property
+    def test_interval(self) -> Interval | None:
+        """Of the standardised test RMSE, as recorded."""
+        return _recorded(self.study, "test_rmse")
+
+    @property
+    def units_interval(self) -> Interval | None:
+        """Of the test RMSE in units: as recorded, or from the predictions."""
+        part = self.study.predictions.get("test")
+        return _recorded(self.study, "test_rmse_units") or (interval(part.error, rmse) if part else None)
+
+    @property
+    def validation_units(self) -> float | None:
+        """Validation RMSE in units, from the predictions."""
+        part = self.study.predictions.get("validation")
+        return float(rmse(part.error)) if part else None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyView:
+    """A study's charts."""
+
+    study: StudyRecord
+    drawings: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The studies of a pair under a split."""
+
+    title: str
+    anchor: str
+    summary: str
+    views: tuple[StudyView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The gain of each source for a target: by split, the changes of the methods chosen on validation, best first."""
+
+    target: str
+    splits: dict[str, list[StudyChange]]
+
+    @property
+    def words(self) -> str:
+        """Which source helps most under each split, `random: bp; scaffold: none helps`."""
+        best = {split: found[0] for split, found in self.splits.items()}
+        return "; ".join(
+            f"{split}: {change.study.source if change.value < 0 else 'none helps'}" for split, change in best.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A failure or a finding, how many trials have it, and in which studies."""
+
+    text: str
+    count: int
+    studies: tuple[str, ...]
+
+
+def overview(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> dict[str, Drawing]:
+    """Charts of all studies together, by name."""
+    splits = dict.fromkeys(study.split for study in studies)
+    charts = {
+        f"change-{split}": change_chart(f"change-{split}", split, [c for c in found if c.study.split == split])
+        for split in splits
+    }
+    charts["curvature"] = curvature_chart("curvature", studies)
+    pooled = []
+    for study in studies:
+        trials = [trial for trial in study.trials if trial.ran]
+        if study.method == "gear":
+            pooled += list(zip(trials, relative_values(trials), strict=True))
+    title = "Loss weights and transfer depth of GEAR, all studies together"
+    charts["weights"] = weights_chart("weights", title, pooled, "RMSE over median", "blue")
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def groups(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Group]:
+    """The studies of every campaign, pair and split, with their charts."""
+    density = max(FEWEST_POINTS, min(MOST_POINTS, DENSITY // max(len(studies), 1)))
+    several = len({study.campaign for study in studies}) > 1
+    members: dict[tuple[str, str, str], list[StudyRecord]] = {}
+    for study in studies:
+        members.setdefault((study.campaign, study.pair, study.split), []).append(study)
+    best = {(c.study.campaign, c.study.pair, c.study.split): c for c in best_transfer(found)}
+    made = []
+    for key, group in members.items():
+        title = f"{key[1]}, {key[2]}" + (f" ({key[0]})" if several else "")
+        summary = f"{len(group)} methods, {sum(len(study.trials) for study in group)} trials"
+        if key in best:
+            summary += f"; {best[key].study.method} against {BASELINE}: {per_cent(best[key].value)}"
+        log = learns_logarithm(group)
+        views = tuple(StudyView(study, tuple(_study_drawings(study, density, log, several))) for study in group)
+        made.append(Group(title, _slug("-".join(key)), summary, views))
+    return made
+
+
+def _study_drawings(study: StudyRecord, density: int, log: bool, several: bool) -> list[Drawing]:
+    name = _slug(f"{study.campaign}.{study.name}" if several else study.name)
+    ran = [trial for trial in study.trials if trial.ran]
+    series = [(trial, trial.value or 0.0) for trial in ran]
+    charts = [
+        parity_chart(f"{name}-parity", study, density, log=log),
+        curves_chart(f"{name}-curves", study, max(8, density // 12)),
+        importance_chart(f"{name}-importance", study),
+        parallel_chart(f"{name}-parallel", study),
+        weights_chart(
+            f"{name}-weights", f"Loss weights of {study.name}", series, "validation RMSE", method_colour(study.method)
+        ),
+    ]
+    return [chart for chart in charts if chart is not None]
+
+
+def rows(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Row]:
+    """The leaderboard: one row per study, in the order of the studies."""
+    of_study = {change.study.run_id: change.change for change in found}
+    best: dict[tuple[str, str, str], StudyRecord] = {}
+    for study in studies:
+        key = (study.campaign, study.pair, study.split)
+        if study.validation_rmse is not None:
+            rival = best.setdefault(key, study).validation_rmse
+            if rival is not None and study.validation_rmse < rival:
+                best[key] = study
+    chosen = {study.run_id for study in best.values()}
+    return [Row(study, of_study.get(study.run_id), study.run_id in chosen) for study in studies]
+
+
+def rankings(best: Sequence[StudyChange]) -> list[Ranking]:
+    """For every target, its sources by what their best transfer method gains."""
+    targets: dict[str, dict[str, list[StudyChange]]] = {}
+    for change in sorted(best, key=lambda change: (change.study.target, change.study.split, change.value)):
+        targets.setdefault(change.study.target, {}).setdefault(change.study.split, []).append(change)
+    return [Ranking(target, splits) for target, splits in targets.items()]
+
+
+def causes(pairs: Iterable[tuple[str, str]]) -> list[Cause]:
+    """Texts and their studies, grouped; texts that differ only in their numbers are one cause, most frequent first."""
+    counts: Counter[str] = Counter()
+    where: dict[str, dict[str, None]] = {}
+    for text, study in pairs:
+        cause = re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "…", text.splitlines()[0][:160] if text else "no reason was recorded")
+        counts[cause] += 1
+        where.setdefault(cause, {})[study] = None
+    return [Cause(text, count, tuple(where[text])) for text, count in counts.most_common()]
+
+
+def _recorded(study: StudyRecord, metric: str) -> Interval | None:
+    found = [study.metrics.get(f"{metric}{end}") for end in ("", "_low", "_high")]
+    return Interval(*(value for value in found if value is not None)) if None not in found else None
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", name)
