@@ -10,9 +10,10 @@ from typing import Any
 
 from gear.command_line import Parser
 from gear.command_line import make_parser as command_parser
-from gear.config import EMBEDDINGS, PairSpec, TrialConfig
+from gear.config import PairSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
+from gear.embeddings import EMBEDDINGS
 from gear.errors import InputDataError
 from gear.variants import VARIANTS, with_values
 from search.cli.common_options import add_storage, add_tracking_uri
@@ -94,9 +95,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}",
     )
-    what.add_argument("--embedding", choices=EMBEDDINGS, help="form in which models read molecules (default: dmpnn)")
     what.add_argument(
-        "--source-embedding", choices=EMBEDDINGS, help="form in which source models read them (default: the target's)"
+        "--embedding",
+        metavar="NAME",
+        help=f"form in which models read molecules (default: dmpnn): {' '.join(EMBEDDINGS)}, or my_module:MyEmbedding",
+    )
+    what.add_argument(
+        "--source-embedding", metavar="NAME", help="form in which source models read them (default: the target's)"
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gear.config import TrialConfig
+from gear.embeddings import EMBEDDINGS
 from gear.variants import Value, get_value, method_of, with_values
 
 __all__ = [
@@ -145,7 +146,7 @@ _SPACES: dict[str, tuple[Dimension, ...]] = {
 METHODS = tuple(_SPACES)  # those of `gear.methods`, without importing torch to know them
 
 # Searched on request, `--vary PATH ...`, by the methods that have them.
-_KINDS = ("dmpnn", "fingerprint", "text")
+_KINDS = tuple(EMBEDDINGS)
 _OPTIONAL: dict[str, tuple[Dimension, ...]] = {
     "gear": (
         Choice("curvature.matching", ("ricci", "mean_curvature", "hessian", "distance", "none")),
