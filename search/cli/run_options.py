@@ -30,7 +30,7 @@ from search.plan.space import METHODS
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
-SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
+SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED), "my_module:my_split")
 CONFIG = {"epochs": "training.epochs", "embedding": "embedding.kind", "source_embedding": "embedding.source_kind"}
 MODIFIERS: dict[str, Modifier] = {"labels": "labels", "overlap": "overlap", "label_noise": "noise"}
 SETTINGS = settings_of(SearchSettings)
