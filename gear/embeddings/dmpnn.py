@@ -26,7 +26,7 @@ class GraphEmbedding(Embedding):
     """Atoms and bonds with chemprop's features. Imports torch late: processes that only featurise start sooner."""
 
     def features(self, smiles: Sequence[str]) -> PackedGraphs:
-        """Packed graphs of some thousand molecules."""
+        """Packed graphs of a few thousand molecules."""
         return featurize_chunk(smiles)
 
     def prepare(self, pair: PairData) -> PackedGraphs:

@@ -49,7 +49,7 @@ def _computed(embedding: "Embedding", smiles: list[str]) -> np.ndarray:
         )
     if not (finite := np.isfinite(found).all(axis=1)).all():
         first = smiles[int(np.argmin(finite))]
-        raise InputDataError(f"embedding {name}: a feature of '{first}' is no finite number: replace it or scale it")
+        raise InputDataError(f"embedding {name}: a feature of '{first}' is not a finite number: replace or scale it")
     return found
 
 
@@ -62,5 +62,5 @@ def _read(path: Path) -> np.ndarray:
     table, width = read_table(path, [COLUMN])
     content = b"".join(table[COLUMN].to_numpy())
     if len(content) != 4 * width * len(table):
-        raise DamagedFileError("its rows have another length")
+        raise DamagedFileError("its rows have a wrong length")
     return np.frombuffer(content, np.float32).reshape(-1, width).copy()  # torch wants arrays that can be written

@@ -20,7 +20,7 @@ EMBEDDINGS = {
 
 
 def check_embedding_name(kind: str) -> None:
-    """Refuse what is neither a name nor an import path, without loading anything.
+    """Refuse a string that is neither a name nor an import path, without importing anything.
 
     Raises:
         UnknownNameError: it is neither.
@@ -40,7 +40,7 @@ def get_embedding(kind: str) -> Embedding:
     check_embedding_name(kind)
     found = load_object(EMBEDDINGS.get(kind, kind), "embedding")
     if not (inspect.isclass(found) and issubclass(found, Embedding)):
-        raise InputDataError(f"embedding '{kind}' is no subclass of gear.embeddings.Embedding: derive it from that")
+        raise InputDataError(f"embedding '{kind}' is not a subclass of gear.embeddings.Embedding")
     if missing := sorted(found.__abstractmethods__):
         raise InputDataError(f"embedding '{kind}' lacks {', '.join(missing)}: see docs/plugins/embedding.md")
     embedding: Embedding = found()

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from gear.device import send
 from gear.embeddings.base import Store
 from gear.embeddings.registry import get_embedding
 
-__all__ = ["MoleculeBatch", "MoleculeStore", "TensorStore"]
+__all__ = ["MoleculeBatch", "MoleculeStore"]
 
 
 class MoleculeBatch(NamedTuple):
@@ -41,14 +39,3 @@ class MoleculeStore:
     def batch(self, rows: Tensor) -> MoleculeBatch:
         """Gather the molecules `rows` (B,), given on the CPU, in that order."""
         return MoleculeBatch(len(rows), {kind: store.batch(rows) for kind, store in self.stores.items()})
-
-
-class TensorStore:
-    """An array with a row for each molecule."""
-
-    def __init__(self, features: np.ndarray, device: torch.device) -> None:
-        self.features = torch.from_numpy(features).to(device)
-
-    def batch(self, rows: Tensor) -> Tensor:
-        """The rows (B, F) of the molecules `rows` (B,)."""
-        return self.features[send(rows, self.features.device)]

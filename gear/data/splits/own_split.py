@@ -21,9 +21,7 @@ def own_labels(path: str, task: TaskTable) -> np.ndarray:
     """
     function = load_object(path, "split")
     if not callable(function):
-        raise InputDataError(
-            f"split '{path}' is no function: give one from a task's table to a label for each molecule"
-        )
+        raise InputDataError(f"split '{path}' is not a function: see docs/plugins/split.md")
     labels: Sequence[object] = list(function(task))
     if len(labels) != len(task.smiles):
         raise InputDataError(f"split '{path}' returns {len(labels)} labels for {len(task.smiles)} molecules")

@@ -103,7 +103,7 @@ def _named(task: TaskTable, protocol: Protocol) -> tuple[np.ndarray | None, np.n
     """The part (N,) of each molecule if the split names it, else None; and the group (N,) of each molecule."""
     if protocol.base == "file":
         if task.part is None:
-            raise InputDataError("split file needs a column of the target's file that names the parts: pass --split-column")
+            raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
         return task.part, task.parent
     if protocol.is_own:
         labels = own_labels(protocol.base, task)

@@ -77,7 +77,7 @@ def test_own_embedding_and_split_are_searched_exported_and_predicted_with(run, f
     [
         ("--embedding graph", "unknown embedding 'graph'; known: dmpnn, fingerprint, text, my_module:MyEmbedding"),
         ("--embedding my_embedding:Nothing", "has no 'Nothing'"),
-        ("--embedding my_embedding:GROUPS", "is no subclass of gear.embeddings.Embedding"),
+        ("--embedding my_embedding:GROUPS", "is not a subclass of gear.embeddings.Embedding"),
         (f"--embedding {KIND} --vary embedding.kind", "--vary embedding.kind chooses among dmpnn, fingerprint, text"),
         ("--splits my_split:by_height", "has no 'by_height'"),
         ("--splits elsewhere:by_weight", "there is no module elsewhere"),

@@ -150,9 +150,9 @@ def test_features_of_another_version_are_computed_anew(pair, monkeypatch):
     ("name", "message"),
     [
         ("Flat", r"Flat: the features of 120 molecules have shape \(120,\): return a row for each"),
-        ("Infinite", r"Infinite: a feature of '.*Cl.*' is no finite number"),
+        ("Infinite", r"Infinite: a feature of '.*Cl.*' is not a finite number"),
         ("Unfinished", "lacks network: see docs/plugins/embedding.md"),
-        ("SMILES", "is no subclass of gear.embeddings.Embedding"),
+        ("SMILES", "is not a subclass of gear.embeddings.Embedding"),
         ("Missing", "has no 'Missing'"),
     ],
 )

@@ -62,7 +62,7 @@ number = 7
         ("short", r"split 'own_splits:short' returns 1 labels for \d+ molecules"),
         ("misspelt", "names parts and 'val': parts are train, validation, test"),
         ("untested", "leaves a part empty"),
-        ("number", "is no function"),
+        ("number", "is not a function"),
         ("missing", "has no 'missing'"),
     ],
 )

@@ -233,6 +233,7 @@ def test_all_in_one_scaffold_is_refused_with_a_way_out():
         divide(numbered(100, 50), [f"77-{i}-0" for i in range(100)], "scaffold")
 
 
+@many
 @given(divided(("random", "scaffold", "random-fold2", "extrapolation-low", "file", *OWN)), st.sampled_from([20, 40]))
 def test_few_labels_are_among_more_and_tested_on_the_same_molecules(case, labels):
     target, source, split, seed, (*_, whole_test, _, _) = case
