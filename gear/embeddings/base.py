@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from gear.config import EmbeddingConfig
-from gear.data.pairs import PairData
-from gear.embeddings.feature_cache import cached_features
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from gear.data.pairs import PairData
 
 __all__ = ["Embedding", "Store"]
 
@@ -58,7 +58,7 @@ class Embedding(ABC):
             config: sizes; a network may ignore those that it does not need.
         """
 
-    def prepare(self, pair: PairData) -> Any:  # noqa: ANN401 - as `features`
+    def prepare(self, pair: "PairData") -> Any:  # noqa: ANN401 - as `features`
         """Features of all molecules of a pair, computed at the first call and read from the cache after that.
 
         A campaign calls this once before its trials start.
@@ -67,6 +67,8 @@ class Embedding(ABC):
             InputDataError: the features are not an array (M, F) of finite numbers.
             StorageError: the cache cannot be written.
         """
+        from gear.embeddings.feature_cache import cached_features  # pyarrow, not needed to name an embedding
+
         return cached_features(self, list(pair.smiles))
 
     def store(self, features: Any, device: "torch.device") -> Store:  # noqa: ANN401 - as `features`

@@ -3,12 +3,14 @@
 import functools
 import inspect
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gear.data.pairs import PairData
 from gear.embeddings.base import Embedding
 from gear.errors import InputDataError, UnknownNameError
 from gear.plugins import is_import_path, load_object
+
+if TYPE_CHECKING:
+    from gear.data.pairs import PairData
 
 __all__ = ["EMBEDDINGS", "check_embedding_name", "get_embedding", "prepare"]
 
@@ -47,7 +49,7 @@ def get_embedding(kind: str) -> Embedding:
     return embedding
 
 
-def prepare(kinds: Collection[str], pair: PairData) -> dict[str, Any]:
+def prepare(kinds: Collection[str], pair: "PairData") -> dict[str, Any]:
     """Features of all molecules of a pair for every kind, from the cache if they were ever computed.
 
     Raises:

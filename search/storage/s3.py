@@ -25,11 +25,11 @@ from pyarrow import NativeFile, fs
 from gear.errors import InputDataError, StorageError
 from search.storage.append_log import Log, RewrittenLog
 from search.storage.base import StoragePath
+from search.storage.s3_create import CONNECT_SECONDS, REQUEST_SECONDS, put_new
 
 __all__ = ["ObjectStoreError", "S3Path", "open_s3"]
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 30.0
 READS = 10  # attempts to read an object that is rewritten meanwhile
 FILES = "files.json"  # names of all other objects of a folder; written last and removed first
 HOW_TO_ALLOW = (
@@ -107,8 +107,6 @@ class S3Path(StoragePath):
             file.write(data)
 
     def create(self, data: bytes) -> None:
-        from search.storage.s3_create import put_new  # imports boto3, which only a driver needs
-
         try:
             put_new(self, data)
         except FileExistsError:

@@ -1,18 +1,21 @@
 """New objects on S3, by a PUT on the condition that there is none: pyarrow has no such request, boto3 has."""
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gear.errors import StorageError
-from search.storage.s3 import CONNECT_SECONDS, REQUEST_SECONDS, S3Path
 
-__all__ = ["put_new"]
+if TYPE_CHECKING:
+    from search.storage.s3 import S3Path
 
+__all__ = ["CONNECT_SECONDS", "REQUEST_SECONDS", "put_new"]
+
+CONNECT_SECONDS, REQUEST_SECONDS = 5.0, 30.0  # of every request to a store
 ATTEMPTS = 4  # of a request, before its failure is raised
 EXISTS, CONFLICT = 412, 409  # HTTP status: there is such an object; another such request is being carried out
 
 
-def put_new(place: S3Path, data: bytes) -> None:
+def put_new(place: "S3Path", data: bytes) -> None:
     """Put an object that does not exist.
 
     Raises:
