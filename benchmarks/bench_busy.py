@@ -27,7 +27,7 @@ from pathlib import Path
 from search_runs import SleepingRun, local_ray, plan_of, run_campaign
 
 from gear.command_line import Parser
-from gear.config import TrialSpec
+from gear.config import TrainingConfig, TrialSpec
 from gear.data import PAIRS
 from search.campaign.events import EpochReported, Event, TrialAsked, TrialEnded
 from search.plan.campaign_plan import CampaignPlan, stable_seed
@@ -103,7 +103,9 @@ def main() -> None:
     parser.add_argument("--peer-studies", type=int, default=4, help="studies that the peer runs (default: 4)")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
-    plan = plan_of("all", EPOCHS, SearchSettings(trials=args.trials, grace_period=2), PAIRS, SPLITS)
+    plan = plan_of(
+        "all", EPOCHS, SearchSettings(trials=args.trials, grace_steps=2 * TrainingConfig().epoch_steps), PAIRS, SPLITS
+    )
     with tempfile.TemporaryDirectory() as folder, local_ray(args.slots):
         watch = run(plan, args, Path(folder))
         launch, end = (watch.launched, 0.0), (time.perf_counter(), watch.total)

@@ -12,23 +12,24 @@ rests, since what it costs is the process's. GP is left out by default: it takes
 import gc
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import optuna
 from search_runs import plan_of, value_of
 
-import search.campaign.samplers
 from gear.command_line import Parser
+from gear.config import TrainingConfig
 from search.campaign.campaign import Campaign, Job
 from search.campaign.events import Event
+from search.campaign.samplers import SAMPLERS
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan
-from search.plan.settings import SAMPLERS, SamplerName, SearchSettings
+from search.plan.settings import SearchSettings
 from search.simulation.simulator import Simulation
 
 EPOCHS, SLOTS = 9, 8
+GRACE_STEPS = 2 * TrainingConfig().epoch_steps
 MANY = 5000  # trials from which fewer are measured
 
 
@@ -38,16 +39,29 @@ def rows(job: Job) -> Iterator[TrialReport]:
         yield TrialReport("complete" if epoch == EPOCHS else "running", "", epoch, {"best_validation_rmse": value})
 
 
-def plan(sampler: SamplerName, trials: int) -> CampaignPlan:
-    return plan_of("bench", EPOCHS, SearchSettings(trials=trials, sampler=sampler, grace_period=2))
+def plan(sampler: str, trials: int) -> CampaignPlan:
+    return plan_of("bench", EPOCHS, SearchSettings(trials=trials, sampler=sampler, grace_steps=GRACE_STEPS))
 
 
-def optunas_own(name: SamplerName, seed: int, _: Any) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # multivariate is experimental
-        if name == "gp":
-            return optuna.samplers.GPSampler(n_startup_trials=1, seed=seed)
-        return optuna.samplers.TPESampler(n_startup_trials=1, multivariate=True, seed=seed)
+class OptunasTPE(optuna.samplers.TPESampler):
+    """Ours, as Optuna has it."""
+
+    learns_from = ("complete", "pruned")
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(n_startup_trials=1, multivariate=True, seed=seed)
+
+
+class OptunasGP(optuna.samplers.GPSampler):
+    """Ours, as Optuna has it."""
+
+    learns_from = ("complete",)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(n_startup_trials=1, seed=seed)
+
+
+PEERS = {"tpe": "bench_controller:OptunasTPE", "gp": "bench_controller:OptunasGP"}
 
 
 class Stopwatch:
@@ -77,7 +91,7 @@ def first(events: Sequence[Event], trials: int) -> list[Event]:
 
 
 def measure(
-    sampler: SamplerName, before: Sequence[Event], trials: int, window: int
+    sampler: str, before: Sequence[Event], trials: int, window: int
 ) -> tuple[list[float], list[float], list[Any]]:
     """Milliseconds of controller and of sampler, and what was proposed, trial by trial."""
     campaign = Campaign(plan(sampler, trials + window + 1), events=before)
@@ -115,16 +129,15 @@ def main() -> None:
     print(f"{max(args.sizes)} random trials simulated in {time.perf_counter() - start:.1f} s")
     print("sampler   trials   controller ms/trial       to the first   sampler ms/trial         Optuna's own    ratio")
     gc.disable()
-    ours = search.campaign.samplers.make_sampler
     for sampler in args.samplers:
         base = None
         for size in args.sizes:
             before = first(events, size)
             window = args.window if size < MANY else args.window // 2
             controller, own, proposed = measure(sampler, before, size, window)
-            search.campaign.samplers.make_sampler = optunas_own  # type: ignore[assignment]
+            ours, SAMPLERS[sampler] = SAMPLERS[sampler], PEERS.get(sampler, SAMPLERS[sampler])
             _, theirs, same = measure(sampler, before, size, window)
-            search.campaign.samplers.make_sampler = ours
+            SAMPLERS[sampler] = ours
             assert proposed == same
             base = base or statistics.median(controller)
             growth = statistics.median(controller) / base

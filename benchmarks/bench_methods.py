@@ -27,8 +27,8 @@ from gear.command_line import Parser
 from gear.config import TrainingConfig, TrialConfig, TrialSpec
 from gear.data import load_pair, parse_pair
 from gear.evaluation.evaluate import score_test_part
+from gear.methods import METHODS, base_of
 from gear.training.loop import TrainingRun
-from search.plan.space import METHODS, base_of
 
 PAIRS = ("dk_from_lp", "st_from_ri", "hv_from_ds")
 SPLITS = ("random", "scaffold")

@@ -17,7 +17,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from gear.command_line import Parser
-from search.plan.settings import SAMPLERS
+from search.campaign.pruning import PRUNERS
+from search.campaign.samplers import SAMPLERS
 from search.simulation.recorded_curves import SHIPPED, Curves, read_curves
 from search.simulation.simulator import Policy, Traces, best_after, compare, policies, to_reach
 from search.simulation.surrogate import SURROGATES, SurrogateName, make_surrogate
@@ -52,8 +53,8 @@ def table(found: Mapping[Policy, Traces], goals: Mapping[str, float], studies: S
 
 
 def report(curves: Curves, surrogate: SurrogateName, args: argparse.Namespace) -> None:
-    start, ways = time.perf_counter(), policies(args.sampler)
-    found = compare(make_surrogate(surrogate, curves), ways, args.trials, args.seeds, args.grace_period, jobs=-1)
+    start, ways = time.perf_counter(), policies(args.sampler, args.pruners)
+    found = compare(make_surrogate(surrogate, curves), ways, args.trials, args.seeds, args.grace_epochs, jobs=-1)
     simulated = len(ways) * args.seeds * len(curves.plan.studies) * args.trials
     print(f"\n{surrogate}: {simulated} trials simulated in {time.perf_counter() - start:.0f} s")
     goals = {study: best_after(traces, "trials", args.trials) for study, traces in found[Policy("random")].items()}
@@ -70,9 +71,18 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=100, help="a study (default: 100)")
     parser.add_argument("--seeds", type=int, default=10, help="of each way to search (default: 10)")
     parser.add_argument("--surrogates", nargs="+", choices=SURROGATES, default=SURROGATES, help="default: all")
-    parser.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="default: tpe")
+    parser.add_argument(
+        "--sampler", default="tpe", metavar="NAME", help=f"{', '.join(SAMPLERS)}, or my_module:MySampler (default: tpe)"
+    )
+    parser.add_argument(
+        "--pruners",
+        nargs="+",
+        default=["halving"],
+        metavar="NAME",
+        help=f"{', '.join(PRUNERS)}, or my_module:my_pruner",
+    )
     parser.add_argument("--startup-trials", type=int, help="before the sampler learns (default: as recorded)")
-    parser.add_argument("--grace-period", type=int, default=4, help="epochs before early stopping (default: 4)")
+    parser.add_argument("--grace-epochs", type=int, default=4, help="epochs before early stopping (default: 4)")
     parser.add_argument("--each", action="store_true", help="print each study too")
     args = parser.parse_args()
     curves = read_curves(args.curves)

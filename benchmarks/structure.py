@@ -4,7 +4,6 @@ An argument names another checkout to compare with. A unit is a package with the
 module directly in `gear`, `search` or `tracking` is a unit of its own. Imports under `if TYPE_CHECKING` do not count.
 """
 
-import argparse
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -13,11 +12,13 @@ from statistics import median
 import grimp
 import networkx as nx
 
+from gear.command_line import Parser
+
 ROOTS = ("gear", "search", "tracking")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Print the structure of the code.")
+    parser = Parser(description="Print the structure of the code.")
     parser.add_argument("checkout", nargs="?", type=Path, default=Path(__file__).parents[1], metavar="DIR")
     parser.add_argument("--files", action="store_true", help="print the lines of every file too")
     args = parser.parse_args()

@@ -7,6 +7,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -27,9 +28,13 @@ __all__ = [
     "TransferConfig",
     "TrialConfig",
     "TrialSpec",
+    "Value",
     "from_dict",
+    "parse_value",
     "to_dict",
 ]
+
+Value = bool | int | float | str  # of one setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,12 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrialConfig:
-    """One configuration of a method: everything that the search may vary, and the seed."""
+    """One configuration of a method: everything that the search may vary, and the seed.
+
+    Attributes:
+        method: its name, or NAME=PATH of a user's own (`gear.methods.plugin`).
+        settings: those that only a user's own method has, by their names; see `gear.methods.spec.MethodSpec`.
+    """
 
     method: str = "gear"
     seed: int = 0
@@ -229,6 +239,7 @@ class TrialConfig:
     curvature: CurvatureConfig = field(default_factory=CurvatureConfig)
     weights: LossWeights = field(default_factory=LossWeights)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    settings: Mapping[str, Value] = field(default_factory=dict, hash=False)  # a dict cannot be hashed
 
     def __post_init__(self) -> None:
         """Check that every value is in its range.
@@ -309,7 +320,7 @@ def from_dict(cls: type[T], data: dict[str, Any], where: str = "") -> T:
     if unknown := sorted(set(data) - set(fields)):
         raise InputDataError(f"unknown key {prefix}{unknown[0]}; known: {', '.join(fields)}")
     hints = typing.get_type_hints(cls)
-    values = {name: _parse(hints[name], value, f"{prefix}{name}") for name, value in data.items()}
+    values = {name: parse_value(hints[name], value, f"{prefix}{name}") for name, value in data.items()}
     for name, spec in fields.items():
         required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
         if required and name not in values:
@@ -317,7 +328,17 @@ def from_dict(cls: type[T], data: dict[str, Any], where: str = "") -> T:
     return cls(**values)
 
 
-def _parse(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type annotation and a JSON value
+def parse_value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type annotation and a JSON value
+    """The value of a type annotation that a JSON value stands for.
+
+    Args:
+        hint: the annotation.
+        value: from JSON or TOML.
+        where: its path in the configuration, for the error.
+
+    Raises:
+        InputDataError: it is not of that type.
+    """
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type[Any], hint), value, where)
     if typing.get_origin(hint) is Literal:
@@ -328,11 +349,16 @@ def _parse(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type a
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise InputDataError(f"{where} must be a list, got {value!r}")
-        return tuple(_parse(typing.get_args(hint)[0], item, where) for item in value)
+        return tuple(parse_value(typing.get_args(hint)[0], item, where) for item in value)
+    if typing.get_origin(hint) is Mapping:
+        if not isinstance(value, Mapping):
+            raise InputDataError(f"{where} must be an object, got {value!r}")
+        item_hint = typing.get_args(hint)[1]
+        return {name: parse_value(item_hint, item, f"{where}.{name}") for name, item in value.items()}
     allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
     if type(value) in allowed or (value is None and types.NoneType in allowed):
         return value
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     names = " or ".join(getattr(a, "__name__", str(a)) for a in allowed)
     raise InputDataError(f"{where} must be {names}, got {value!r}")

@@ -23,6 +23,7 @@ from gear.device import pick_device
 from gear.errors import InputDataError
 from gear.evaluation.uncertainty import spread
 from gear.export import load_export
+from gear.methods.plugin import short_name
 from gear.model.molecules import MoleculeStore
 
 __all__ = ["BATCH_SIZE", "Counts", "Prediction", "Predictor", "load_predictor", "predict_file"]
@@ -69,7 +70,7 @@ class Predictor:
         self.models = [(member.model.to(self.device), member.scaler) for member in exported.members]
         self.property: str = exported.info["property"]
         self.unit: str = exported.info["unit"]
-        self.method: str = exported.info["members"][0]["trial"]["config"]["method"]
+        self.method = short_name(exported.info["members"][0]["trial"]["config"]["method"])
         self.members = len(self.models)
         self.kinds = frozenset(model.config.embedding.kind for model, _ in self.models)
         self.neighbours = exported.neighbours

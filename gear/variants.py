@@ -8,11 +8,9 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gear.config import TrialConfig
+from gear.config import TrialConfig, Value
 
-__all__ = ["VARIANTS", "Value", "Variant", "get_value", "method_of", "with_values"]
-
-Value = bool | int | float | str
+__all__ = ["VARIANTS", "Variant", "get_value", "method_of", "with_values"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,10 @@ def method_of(name: str) -> Variant:
 
 
 def get_value(config: TrialConfig, path: str) -> Value:
-    """The setting at a path, `weights.curv`."""
+    """The setting at a path, `weights.curv`, or `settings.NAME` of a user's own method."""
     group, name = path.split(".")
+    if group == "settings":
+        return config.settings[name]
     value: Value = getattr(getattr(config, group), name)
     return value
 
@@ -58,6 +58,9 @@ def with_values(config: TrialConfig, values: Mapping[str, Value]) -> TrialConfig
     """The configuration with new values for the settings at the given paths."""
     for path, value in values.items():
         group, name = path.split(".")
+        if group == "settings":
+            config = dataclasses.replace(config, settings={**config.settings, name: value})
+            continue
         part = dataclasses.replace(getattr(config, group), **{name: value})
         config = dataclasses.replace(config, **{group: part})
     return config

@@ -1,51 +1,19 @@
-"""Small synthetic pairs: real molecules, labels that their structure decides."""
+"""Models of small synthetic pairs, trained and exported."""
 
 import os
 
-import numpy as np
 import pytest
 import torch
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
-from gear.data import canonical_smiles, featurize
-from gear.data.pairs import PairData, Part, TaskData
 from gear.export import Member, export_model
+from gear.testing.pairs import synthetic_pair
 from gear.training.loop import TrainingRun
 
 for variable in ("GEAR_STORAGE", "MLFLOW_TRACKING_URI"):  # of whoever runs the tests
     os.environ.pop(variable, None)
 
 torch.set_num_threads(1)  # as a trial has; the models here are too small to share
-
-TAILS = ["C", "O", "N", "Cl", "C=O", "C#N", "c1ccccc1", "C(=O)O", "SC", "F"]
-HEADS = ["C", "CC", "CCC", "CCCC", "CC(C)C", "CCOC", "C1CCCC1", "CC=C", "COC", "CCCCC", "CCN(C)C", "CCCCCC"]
-
-
-def molecules():
-    """120 different molecules, in canonical SMILES."""
-    return [canonical_smiles(f"C({tail})C{head}") for tail in TAILS for head in HEADS]
-
-
-def synthetic_pair(n_target=100, n_source=100, seed=0, sources=1):
-    """A pair whose target is linear in the composition and whose sources are correlated with it."""
-    smiles = np.array(molecules(), dtype=object)
-    graphs = featurize(list(smiles))
-    size = np.array([sum(c.isalpha() for c in s) for s in smiles], float)
-    hetero = np.array([sum(c in "ONFS" for c in s) for s in smiles], float)
-    values = [20 + 4 * size + 9 * hetero, 300 + 15 * size - 20 * hetero, 5 + 2 * size + 30 * hetero]
-    order = np.random.default_rng(seed).permutation(len(smiles))
-
-    def task(index, name, *parts):
-        parts = (Part(smiles[rows], values[index][rows], rows.astype(np.int64)) for rows in parts)
-        return TaskData(name, f"synthetic {name}", "kJ/mol", False, *parts)
-
-    held, train = order[:20], order[20:]
-    target = task(0, "target", train[:n_target], held[:10], held[10:])
-    trained = train[-n_source:-10] if n_source > 10 else train[-n_source:]
-    names = ["source", "other"][:sources]
-    found = [task(1 + k, name, trained, train[-10:], held[:0]) for k, name in enumerate(names)]
-    pair = f"target_from_{'+'.join(names)}"
-    return PairData(pair, "random", 0, target, tuple(found), smiles, graphs, "hash", "data")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ import pandas as pd
 
 import gear
 from gear.errors import GearError, StorageError, UnknownNameError
+from gear.plugins import import_paths, source_of
+from gear.recorded import recorded_config
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
@@ -128,7 +130,7 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
                 name=f"{winner.method}-{winner.number}",
                 python_model=str(Path(__file__).with_name("serving.py")),
                 artifacts={"export": str(export)},
-                code_paths=[str(Path(gear.__file__).parent)],
+                code_paths=_code(winner),
                 pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
                 signature=SIGNATURE,
                 input_example=EXAMPLE,
@@ -147,6 +149,12 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")
     client.set_model_version_tag(name, made.version, "status", "ready")
     return str(made.version)
+
+
+def _code(winner: Winner) -> list[str]:
+    """What a registered model brings along: this package, and the module of a user's own method."""
+    own = map(source_of, import_paths(recorded_config(winner.config)))
+    return [str(Path(gear.__file__).parent), *(str(source) for source in own if source is not None)]
 
 
 def _champion_on(client: MlflowClient, name: str, winner: Winner) -> RegisteredVersion | None:

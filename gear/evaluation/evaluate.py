@@ -11,7 +11,8 @@ from gear.data.pairs import PairData
 from gear.device import pick_device
 from gear.evaluation.held_out import HeldOutPredictions
 from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
-from gear.methods import Method, build_method
+from gear.methods import build_method
+from gear.methods.base import Method
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, read_state
 from gear.training.loop import predict_rows

@@ -28,7 +28,9 @@ from gear.evaluation.evaluate import load_best
 from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card
 from gear.label_scaler import Scaler
-from gear.methods import Method, build_method
+from gear.methods import build_method
+from gear.methods.base import Method
+from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
@@ -124,14 +126,19 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
 def load_export(folder: Path) -> ExportedModel:
     """Load an export folder of this or an older format, after checking that it is complete.
 
+    A user's own method or embedding is imported as it is installed here, never from the folder.
+
     Raises:
         StorageError: files are missing or changed, or the format is a future one.
+        InputDataError: a user's own method or embedding that cannot be imported here.
     """
     info = _checked(folder)
     members = []
     try:
         for index, member in enumerate(info["members"]):
             spec = from_dict(TrialSpec, member["trial"])
+            for path in import_paths(spec.config):
+                refuse_code_in(folder, path, "code of the model")
             model = build_method(spec.config, len(spec.pair.sources))
             weights = load_file(folder / _weights(index, info["format"]))
             model.load_state_dict(current_weights(weights, info))

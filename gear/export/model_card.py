@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gear.data.splits.split_name import parse_split
+from gear.methods.plugin import short_name
+from gear.plugins import is_import_path, path_of
 
 __all__ = ["model_card"]
 
@@ -47,7 +49,10 @@ A prediction is not a measurement, and no basis for a decision about safety.
 
 def _members(members: list[dict[str, Any]]) -> str:
     methods = sorted({member["trial"]["config"]["method"] for member in members})
-    named = "Method " + ", ".join(f"`{method}`" for method in methods)
+    named = "Method " + ", ".join(f"`{short_name(method)}`" for method in methods)
+    if paths := [path for path in map(path_of, methods) if is_import_path(path)]:
+        code = ", ".join(f"`{path}`" for path in paths)
+        named += f" (its code, {code}, is not in this folder and must be importable where it predicts)"
     if len(members) == 1:
         return f"{named}."
     folds = len({member["split_hash"] for member in members})

@@ -1,30 +1,76 @@
-"""The methods of the search, one interface each: configuration -> model -> loss terms of a batch."""
+"""The methods of the search, one interface each: configuration -> model -> loss terms of a batch.
+
+Each built-in method is a folder: its specification, which needs no torch, and beside it the model. A user's own is one
+file (docs/plugins/method.md).
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING
 
 from gear.config import TrialConfig
-from gear.errors import UnknownNameError
-from gear.methods.base import LossTerms, Method
-from gear.methods.distil import Distilled, GlobalStructureDistilled
-from gear.methods.finetune import FinetuneAll, FinetuneHead
-from gear.methods.gate import Gate
-from gear.methods.gear import Gear
-from gear.methods.mtl import MultiTask
-from gear.methods.stl import SingleTask
+from gear.errors import InputDataError, UnknownNameError
+from gear.methods.distil import GSP_KD, KD
+from gear.methods.finetune import FINETUNE_ALL, FINETUNE_HEAD
+from gear.methods.gate import GATE
+from gear.methods.gear import GEAR
+from gear.methods.mtl import MTL
+from gear.methods.plugin import is_plugin, load_plugin
+from gear.methods.spec import MethodSpec
+from gear.methods.stl import STL
+from gear.plugins import load_object
+from gear.variants import VARIANTS, method_of, with_values
 
-__all__ = ["METHODS", "LossTerms", "Method", "build_method"]
+if TYPE_CHECKING:
+    from gear.methods.base import Method
 
-METHODS: dict[str, type[Method]] = {
-    "gear": Gear,
-    "gate": Gate,
-    "stl": SingleTask,
-    "mtl": MultiTask,
-    "finetune_all": FinetuneAll,
-    "finetune_head": FinetuneHead,
-    "kd": Distilled,
-    "gsp_kd": GlobalStructureDistilled,
+__all__ = ["METHODS", "base_of", "build_method", "find_method", "method_class"]
+
+METHODS: dict[str, MethodSpec] = {
+    spec.name: spec for spec in (GEAR, GATE, STL, MTL, FINETUNE_ALL, FINETUNE_HEAD, KD, GSP_KD)
 }
 
 
-def build_method(config: TrialConfig, sources: int = 1) -> Method:
+def find_method(name: str) -> MethodSpec:
+    """The specification of a method.
+
+    Args:
+        name: of a built-in method, or a plug-in's import path or recorded name (`gear.methods.plugin`).
+
+    Raises:
+        UnknownNameError: no such method.
+        InputDataError: a plug-in that cannot be used.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if not is_plugin(name):
+        raise UnknownNameError("method", name, (*METHODS, *VARIANTS, "my_module:MyMethod"))
+    spec = load_plugin(name)
+    if spec.name in (*METHODS, *VARIANTS):
+        raise InputDataError(f"method '{spec.model}' is named {spec.name} as one that comes with gear: rename it")
+    return spec
+
+
+def method_class(name: str) -> "type[Method]":
+    """The class of a method, which `find_method` describes; imports torch."""
+    found: type[Method] = load_object(find_method(name).model, "method")
+    return found
+
+
+def base_of(name: str, base: TrialConfig) -> TrialConfig:
+    """The configuration of a method or variant before the search changes it.
+
+    Args:
+        name: of the method or variant.
+        base: what is common to all methods; of its `settings` those are kept that the method has.
+    """
+    variant = method_of(name)
+    spec = find_method(variant.method)
+    settings = {setting: value for setting, value in base.settings.items() if setting in spec.settings}
+    config = spec.completed(dataclasses.replace(base, method=variant.method, settings=settings))
+    return with_values(config, variant.fixed)
+
+
+def build_method(config: TrialConfig, sources: int = 1) -> "Method":
     """The untrained model of a configuration, on the CPU, initialised by PyTorch's global generator.
 
     Args:
@@ -33,8 +79,6 @@ def build_method(config: TrialConfig, sources: int = 1) -> Method:
 
     Raises:
         UnknownNameError: no such method.
-        InputDataError: the configuration asks for what the method cannot do.
+        InputDataError: the configuration asks for what the method cannot do, or a plug-in cannot be used.
     """
-    if config.method not in METHODS:
-        raise UnknownNameError("method", config.method, list(METHODS))
-    return METHODS[config.method](config, sources)
+    return method_class(config.method)(find_method(config.method).completed(config), sources)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gear.config import EmbeddingKind, TrialConfig
 from gear.errors import InputDataError
 from gear.methods.losses import labelled_mse
+from gear.methods.spec import MethodSpec
 from gear.model.molecules import MoleculeBatch
 from gear.training.batching import PairBatch
 
@@ -29,11 +30,13 @@ class Method(nn.Module, ABC):
     """A model with its losses, for a target and a number of sources.
 
     Attributes:
+        spec: its name, search space and settings.
         sees_sources: whether batches hold source molecules beside the target's, and source predictions are validated.
         one_embedding: whether all tasks share one embedding, so that target and source must be read in one form.
         notes: sentences the user should read once.
     """
 
+    spec: ClassVar[MethodSpec]
     sees_sources: ClassVar[bool] = False
     one_embedding: ClassVar[bool] = False
 
@@ -41,7 +44,7 @@ class Method(nn.Module, ABC):
         super().__init__()
         if self.one_embedding and config.embedding.of_source.kind != config.embedding.kind:
             raise InputDataError(
-                f"method {config.method} has one embedding for all tasks: embedding.source_kind must be 'same'"
+                f"method {self.spec.name} has one embedding for all tasks: embedding.source_kind must be 'same'"
             )
         self.config = config
         self.notes: tuple[str, ...] = ()
@@ -84,8 +87,9 @@ class Method(nn.Module, ABC):
         return sum((self.weight(name) * term for name, term in terms.items() if name != "reg"), start=terms["reg"])
 
     def weight(self, term: str) -> float:
-        """Of a loss term beside the regression, which has weight 1."""
-        return float(getattr(self.config.weights, term))
+        """Of a loss term beside the regression, which has weight 1: a plug-in's own terms have theirs in `settings`."""
+        weights, settings = self.config.weights, self.config.settings
+        return float(settings[term] if term in settings else getattr(weights, term))
 
     def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
         """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""

@@ -19,7 +19,8 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
-from gear.methods import Method, build_method
+from gear.methods import build_method
+from gear.methods.base import Method
 from gear.results import EpochResult
 from gear.training.batching import TrainingData, epoch_batches
 from gear.training.checkpoint import load_module, module_tensors, read_state, write_state

@@ -1,9 +1,10 @@
-"""The state of a campaign and its decisions: what to run next, and the verdict on every epoch. No Ray, no files.
+"""The state of a campaign and its decisions: what to run next, and whether a trial goes on after an epoch.
 
-Every decision is recorded as an event, and only events change the state, so a campaign rebuilt from its events is the
-campaign that wrote them.
+Every decision is recorded as an event, and only events change the state, so a campaign that is rebuilt from its events
+equals the campaign that wrote them. No Ray, no files.
 """
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,22 +17,22 @@ from gear.errors import GearError
 from gear.results import OBJECTIVE, State
 from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.proposer import Proposer
-from search.campaign.pruning import milestones, stops
+from search.campaign.pruning import Pruner, TrialProgress, find_pruner
 from search.campaign.selection import repeats_to_start
 from search.campaign.study import Study, Trial, finite
-from search.campaign.study_transfer import borrow
+from search.campaign.study_transfer import transferred_start
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan, stable_seed
 
 __all__ = ["Campaign", "Job"]
 
-FEWEST_LOSSES = 6  # in a row, and more than a lost node explains, before the campaign gives up
-SHARE_IN_FLIGHT = 5  # at most a fifth of a study's budget at once, or the sampler proposes without having learnt
+MIN_LOSSES = 6  # workers lost in a row before the campaign gives up, if a lost node does not explain so many
+MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An attempt at a trial, to be run: `checkpoint` is where it goes on from, relative to the campaign folder."""
+    """An attempt at a trial that is to be run. It begins from `checkpoint`, relative to the campaign folder."""
 
     study: str
     number: int
@@ -41,13 +42,14 @@ class Job:
 
 
 class Campaign:
-    """Decides and records.
+    """Decides what runs and records every decision.
 
     Args:
-        plan: what to do.
-        record: called with the events of each step before they take effect; it makes them last.
-        events: what an earlier launch recorded.
-        earlier: for each study those of other campaigns that it may take from, see `search.storage.earlier_campaigns`.
+        plan: pairs, splits, methods, and how they are searched.
+        record: called with the events of each step before they take effect; it stores them.
+        events: events that an earlier launch recorded.
+        earlier: for each study by name, the studies of earlier campaigns that it may take configurations from, see
+            `search.storage.earlier_campaigns`.
     """
 
     def __init__(
@@ -60,44 +62,39 @@ class Campaign:
         self.plan = plan
         self._earlier = earlier
         search = plan.search
-        self._milestones = milestones(
-            search.grace_steps, plan.config.training.epoch_steps, search.reduction_factor, plan.epochs
-        )
-        self.studies = {
-            study.name: Study(study, search.trials, search.replacements, self._milestones) for study in plan.studies
-        }
+        self.studies = {study.name: Study(study, search.trials, search.replacements) for study in plan.studies}
         self._proposers = {study.name: Proposer(study.method, plan.config, search) for study in plan.studies}
-        self.listeners: list[Callable[..., None]] = []  # told the events of each step after they took effect
-        self.lock = threading.RLock()  # the progress table reads from its own thread
+        self.listeners: list[Callable[..., None]] = []  # called with the events of each step after they took effect
+        self.lock = threading.RLock()  # the progress table reads from a thread of its own
         self._record_event = record
         self._live: dict[str, Trial] = {}
-        self._most_live = self._lost_in_a_row = 0
+        self._max_live = self._lost_in_a_row = 0
         for event in events:
             self._apply(event)
 
     @property
     def done(self) -> bool:
-        """Whether every study has used its budget, no trial is left to end and none to be trained again."""
+        """Whether every study has used its budget, every trial has ended, and none is to be trained again."""
         return all(not study.running and not self.left(study) for study in self.studies.values())
 
     @property
     def live(self) -> int:
-        """Attempts handed out and not ended."""
+        """Number of attempts that were handed out and have not ended."""
         return len(self._live)
 
     def left(self, study: Study) -> int:
-        """Trials of a study still to be asked for, as far as is known now."""
+        """Number of a study's trials that are still to be started, by what is known now."""
         return max(study.to_start, 0) or len(repeats_to_start(study, self.plan.search))
 
     def running_epochs(self, study: str) -> list[int]:
-        """Finished epochs of the study's trials that are handed out."""
+        """Finished epochs of each of the study's trials that is running, in ascending order."""
         return sorted(trial.epoch for trial in self._live.values() if trial.study == study)
 
     def next_job(self, ticket: str) -> Job | None:
-        """Hand out the next attempt under the caller's ticket; None when there is nothing to run now.
+        """Hand out the next attempt under the caller's ticket; None if there is nothing to run now.
 
-        Interrupted trials come first; then the study with most left to start, if possible one that has few trials
-        in flight.
+        Interrupted trials come first. Then comes a new trial of the study with the most work left, preferably of one
+        that has few trials running.
         """
         with self.lock:
             interrupted = self._interrupted()
@@ -108,15 +105,15 @@ class Campaign:
             self._record(asked)
             study = self.studies[asked.study]
             self._live[ticket] = study.trials[asked.number]
-            self._most_live = max(self._most_live, len(self._live))
+            self._max_live = max(self._max_live, len(self._live))
             return Job(asked.study, asked.number, asked.attempt, self.spec(asked.study, asked.number), asked.checkpoint)
 
     def report(self, ticket: str, row: TrialReport) -> bool:
-        """Take an epoch of a trial; returns whether the trial is to stop.
+        """Record an epoch of a trial, and return whether the trial is to stop.
 
         Args:
-            ticket: that the attempt was handed out under; an unknown one belongs to an attempt given up.
-            row: what it reports.
+            ticket: of the attempt. An unknown ticket belongs to an attempt that was given up.
+            row: the report of the epoch.
         """
         with self.lock:
             trial = self._live.get(ticket)
@@ -137,10 +134,10 @@ class Campaign:
             return state != "running"
 
     def lose(self, ticket: str, reason: str) -> None:
-        """The worker of an attempt died: the trial is interrupted, or fails if it has lost too many.
+        """Record that the worker of an attempt died: the trial is interrupted, or fails if it lost too many workers.
 
         Raises:
-            GearError: workers die one after the other and none finishes an epoch; going on would waste the budget.
+            GearError: too many workers in a row died before any finished an epoch; more would die as well.
         """
         with self.lock:
             trial = self._live.pop(ticket, None)
@@ -153,11 +150,11 @@ class Campaign:
                 events.append(TrialEnded(trial.study, trial.number, "failed", why, trial.value, trial.epoch))
             self._record(*events)
             self._lost_in_a_row += 1
-            if self._lost_in_a_row >= max(FEWEST_LOSSES, 2 * self._most_live):
+            if self._lost_in_a_row >= max(MIN_LOSSES, 2 * self._max_live):
                 raise GearError(f"{self._lost_in_a_row} workers in a row died before any finished an epoch: {reason}")
 
     def finish_study(self, finished: StudyFinished) -> None:
-        """Record that the winner of a study was evaluated."""
+        """Record that the winner of a study was evaluated on the test part."""
         with self.lock:
             self._record(finished)
 
@@ -192,9 +189,9 @@ class Campaign:
         if not open_studies:
             return None
         study = max(open_studies, key=self._urgency)
-        own = self.studies.values() if self.plan.search.share else ()
-        borrowed = borrow(study, [*own, *self._earlier.get(study.name, ())], self.plan.search)
-        found = self._proposers[study.name].propose(study, borrowed)
+        own = self.studies.values() if self.plan.search.transfer_starts else ()
+        start = transferred_start(study, [*own, *self._earlier.get(study.name, ())], self.plan.search)
+        found = self._proposers[study.name].propose(study, start)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),
@@ -206,7 +203,7 @@ class Campaign:
         )
 
     def _ask_repeat(self) -> TrialAsked | None:
-        """A trial of a study whose search is over, again with a seed of its own."""
+        """A trial of a finished search that is trained again, with a seed of its own."""
         for study in self.studies.values():
             for repeat in repeats_to_start(study, self.plan.search):
                 trial, number = repeat.trial, len(study.trials)
@@ -225,7 +222,7 @@ class Campaign:
         return None
 
     def _urgency(self, study: Study) -> tuple[bool, float, int]:
-        has_room = len(study.running) < _most_in_flight(study)
+        has_room = len(study.running) < _max_running(study)
         return has_room, study.seconds_to_start, study.to_start
 
     def _verdict(self, trial: Trial, row: TrialReport) -> tuple[State | Literal["running"], str]:
@@ -236,12 +233,29 @@ class Campaign:
             return "failed", f"validation RMSE is {value} at epoch {epoch}"
         if row.status == "complete":
             return "complete", row.reason
-        # an epoch repeated after an interruption was judged the first time
-        if epoch in self._milestones and epoch > trial.epoch and trial.purpose == "search":
-            rung = self.studies[trial.study].rungs.get(epoch, ())
-            if stops(value, rung, self.plan.search.reduction_factor):
-                return "pruned", f"outside the best 1/{self.plan.search.reduction_factor:g} at epoch {epoch}"
+        # an epoch that is repeated after an interruption was judged the first time
+        if epoch >= self.plan.grace_epochs and epoch > trial.epoch and trial.purpose == "search":
+            reason = self._pruner(self._progress(trial, epoch, value))
+            return ("pruned", reason) if reason else ("running", "")
         return "running", ""
+
+    @functools.cached_property
+    def _pruner(self) -> Pruner:
+        """Loaded when it is first needed, so that a campaign can be read where a user's own pruner is missing."""
+        return find_pruner(self.plan.search.pruner)
+
+    def _progress(self, trial: Trial, epoch: int, value: float) -> TrialProgress:
+        study = self.studies[trial.study]
+        return TrialProgress(
+            epoch=epoch,
+            value=value,
+            number=trial.number,
+            rung=study.rungs.get(epoch, []),
+            curves=study.curves,
+            grace_epochs=self.plan.grace_epochs,
+            epochs=self.plan.epochs,
+            reduction_factor=self.plan.search.reduction_factor,
+        )
 
     def _record(self, *events: Event) -> None:
         self._record_event(*events)
@@ -254,5 +268,5 @@ class Campaign:
         self.studies[event.study].apply(event)
 
 
-def _most_in_flight(study: Study) -> int:
-    return max(1, study.budget // SHARE_IN_FLIGHT)
+def _max_running(study: Study) -> int:
+    return max(1, study.budget // MIN_ROUNDS)

@@ -1,8 +1,8 @@
-"""What happens in a campaign, as events: the truth that everything else is rebuilt from.
+"""What happens in a campaign, as events. Everything else is rebuilt from them.
 
-A trial's life: `TrialAsked`, one `EpochReported` an epoch, `TrialEnded`. Where its worker died, `AttemptLost` and
-another `TrialAsked` with the next attempt come between. A driver that dies writes nothing: a trial asked for and not
-ended was interrupted.
+A trial is one `TrialAsked`, an `EpochReported` for each epoch, and one `TrialEnded`. If its worker dies, an
+`AttemptLost` and another `TrialAsked` with the next attempt come between. A driver that dies writes nothing: a trial
+that was asked for and has not ended was interrupted.
 """
 
 import dataclasses
@@ -31,11 +31,11 @@ __all__ = [
 class TrialAsked:
     """A trial was handed out.
 
-    `params` and `distributions` (Optuna's JSON) are what the sampler chose from what; `config` is the whole
-    `TrialConfig` with the seed; `checkpoint` is what the attempt goes on from, relative to the campaign folder;
-    `origin` is where the configuration came from: `default`, the sampler's name, or `study NAME #NUMBER`.
-    `purpose`: part of the search, or one of its trials, number `of`, again with another seed
-    (`search.campaign.selection`).
+    `params` are the values that the sampler chose, `distributions` the dimensions that it chose from, in Optuna's JSON.
+    `config` is the whole `TrialConfig` with the seed. The attempt begins from `checkpoint`, relative to the campaign
+    folder. `origin` is where the configuration came from: `default`, the name or import path of a sampler, or
+    `study NAME #NUMBER`. `purpose` is `search`, or why trial number `of` is trained again with another seed, see
+    `search.campaign.selection`.
     """
 
     study: str
@@ -64,7 +64,7 @@ class EpochReported:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLost:
-    """The worker of an attempt died; the trial itself goes on, if it has attempts left."""
+    """The worker of an attempt died. The trial goes on if it has attempts left."""
 
     study: str
     number: int
@@ -74,7 +74,7 @@ class AttemptLost:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """The verdict on a trial; `value` is its best validation RMSE, standardised, where it has one."""
+    """A trial ended. `value` is its best validation RMSE, standardised, or None without a finite one."""
 
     study: str
     number: int
@@ -88,8 +88,8 @@ class TrialEnded:
 class StudyFinished:
     """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study.
 
-    `split_hash` and `data_hash` say which test part that was, see `gear.data.PairData`; `trials` which trials' models
-    were evaluated together, none for the winner's alone.
+    `split_hash` and `data_hash` identify the test part, see `gear.data.PairData`. `trials` are the numbers of the
+    trials whose models were evaluated together; it is empty if only the winner's model was.
     """
 
     study: str

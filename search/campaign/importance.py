@@ -1,4 +1,4 @@
-"""Which dimensions of a search space mattered: how far the good trials' values differ from what was tried at all."""
+"""Which dimensions of a search space mattered: how far values of good trials differ from those of all trials."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from search.campaign.study import Trial
 
 __all__ = ["importances"]
 
-FEWEST = 10  # complete trials that say anything
+MIN_COMPLETE = 10  # trials, for a result that means anything
 
 
 def importances(trials: Sequence[Trial]) -> dict[str, float]:
-    """Importance of every dimension by PED-ANOVA, shares of one, largest first; nothing of fewer than ten trials.
+    """Importance of every dimension by PED-ANOVA, largest first, 1 in total; empty for fewer than ten complete trials.
 
-    Only complete trials count: the value of a pruned one is that of another number of epochs.
+    Only complete trials count, since the value of a pruned trial belongs to fewer epochs.
 
     Args:
         trials: of a study, in the order of their numbers.
     """
-    if sum(trial.state == "complete" for trial in trials) < FEWEST:
+    if sum(trial.state == "complete" for trial in trials) < MIN_COMPLETE:
         return {}
     mirror = OptunaMirror()
     mirror.follow(trials)

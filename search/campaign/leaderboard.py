@@ -14,10 +14,10 @@ __all__ = ["Standing", "standings", "units"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A line of the leaderboard. RMSEs are standardised by the target's training part, unless in units.
+    """A line of the leaderboard. RMSEs are standardised by the target's training part, except `test_rmse_units`.
 
-    `split_hash` and `data_hash` say what the test RMSE is on: numbers on other hashes are not comparable with it.
-    `test_r2` and `test_molecules` are missing where an earlier version tested.
+    `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable. `test_r2` and
+    `test_molecules` are missing where an earlier version tested.
     """
 
     study: str
@@ -59,7 +59,7 @@ def _standing(study: Study, settings: SearchSettings) -> Standing:
         study=study.name,
         pair=study.plan.pair.id,
         split=study.plan.split,
-        method=study.plan.method,
+        method=study.plan.method_name,
         complete=study.count("complete"),
         pruned=study.count("pruned"),
         failed=study.count("failed"),

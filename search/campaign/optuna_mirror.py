@@ -1,16 +1,16 @@
-"""An Optuna study that holds what happened in a study of a campaign."""
+"""An Optuna study with the trials that are recorded of a study of a campaign."""
 
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.campaign import samplers
+from search.campaign.builtin_samplers import KnownSpace
+from search.campaign.samplers import Sampler
 from search.campaign.study import Trial
 
 __all__ = ["OptunaMirror", "new_study", "quiet_optuna"]
@@ -24,20 +24,24 @@ _STATES = {
 
 
 class OptunaMirror:
-    """An Optuna study that follows recorded trials: what has happened since the last look is added to it.
+    """An Optuna study that follows recorded trials: each call adds only what is new.
 
-    It holds what a study made at once of the same trials would hold.
+    It equals an Optuna study that is built in one go from the same trials.
     """
 
     def __init__(self) -> None:
-        self._storage = optuna.storages.InMemoryStorage()  # its own, so the id of a trial is its number
+        self._storage = optuna.storages.InMemoryStorage()  # of this study only, so the id of a trial is its number
         self.study = new_study(self._storage)
         self.space = IntersectionSearchSpace(include_pruned=True)
         self.size = 0
         self._running: set[int] = set()
 
     def follow(self, trials: Sequence[Trial]) -> None:
-        """Catch up."""
+        """Add what was recorded since the last call.
+
+        Args:
+            trials: of the search of a study, in order; those of the last call, and maybe more.
+        """
         for index in sorted(self._running):
             if trials[index].state != "running":
                 self._end(index, trials[index])
@@ -47,10 +51,12 @@ class OptunaMirror:
                 self._running.add(index)
         self.size = len(trials)
 
-    def ask(self, trials: Sequence[Trial], sampler: Literal["tpe", "gp"], seed: int) -> optuna.Trial:
-        """The next trial of a sampler made for it; it is to be recorded."""
+    def ask(self, trials: Sequence[Trial], sampler: Sampler, seed: int) -> optuna.Trial:
+        """The next trial, of a sampler that is made for it; the caller records it."""
         self.follow(trials)
-        self.study.sampler = samplers.make_sampler(sampler, seed, self.space)
+        self.study.sampler = sampler.make(seed=seed)
+        if isinstance(self.study.sampler, KnownSpace):
+            self.study.sampler.known = self.space
         trial = self.study.ask()
         self._running.add(trial.number)
         self.size += 1
@@ -81,7 +87,7 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # a study's trials have the same ones
+_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # trials of a study share them
 
 
 def _frozen(trial: Trial) -> FrozenTrial:

@@ -1,34 +1,36 @@
-"""What to try next in a study: an Optuna study that follows the recorded trials, asked with a sampler made afresh.
+"""Proposes the next configuration of a study: an Optuna study that follows the record, asked with a new sampler.
 
-A proposal is a function of the recorded trials and their number, so a campaign that was resumed proposes what it would
-have proposed without the interruption.
+A proposal is a function of the recorded trials, their number and the seed of the campaign, so a resumed campaign
+proposes what it would have proposed without the interruption.
 """
 
 import dataclasses
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import distribution_to_json
-from optuna.samplers import RandomSampler
 
 from gear.config import TrialConfig
-from gear.results import State
+from gear.variants import get_value
+from search.campaign.builtin_samplers import Random
 from search.campaign.optuna_mirror import OptunaMirror, new_study
+from search.campaign.samplers import Sampler, find_sampler
 from search.campaign.study import Study
-from search.campaign.study_transfer import Borrowed
+from search.campaign.study_transfer import Start
 from search.plan.campaign_plan import stable_seed
-from search.plan.settings import SamplerName, SearchSettings
+from search.plan.settings import SearchSettings
 from search.plan.space import defaults, suggest
 
 __all__ = ["Proposal", "Proposer", "random_configs"]
 
-_LEARNS_FROM: dict[SamplerName, tuple[State, ...]] = {"tpe": ("complete", "pruned"), "gp": ("complete",), "random": ()}
+RANDOM = Sampler("random", Random, Random.learns_from)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A configuration to try, what the sampler chose from what, and where it came from."""
+    """A configuration to try. `params`, `distributions`, `origin`: see `search.campaign.events.TrialAsked`."""
 
     config: TrialConfig
     params: dict[str, Any]
@@ -40,52 +42,58 @@ class Proposer:
     """Proposes the trials of a study.
 
     Args:
-        method: decides the space.
-        base: the configuration outside the space, and the first trial itself.
-        settings: of the sampler.
+        method: whose space is searched.
+        base: the configuration of the first trial; the others differ from it in the dimensions of the space.
+        settings: of the search.
     """
 
     def __init__(self, method: str, base: TrialConfig, settings: SearchSettings) -> None:
         self._method, self._base, self._settings = method, base, settings
         self._mirror = OptunaMirror()
 
-    def propose(self, study: Study, borrowed: Borrowed | None = None) -> Proposal:
-        """The next trial of a study; the first is the defaults.
+    def propose(self, study: Study, start: Start | None = None) -> Proposal:
+        """The next trial of a study; the first one has the default parameters.
 
         Args:
-            study: its search so far.
-            borrowed: to be tried next, instead of what the sampler would choose.
+            study: with its search so far.
+            start: parameters to try next in place of the sampler's; those that it lacks are random.
         """
         trials, vary = study.searched, self._settings.vary
         seed = stable_seed(self._settings.seed, study.name, len(trials))
-        given = borrowed if trials else Borrowed(defaults(self._method, self._base, vary), "default")
-        sampler = "random" if given is not None else _sampler_now(self._settings, study)
-        if sampler == "random":  # learns nothing, so it need not see the trials
+        given = start if trials else Start(defaults(self._method, self._base, vary), "default")
+        sampler = RANDOM if given is not None else self._sampler_now(study)
+        if sampler == RANDOM:  # it learns nothing, so it need not see the trials
             apart = new_study()
-            apart.sampler = RandomSampler(seed=seed)
+            apart.sampler = RANDOM.make(seed=seed)
             if given is not None:
                 apart.enqueue_trial(dict(given.params))
             trial = apart.ask()
         else:
-            if self._mirror.size > len(trials):  # the last proposal was never recorded
+            if not sampler.built_in or self._mirror.size > len(
+                trials
+            ):  # the latter: the last proposal was not recorded
                 self._mirror = OptunaMirror()
             trial = self._mirror.ask(trials, sampler, seed)
         config = suggest(trial, self._method, self._base, vary)
+        params = {name: get_value(config, name) for name in trial.params}
         distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
-        origin = sampler if given is None else given.origin
-        return Proposal(dataclasses.replace(config, seed=seed), trial.params, distributions, origin)
+        origin = sampler.name if given is None else given.origin
+        return Proposal(dataclasses.replace(config, seed=seed), params, distributions, origin)
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        """Loaded when it is first needed, so that a campaign can be read where a user's own sampler is missing."""
+        return find_sampler(self._settings.sampler)
+
+    def _sampler_now(self, study: Study) -> Sampler:
+        """The sampler of the settings, or random sampling while too few trials have ended that it could learn from."""
+        states = self._sampler.learns_from
+        ready = sum(map(study.count, states)) >= max(1, self._settings.startup_trials)
+        return self._sampler if ready or not states else RANDOM
 
 
 def random_configs(method: str, base: TrialConfig, vary: Collection[str], count: int) -> list[TrialConfig]:
-    """So many configurations of a method's space, the same ones every time."""
+    """Random configurations of a method's space, the same ones every time."""
     study = new_study()
-    study.sampler = RandomSampler(seed=0)
+    study.sampler = RANDOM.make(seed=0)
     return [suggest(study.ask(), method, base, vary) for _ in range(count)]
-
-
-def _sampler_now(settings: SearchSettings, study: Study) -> SamplerName:
-    """The sampler of the settings, and chance while there is too little that it could learn from."""
-    if settings.sampler == "random":
-        return "random"
-    known = sum(map(study.count, _LEARNS_FROM[settings.sampler]))
-    return settings.sampler if known >= max(1, settings.startup_trials) else "random"

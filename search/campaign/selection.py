@@ -1,8 +1,8 @@
-"""Who wins a study, and what is still to be trained before that is said.
+"""Which trial wins a study, and what is to be trained again before it is decided.
 
-The lowest of many noisy values is low by luck in part. With `finalists` the best few trials of the search are trained
-again on fresh seeds, and the one with the lowest mean over these wins. With `final = "refit"` the winner's
-configuration is then trained on several validation folds and seeds, and those models together are the study's result.
+The lowest of many noisy values is low by luck in part. With `finalists`, the best few trials of the search are trained
+again on fresh seeds, and the trial with the lowest mean over these seeds wins. With `final = "refit"`, the winner's
+configuration is then trained on several validation folds and seeds, and these models together are the study's result.
 """
 
 import math
@@ -25,7 +25,7 @@ class Repeat:
 
 
 def repeats_to_start(study: Study, settings: SearchSettings) -> list[Repeat]:
-    """What is to be trained again, as far as is known now; nothing while the search goes on."""
+    """The trials that are to be trained again, by what is known now; empty while the search goes on."""
     if study.to_start > 0 or any(trial.purpose == "search" for trial in study.running.values()):
         return []
     missing = [
@@ -42,7 +42,7 @@ def repeats_to_start(study: Study, settings: SearchSettings) -> list[Repeat]:
 
 
 def winner(study: Study, settings: SearchSettings) -> Trial | None:
-    """The trial that wins, by what is known now."""
+    """The trial that wins by what is known now; None while no trial is complete."""
     finalists = _finalists(study, settings)
     if all(len(_ended(study, trial)) == settings.finalist_seeds for trial in finalists):
         return min(finalists, key=lambda trial: score(study, trial), default=study.best)
@@ -50,7 +50,10 @@ def winner(study: Study, settings: SearchSettings) -> Trial | None:
 
 
 def score(study: Study, trial: Trial) -> float:
-    """The validation RMSE that counts: on fresh seeds, if it was trained on any, infinite where that failed."""
+    """The validation RMSE that a trial is ranked by: its mean over fresh seeds if there are any.
+
+    Infinite if a trial failed.
+    """
     fresh = [math.inf if again.value is None else again.value for again in _ended(study, trial)]
     if fresh:
         return fmean(fresh)
@@ -58,7 +61,7 @@ def score(study: Study, trial: Trial) -> float:
 
 
 def members(study: Study, best: Trial, settings: SearchSettings) -> list[Trial]:
-    """The trials whose models are the study's result: those of the refit that completed, or the winner itself."""
+    """The trials whose models are the study's result: the complete trials of the refit, or the winner itself."""
     refits = [trial for trial in _repeated(study, best, "refit") if trial.state == "complete"]
     return refits if settings.final == "refit" and refits else [best]
 
@@ -71,7 +74,7 @@ def kept(study: Study, settings: SearchSettings) -> set[int]:
 
 
 def _finalists(study: Study, settings: SearchSettings) -> list[Trial]:
-    """Two at least: one alone wins anyway."""
+    """The trials that are trained again on fresh seeds, at least two: a single one would win anyway."""
     return study.ranking[: settings.finalists] if settings.finalists > 1 and len(study.ranking) > 1 else []
 
 
@@ -80,5 +83,5 @@ def _repeated(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
 
 
 def _ended(study: Study, trial: Trial) -> list[Trial]:
-    """The trials on fresh seeds that are over."""
+    """The trials on fresh seeds that have ended."""
     return [again for again in _repeated(study, trial, "rescore") if again.state != "running"]

@@ -1,13 +1,12 @@
-"""The state of a study: its trials, and what decisions need to know of them, kept up to date event by event.
+"""The state of a study: its trials, and what decisions need to know of them, updated event by event.
 
-Every question that is asked once a trial is answered without going through the trials, so that the ten-thousandth costs
-what the first did.
+What is asked once for each trial is answered without a loop over the trials, so that the ten-thousandth trial costs as
+much as the first.
 """
 
 import bisect
 import math
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,12 +17,12 @@ from search.plan.purpose import Purpose
 
 __all__ = ["Study", "Trial", "finite"]
 
-FEWEST_FAILURES = 4  # and nothing else, before a study is given up
+MIN_FAILURES = 4  # without any success, before a study is given up
 
 
 @dataclass(slots=True)
 class Trial:
-    """What is known of a trial. `curve`: best validation RMSE so far by epoch, finite ones.
+    """What is recorded of a trial. `curve`: by epoch, the best validation RMSE so far, standardised, if it is finite.
 
     `purpose` and `of`: see `search.campaign.events.TrialAsked`.
     """
@@ -49,28 +48,33 @@ class Trial:
 
 @dataclass(slots=True)
 class Study:
-    """A study: its plan, its trials by number, and its evaluations on test, oldest first.
+    """A study.
 
     Attributes:
-        milestones: epochs at which trials are compared.
+        plan: its pair, split and method.
+        budget: number of trials of the search.
+        replacements: maximum number of failed trials that are replaced.
+        trials: all trials, by number.
         searched: the trials of the search itself, in order.
-        repeats: those that train one of them again, by its number.
+        repeats: by number of a trial of the search, the trials that train it again.
+        finished: evaluations of its winner on the test part, oldest first.
         running: trials that have not ended, by number, lowest first.
         ranking: complete trials of the search, best first.
-        rungs: values that its trials had at each milestone, lowest first.
-        ended_seconds: time that its ended trials took.
+        curves: of the trials of the search, by number.
+        rungs: values that the trials of the search had after each epoch, lowest first.
+        ended_seconds: total time of its ended trials.
     """
 
     plan: StudyPlan
     budget: int
     replacements: int
-    milestones: Collection[int] = ()
     trials: list[Trial] = field(default_factory=list)
     searched: list[Trial] = field(default_factory=list)
     repeats: dict[int, list[Trial]] = field(default_factory=dict)
     finished: list[StudyFinished] = field(default_factory=list)
     running: dict[int, Trial] = field(default_factory=dict)
     ranking: list[Trial] = field(default_factory=list)
+    curves: dict[int, dict[int, float]] = field(default_factory=dict)
     rungs: dict[int, list[float]] = field(default_factory=dict)
     ended_seconds: float = 0.0
     _ends: Counter[str] = field(default_factory=Counter)
@@ -82,27 +86,27 @@ class Study:
 
     @property
     def ended(self) -> int:
-        """Number of the search's trials that have ended."""
+        """Number of trials of the search that have ended."""
         return self._ends.total()
 
     @property
     def planned(self) -> int:
-        """Trials of the search, as far as is known now: the budget, and a replacement for each failure in the limit."""
+        """Number of trials of the search, by what is known now: the budget and the replacements of failed trials."""
         return self.budget + min(self.count("failed"), self.replacements)
 
     @property
     def to_start(self) -> int:
-        """Trials still to be asked for."""
+        """Number of trials of the search that are still to be started."""
         return 0 if self.given_up else self.planned - len(self.searched)
 
     @property
     def given_up(self) -> bool:
-        """Whether all that was tried failed, and more of it than would be replaced: the rest would fail as well."""
-        return self.count("failed") == self.ended > max(self.replacements, FEWEST_FAILURES - 1)
+        """Whether all trials so far failed, more of them than are replaced: the others would fail as well."""
+        return self.count("failed") == self.ended > max(self.replacements, MIN_FAILURES - 1)
 
     @property
     def seconds_to_start(self) -> float:
-        """Length of the trials still to be asked for, by the mean of those that ended; infinite before the first."""
+        """Expected time of the trials still to be started, by the mean of the ended ones; infinite before the first."""
         return self.to_start * self.ended_seconds / self.ended if self.ended else math.inf
 
     @property
@@ -111,11 +115,11 @@ class Study:
         return self.ranking[0] if self.ranking else None
 
     def count(self, state: State) -> int:
-        """Number of the search's trials that ended so."""
+        """Number of trials of the search that ended in a state."""
         return self._ends[state]
 
     def apply(self, event: Event) -> None:
-        """Take an event of this study."""
+        """Update the state by an event of this study."""
         match event:
             case TrialAsked(attempt=0):
                 self._begin(event)
@@ -137,6 +141,7 @@ class Study:
         self.running[event.number] = trial
         if event.of is None:
             self.searched.append(trial)
+            self.curves[event.number] = trial.curve
         else:
             self.repeats.setdefault(event.of, []).append(trial)
 
@@ -147,7 +152,7 @@ class Study:
         value = finite(event.metrics[OBJECTIVE])
         if value is None:
             return
-        if event.epoch in self.milestones and trial.purpose == "search":
+        if trial.purpose == "search":
             rung = self.rungs.setdefault(event.epoch, [])
             if event.epoch in trial.curve:  # an epoch repeated after an interruption
                 rung.remove(trial.curve[event.epoch])
@@ -165,5 +170,5 @@ class Study:
 
 
 def finite(value: float) -> float | None:
-    """The value, if it is a number."""
+    """The value, or None if it is infinite or not a number."""
     return value if math.isfinite(value) else None

@@ -1,7 +1,8 @@
-"""What a study can take over from related ones: configurations that beat the defaults there, on validation.
+"""Starts that a study takes over from related studies: configurations that beat the defaults there, on validation.
 
-Same method always. First from studies of the same target on the same split, then of the same source, then of any pair.
-Never from the same target on another split: what was best there was chosen on molecules that this study is tested on.
+Related studies have the same method. Those of the same target on the same split come first, then those with a common
+source, then those of any pair. A study of the same target on another split is not related: its best configuration was
+chosen on molecules that this study may be tested on.
 """
 
 import itertools
@@ -14,42 +15,43 @@ from search.plan.campaign_plan import StudyPlan
 from search.plan.settings import SearchSettings
 from search.plan.space import space
 
-__all__ = ["Borrowed", "borrow"]
+__all__ = ["Start", "transferred_start"]
 
-MOST = 2  # configurations that a study takes over
-ORIGIN = "study "  # begins the origin of a trial that was taken over
+MAX_STARTS = 2  # that a study takes over
+ORIGIN = "study "  # the origin of a transferred start begins with this
 
 
 @dataclass(frozen=True, slots=True)
-class Borrowed:
-    """Parameters taken over from another study, and from which of its trials."""
+class Start:
+    """Parameters to try, not chosen by a sampler. `origin`: see `search.campaign.events.TrialAsked`."""
 
     params: Mapping[str, Any]
     origin: str
 
 
-def borrow(study: Study, others: Iterable[Study], settings: SearchSettings) -> Borrowed | None:
-    """What a study takes over as its next trial; None where nothing is to be had, or it is no longer at its start.
+def transferred_start(study: Study, others: Iterable[Study], settings: SearchSettings) -> Start | None:
+    """What a study takes over as its next trial; None if there is nothing to take over or enough has been tried.
 
-    Takes the place of a random trial, so the defaults come first, and what was tried in the study is left out.
+    It takes the place of a random trial, so it comes after the defaults and before the sampler learns. Configurations
+    that the study has tried already are left out.
     """
     number = len(study.searched)
     taken = sum(trial.origin.startswith(ORIGIN) for trial in study.searched[: settings.startup_trials + 1])
-    if not 0 < number <= settings.startup_trials or taken >= MOST:
+    if not 0 < number <= settings.startup_trials or taken >= MAX_STARTS:
         return None
     for trial in _candidates(study, others):
         params = _fitting(trial.params, study.plan.method, settings.vary)
         if params and not any(params.items() <= own.params.items() for own in study.searched):
-            return Borrowed(params, f"{ORIGIN}{trial.study} #{trial.number}")
+            return Start(params, f"{ORIGIN}{trial.study} #{trial.number}")
     return None
 
 
 def _candidates(study: Study, others: Iterable[Study]) -> Iterator[Trial]:
-    """The nearest studies' best, then their second best; then those of the next nearest."""
+    """The best trials of the nearest studies, then their second best; then those of the next nearest studies."""
     related = [other for other in others if other is not study and _related(study.plan, other.plan)]
     found: list[tuple[int, int, Trial]] = []
     for other in related:
-        better = itertools.takewhile(lambda trial: trial.number != 0, other.ranking[:MOST])  # than the defaults
+        better = itertools.takewhile(lambda trial: trial.number != 0, other.ranking[:MAX_STARTS])  # than the defaults
         found += [(_distance(study.plan, other.plan), rank, trial) for rank, trial in enumerate(better)]
     return (trial for *_, trial in sorted(found, key=lambda candidate: candidate[:2]))
 
@@ -65,7 +67,7 @@ def _distance(one: StudyPlan, other: StudyPlan) -> int:
 
 
 def _fitting(params: Mapping[str, Any], method: str, vary: Collection[str]) -> dict[str, Any]:
-    """Those of the parameters that the method's space has, with a value that it allows; chance gives the others."""
+    """The parameters that are in the method's space, with a value that it allows; the others will be random."""
     return {
         dimension.path: params[dimension.path]
         for dimension in space(method, vary)

@@ -1,4 +1,4 @@
-"""What a trial reports: one row an epoch, and one where training raised."""
+"""What a trial reports: a row for each epoch, and one if training raised an error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ __all__ = ["TrialReport"]
 
 @dataclass(frozen=True, slots=True)
 class TrialReport:
-    """An epoch, or with `epoch` None an error outside of one.
+    """An epoch, or, if `epoch` is None, an error outside of an epoch.
 
-    `status` other than `running` makes it the last. `checkpoint` is the newest, relative to the campaign folder.
+    A `status` other than `running` says that it is the last row. `checkpoint` is the newest checkpoint, relative to
+    the campaign folder.
     """
 
     status: Literal["running", "complete", "failed"]

@@ -24,12 +24,18 @@ def plan_text(plan: CampaignPlan) -> str:
         [
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
-            f"sampler {search.sampler}, early stopping after {search.grace_steps} steps",
+            f"sampler {search.sampler}, {_pruning(search)}",
             *_selection(search),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs per trial",
         ]
     )
+
+
+def _pruning(search: SearchSettings) -> str:
+    if search.pruner == "none":
+        return "no early stopping"
+    return f"pruner {search.pruner} after {search.grace_steps} steps"
 
 
 def _selection(search: SearchSettings) -> list[str]:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,17 +13,17 @@ from gear.config import EMBEDDINGS, PairSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.errors import InputDataError
+from gear.methods import METHODS
 from gear.variants import VARIANTS, with_values
 from search.cli.common_options import add_storage, add_tracking_uri
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
-from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
 from search.plan.setting import settings_of
 from search.plan.settings import SearchSettings
-from search.plan.space import METHODS
 
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
@@ -92,7 +91,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}",
+        help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; "
+        "your own: my_module:MyMethod",
     )
     what.add_argument("--embedding", choices=EMBEDDINGS, help="form in which models read molecules (default: dmpnn)")
     what.add_argument(
@@ -223,15 +223,10 @@ def _with_flags(plan: CampaignPlan, args: argparse.Namespace, pairs: Iterable[Pa
         plan,
         pairs=tuple(pairs),
         splits=_splits(args, plan),
-        methods=_methods(args, plan),
+        methods=expand_methods(args.methods) if args.methods else plan.methods,
         search=dataclasses.replace(plan.search, **given_settings(args, SearchSettings)),
         config=_config(args, plan.config),
     )
-
-
-def _methods(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
-    named = (METHODS if name == "all" else (name,) for name in args.methods or plan.methods)
-    return tuple(dict.fromkeys(itertools.chain.from_iterable(named)))
 
 
 def _config(args: argparse.Namespace, base: TrialConfig) -> TrialConfig:

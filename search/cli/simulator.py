@@ -1,6 +1,6 @@
 """Policies of search compared on recorded learning curves, without Ray and without training.
 
-gear-search simulate [--sampler gp] [--trials 50] [--seeds 5]
+gear-search simulate [--sampler gp] [--pruner halving median] [--trials 50] [--seeds 5]
 gear-search simulate campaigns/NAME
 gear-search simulate campaigns/NAME --export curves.jsonl.gz
 gear-search simulate curves.jsonl.gz
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from gear.command_line import Parser, make_parser
 from gear.errors import user_command
-from search.plan.settings import SAMPLERS
+from search.campaign.pruning import PRUNERS, find_pruner
+from search.campaign.samplers import SAMPLERS, find_sampler
 from search.simulation import SURROGATES
 
 __all__ = ["command_parser", "main"]
@@ -35,9 +36,11 @@ def main() -> int:
         return 0
     plan = curves.plan
     trials = args.trials or plan.search.trials
-    first_rung = -(-plan.search.grace_steps // plan.config.training.epoch_steps)
-    grace = args.grace_period or max(1, min(first_rung, plan.epochs // 5))
-    ways = policies(args.sampler, early_stopping=args.early_stopping, share=args.share)
+    grace = args.grace_epochs or max(1, min(plan.grace_epochs, plan.epochs // 5))
+    find_sampler(args.sampler)
+    for pruner in args.pruner:
+        find_pruner(pruner)
+    ways = policies(args.sampler, args.pruner, transfer_starts=args.transfer_starts)
     found = compare(make_surrogate(args.surrogate, curves), ways, trials, args.seeds, grace, args.slots, args.jobs)
     for study in plan.studies:
         console.print(policy_table(study.name, found, trials, plan.epochs))
@@ -58,7 +61,17 @@ def command_parser() -> Parser:
         help="a campaign folder, or a file made by --export (default: curves that come with this program)",
     )
     parser.add_argument(
-        "--sampler", choices=SAMPLERS, default="tpe", help="the sampler to compare with random search (default: tpe)"
+        "--sampler",
+        default="tpe",
+        metavar="NAME",
+        help=f"the sampler to compare with random search: {', '.join(SAMPLERS)}, or my_module:MySampler (default: tpe)",
+    )
+    parser.add_argument(
+        "--pruner",
+        nargs="+",
+        default=["halving"],
+        metavar="NAME",
+        help=f"pruners to compare: {', '.join(PRUNERS)}, or my_module:my_pruner (default: halving)",
     )
     parser.add_argument(
         "--surrogate",
@@ -72,18 +85,17 @@ def command_parser() -> Parser:
     )
     parser.add_argument("--slots", type=int, default=4, metavar="N", help="maximum concurrent trials (default: 4)")
     parser.add_argument(
-        "--grace-period",
+        "--grace-epochs",
         type=int,
         metavar="N",
         help="epochs before early stopping (default: as recorded, at most a fifth of all)",
     )
     parser.add_argument(
-        "--no-early-stopping",
+        "--no-transfer-starts",
         action="store_false",
-        dest="early_stopping",
-        help="leave out the policies with early stopping",
+        dest="transfer_starts",
+        help="leave out the policy with transferred starts",
     )
-    parser.add_argument("--no-share", action="store_false", dest="share", help="leave out the policy of shared starts")
     parser.add_argument(
         "--export", type=Path, metavar="FILE.jsonl.gz", help="write the curves to a file, and compare nothing"
     )

@@ -5,30 +5,45 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gear.errors import GearError, StorageError
+from gear.methods import base_of, build_method
+from search.campaign.pruning import find_pruner
+from search.campaign.samplers import find_sampler
 from search.launch.launch_options import LaunchOptions
-from search.plan.campaign_plan import CampaignPlan
-from search.plan.space import base_of
+from search.plan.campaign_plan import CampaignPlan, check_settings
 from search.runtime.node_check import different
 from search.runtime.storage_check import unreachable
 from search.storage.base import StoragePath
 from tracking.client import ServerAway, open_client
 
-__all__ = ["check_launch", "misfits"]
+__all__ = ["check_launch", "check_plug_ins", "misfits"]
 
 
 def check_launch(plan: CampaignPlan, options: LaunchOptions, say: Callable[[str], None]) -> None:
-    """Check the nodes, the storage, the models and the tracking server; notes on models are shown.
+    """Check the plug-ins, the nodes, the storage, the models and the tracking server; notes on models are shown.
 
     Raises:
+        UnknownNameError, InputDataError: see `check_plug_ins`.
         GearError: a node differs from this one, or a model cannot be built.
         StorageError: campaigns cannot be written, or a node does not see them.
     """
+    check_settings(plan)
+    check_plug_ins(plan)
     if odd := _odd_nodes(plan, options):
         raise GearError("; ".join(odd))
     _check_storage(options, options.place)
     _check_models(plan, say)
     with suppress(ServerAway):  # a wrong URI is refused now, a server that is away is waited for later
         open_client(options.tracking_uri, create=True)
+
+
+def check_plug_ins(plan: CampaignPlan) -> None:
+    """Check that the sampler and the pruner of a plan can be loaded.
+
+    Raises:
+        UnknownNameError, InputDataError: see `find_sampler` and `find_pruner`.
+    """
+    find_sampler(plan.search.sampler)
+    find_pruner(plan.search.pruner)
 
 
 def misfits(plan: CampaignPlan, options: LaunchOptions) -> list[str]:
@@ -39,7 +54,7 @@ def misfits(plan: CampaignPlan, options: LaunchOptions) -> list[str]:
 def _odd_nodes(plan: CampaignPlan, options: LaunchOptions) -> list[str]:
     """Nodes that differ from this one; those that start later are made by the same commands."""
     files = {task.file for pair in plan.pairs for task in (pair.target, *pair.sources) if task.file is not None}
-    return [] if options.address is None else different(sorted(files))
+    return [] if options.address is None else different(sorted(files), plan.import_paths)
 
 
 def _unreachable(options: LaunchOptions, place: StoragePath) -> list[str]:
@@ -59,8 +74,6 @@ def _check_storage(options: LaunchOptions, place: StoragePath) -> None:
 
 def _check_models(plan: CampaignPlan, say: Callable[[str], None]) -> None:
     """Build the first model of every method once."""
-    from gear.methods import build_method  # torch, a second
-
     for method, sources in itertools.product(plan.methods, {len(pair.sources) for pair in plan.pairs}):
         for note in build_method(base_of(method, plan.config), sources).notes:
             say(f"{method}: {note}")

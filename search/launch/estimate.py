@@ -11,10 +11,10 @@ from gear.config import PairSpec, TrialConfig
 from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
+from gear.methods import base_of
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.plan.campaign_plan import CampaignPlan
-from search.plan.space import base_of
 from search.runtime import resources
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     trials = plan.search.trials * len(plan.studies)
     seconds = sum(times) / len(times) * trials / min(slots, trials)
     others = f", the other pairs taken to be like {plan.pairs[0].id}" if len(plan.pairs) > 1 else ""
-    return [f"  the whole campaign: about {duration(seconds)}{others}; early stopping saves about half of it"]
+    saved = "" if plan.search.pruner == "none" else "; early stopping saves about half of it"
+    return [f"  the whole campaign: about {duration(seconds)}{others}{saved}"]
 
 
 def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, probes: Sequence[Probe]) -> list[str]:

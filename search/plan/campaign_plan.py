@@ -10,17 +10,28 @@ from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.splits.split_name import FOLDED
 from gear.errors import InputDataError, UnknownNameError
-from gear.variants import VARIANTS
+from gear.methods import METHODS, find_method
+from gear.methods.plugin import is_plugin, plugin_name, short_name
+from gear.plugins import import_path, import_paths, path_of
+from gear.variants import VARIANTS, method_of
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
-from search.plan.space import METHODS
+from search.plan.space import OPTIONAL
 
-__all__ = ["CampaignPlan", "StudyPlan", "expand_pairs", "make_plan", "stable_seed"]
+__all__ = [
+    "CampaignPlan",
+    "StudyPlan",
+    "check_settings",
+    "expand_methods",
+    "expand_pairs",
+    "make_plan",
+    "stable_seed",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """One study: a method on a pair and a split."""
+    """One study: a method on a pair and a split. A plug-in's `method` is NAME=PATH, see `gear.methods.plugin`."""
 
     pair: PairSpec
     split: str
@@ -29,7 +40,12 @@ class StudyPlan:
     @property
     def name(self) -> str:
         """The study's name, `hv_from_ds.random.gear`."""
-        return f"{self.pair.id}.{self.split}.{self.method}"
+        return f"{self.pair.id}.{self.split}.{self.method_name}"
+
+    @property
+    def method_name(self) -> str:
+        """The method's name by itself."""
+        return short_name(self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +76,12 @@ class CampaignPlan:
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
             if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
-        for method in self.methods:
-            if method not in (*METHODS, *VARIANTS):
-                raise UnknownNameError("method", method, (*METHODS, *VARIANTS))
+        for method in self.methods:  # a plug-in need not be at hand where a campaign is only read
+            if method not in (*METHODS, *VARIANTS) and not ("=" in method and is_plugin(method)):
+                raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
         ids = tuple(pair.id for pair in self.pairs)
-        for kind, names in (("pair", ids), ("split", self.splits), ("method", self.methods)):
+        methods = tuple(map(short_name, self.methods))
+        for kind, names in (("pair", ids), ("split", self.splits), ("method", methods)):
             if not names:
                 raise InputDataError(f"the plan has no {kind}: name at least one")
             if len(set(names)) < len(names):
@@ -76,6 +93,12 @@ class CampaignPlan:
         return tuple(
             StudyPlan(pair, split, method) for pair in self.pairs for split in self.splits for method in self.methods
         )
+
+    @property
+    def import_paths(self) -> tuple[str, ...]:
+        """The import paths of the user's own code that trials run."""
+        methods = (path_of(method) for method in self.methods if is_plugin(method))
+        return (*methods, *import_paths(self.config))
 
     @property
     def embedding_kinds(self) -> frozenset[EmbeddingKind]:
@@ -95,6 +118,11 @@ class CampaignPlan:
         """Most epochs of a trial."""
         return self.config.training.epochs
 
+    @property
+    def grace_epochs(self) -> int:
+        """The first epoch after which a trial may be stopped early: it has had the grace period's optimiser steps."""
+        return -(-self.search.grace_steps // self.config.training.epoch_steps)
+
 
 def make_plan(
     pairs: Sequence[str | PairSpec],
@@ -112,16 +140,20 @@ def make_plan(
     Args:
         pairs: ids or globs of built-in pairs, or specifications of pairs of your own.
         splits: such as `random`, `scaffold-n60`, `random-kfold`.
-        methods: and variants of them.
+        methods: and variants of them, and the import paths of plug-ins.
         name: of the campaign; empty for the first free one of its preset.
         preset: what the plan is known as.
         epochs: maximum of a trial, instead of the configuration's.
         config: what the search leaves alone.
-        **search: fields of `SearchSettings`, such as `trials=20`.
+        **search: fields of `SearchSettings`, such as `trials=20`. A sampler or pruner of your own may also be given as
+            the class or function itself.
 
     Raises:
-        UnknownNameError, InputDataError: see `CampaignPlan`.
+        UnknownNameError, InputDataError: see `CampaignPlan`; or `gear.plugins.import_path` finds no path.
     """
+    for kind in ("sampler", "pruner"):
+        if callable(search.get(kind)):
+            search[kind] = import_path(search[kind], kind)
     config = config or TrialConfig()
     if epochs is not None:
         config = replace(config, training=replace(config.training, epochs=epochs))
@@ -131,7 +163,7 @@ def make_plan(
         preset=preset,
         pairs=tuple(dict.fromkeys(found)),
         splits=expand_splits(splits),
-        methods=tuple(methods),
+        methods=expand_methods(methods),
         search=SearchSettings(**search),
         config=config,
     )
@@ -141,6 +173,41 @@ def stable_seed(*parts: str | int) -> int:
     """A seed in [0, 2^31) that depends on the parts alone, on every machine."""
     digest = hashlib.sha256("\n".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+def expand_methods(names: Sequence[str]) -> tuple[str, ...]:
+    """Methods and variants by name, `all` built-in methods, or the import paths of plug-ins, each once.
+
+    Raises:
+        UnknownNameError: no such method.
+        InputDataError: a plug-in that cannot be used.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name == "all":
+            found |= dict.fromkeys(METHODS)
+        elif name in VARIANTS:
+            found[name] = None
+        else:
+            spec = find_method(name)
+            found[spec.name if name in METHODS else plugin_name(spec)] = None
+    return tuple(found)
+
+
+def check_settings(plan: CampaignPlan) -> None:
+    """Refuse settings of plug-ins, fixed or to be varied, that none of the plan's methods has.
+
+    Raises:
+        UnknownNameError: such a setting.
+        InputDataError: a plug-in that cannot be used.
+    """
+    specs = [find_method(method_of(method).method) for method in plan.methods]
+    known = [f"settings.{name}" for spec in specs for name in spec.settings]
+    searched = [*OPTIONAL, *(dimension.path for spec in specs for dimension in spec.optional)]
+    for paths, has in (([f"settings.{name}" for name in plan.config.settings], known), (plan.search.vary, searched)):
+        for path in paths:
+            if path not in has:
+                raise UnknownNameError("setting", path, has or ["no method of the plan has settings of its own"])
 
 
 def expand_pairs(patterns: Sequence[str]) -> tuple[PairSpec, ...]:

@@ -11,7 +11,7 @@ from gear.config import PairSpec, from_dict, to_dict
 from gear.data import expand_splits
 from gear.errors import InputDataError
 from gear.recorded import recorded_config
-from search.plan.campaign_plan import CampaignPlan, expand_pairs
+from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.settings import SearchSettings
 
 __all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
@@ -45,18 +45,25 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
         pairs=tuple(pairs),
         splits=expand_splits(data["splits"]),
         methods=tuple(data["methods"]),
-        search=from_dict(SearchSettings, _in_steps(data.get("search", {})), "search"),
+        search=from_dict(SearchSettings, _with_todays_names(data.get("search", {})), "search"),
         config=recorded_config(data.get("config", {}), "config"),
     )
 
 
-def _in_steps(search: Any) -> Any:  # noqa: ANN401 - whatever a file holds there
-    """Settings of a search whose version counted the grace period in epochs, which had one step at least."""
-    if not isinstance(search, dict) or "grace_period" not in search:
+# Settings of a search by the names that earlier versions recorded. The grace period was counted in epochs, of at least
+# one step each.
+_RENAMED = {"grace_period": "grace_steps", "share": "transfer_starts", "warm_start": "earlier_campaigns"}
+
+
+def _with_todays_names(search: Any) -> Any:  # noqa: ANN401 - whatever a file holds there
+    """Settings of a search as an earlier version recorded them, under the names that they have now.
+
+    An old name beside the new one is left, to be refused as unknown.
+    """
+    if not isinstance(search, dict):
         return search
-    return {name: value for name, value in search.items() if name != "grace_period"} | {
-        "grace_steps": search["grace_period"]
-    }
+    new = {name: _RENAMED[name] for name in _RENAMED.keys() & search if _RENAMED[name] not in search}
+    return {new.get(name, name): value for name, value in search.items()}
 
 
 def read_plan(path: Path) -> CampaignPlan:
@@ -70,6 +77,8 @@ def read_plan(path: Path) -> CampaignPlan:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputDataError(f"cannot read plan {path}: {error}") from error
+    if isinstance(methods := data.get("methods"), list):
+        data["methods"] = [*expand_methods([*map(str, methods)])]
     return plan_from_dict(data)
 
 

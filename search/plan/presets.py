@@ -7,7 +7,7 @@
     ablation        GEAR without each of its losses in turn
     noise           with a share of the target's training labels corrupted
     extrapolation   judged beyond the range of the training labels
-    curves          random trials, none stopped early: what ways to search are compared on, see `search.cli.simulator`
+    curves          random trials, none stopped early, on which `search.cli.simulator` compares policies
 
 Sanity to extrapolation are the first experiments of the method's paper, small by default; `--pairs` and `--trials`
 make them large.
@@ -16,8 +16,8 @@ make them large.
 from collections.abc import Sequence
 from typing import Any
 
+from gear.methods import METHODS
 from search.plan.campaign_plan import CampaignPlan, make_plan
-from search.plan.space import METHODS
 
 __all__ = ["PRESETS"]
 
@@ -43,7 +43,7 @@ _ALL = (
         "benchmark",
         ["all"],
         BOTH,
-        METHODS,
+        [*METHODS],
         100,
         trials=50,
         startup_trials=10,
@@ -55,7 +55,7 @@ _ALL = (
         gpus_per_trial=0.25,
     ),
     _preset("sanity", ["hv_from_ds"], ["random"], ["gear", "stl"], 50, grace_steps=250),
-    _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, grace_steps=10_000),
+    _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, pruner="none"),
     _preset(
         "noise",
         ["st_from_ri"],
@@ -80,8 +80,8 @@ _ALL = (
         20,
         trials=40,
         sampler="random",
-        share=False,
-        grace_steps=10_000,
+        transfer_starts=False,
+        pruner="none",
         checkpoint_every=20,
     ),
 )

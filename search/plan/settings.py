@@ -1,16 +1,14 @@
 """How every study of a campaign is searched."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from gear.errors import UnknownNameError
 from search.plan.setting import check_ranges, setting
 from search.plan.space import OPTIONAL
 
-__all__ = ["SAMPLERS", "SamplerName", "SearchSettings"]
+__all__ = ["SearchSettings"]
 
-SamplerName = Literal["tpe", "gp", "random"]
-SAMPLERS: tuple[SamplerName, ...] = get_args(SamplerName)
 FinalName = Literal["best", "refit"]
 
 
@@ -19,19 +17,30 @@ class SearchSettings:
     """How every study is searched."""
 
     trials: int = setting(8, "trials of each study; failed ones are replaced", minimum=1, resume="grows")
-    sampler: SamplerName = setting(
-        "tpe", "what proposes trials: a tree-structured Parzen estimator, a Gaussian process, or random values"
+    sampler: str = setting(
+        "tpe",
+        "what proposes trials: tpe (a tree-structured Parzen estimator), gp (a Gaussian process), random, or the path "
+        "my_module:MySampler of another",
+        metavar="NAME",
     )
     startup_trials: int = setting(
         4, "finished trials of a study before the sampler learns from them; until then it is random", minimum=0
     )
-    share: bool = setting(True, "begin a study with what beat the defaults in related studies of the campaign")
-    warm_start: tuple[str, ...] = setting(
+    transfer_starts: bool = setting(
+        True, "begin a study with what beat the defaults in related studies of the campaign"
+    )
+    earlier_campaigns: tuple[str, ...] = setting(
         (), "begin studies also with the best of these earlier campaigns in the same storage", metavar="CAMPAIGN"
     )
-    grace_steps: int = setting(100, "optimiser steps of a trial before early stopping may end it", minimum=1)
+    pruner: str = setting(
+        "halving",
+        "what stops trials early: halving (asynchronous successive halving), median, none, or the path "
+        "my_module:my_pruner of another",
+        metavar="NAME",
+    )
+    grace_steps: int = setting(100, "optimiser steps of a trial before the pruner may stop it", minimum=1)
     reduction_factor: float = setting(
-        3.0, "of the trials that early stopping compares, about one in this many continues", above=1, metavar="F"
+        3.0, "of the trials that the pruner halving compares, about one in this many continues", above=1, metavar="F"
     )
     validation_folds: int = setting(
         1, "train each trial on this many validation folds and judge it by their mean", minimum=1
@@ -69,5 +78,5 @@ class SearchSettings:
         """
         check_ranges(self, "search")
         for path in self.vary:
-            if path not in OPTIONAL:
+            if path not in OPTIONAL and not path.startswith("settings."):  # of a plug-in: see `check_settings`
                 raise UnknownNameError("setting to vary", path, list(OPTIONAL))

@@ -177,7 +177,7 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, 
     return Winner(
         pair=plan.pair.id,
         split=plan.split,
-        method=plan.method,
+        method=plan.method_name,
         study=study.name,
         campaign=campaign.plan.name,
         created=head["created"],

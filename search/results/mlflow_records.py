@@ -134,7 +134,7 @@ def _tags(study: StudyPlan) -> dict[str, str]:
         "target": pair.target.property,
         "source": "+".join(task.property for task in pair.sources),
         "split": study.split,
-        "method": study.method,
+        "method": study.method_name,
     }
 
 

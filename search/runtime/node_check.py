@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gear.plugins import source_of
+
 __all__ = ["Answer", "ask_others", "different", "facts"]
 
 ANSWER_SECONDS = 60.0
@@ -16,27 +18,35 @@ CODE = ("gear", "search", "tracking")
 Answer = Any  # the return value of the function, or the exception that it raised
 
 
-def different(files: Sequence[str] = ()) -> list[str]:
+def different(files: Sequence[str] = (), plugins: Sequence[str] = ()) -> list[str]:
     """How the other nodes of the connected Ray differ from this one: a line for each node that does.
 
     Args:
         files: the files that trials read, as the campaign names them.
+        plugins: import paths of the user's own code that trials run.
     """
-    here = facts(files)
-    return [f"node {node} {_complaint(here, there)}" for node, there in ask_others(facts, files) if there != here]
+    here = facts(files, plugins)
+    answers = ask_others(facts, files, plugins)
+    return [f"node {node} {_complaint(here, there)}" for node, there in answers if there != here]
 
 
-def facts(files: Sequence[str] = ()) -> dict[str, str]:
+def facts(files: Sequence[str] = (), plugins: Sequence[str] = ()) -> dict[str, str]:
     """What must be the same on every node: versions of Python and packages, digests of code and users' files."""
     found = {"Python": platform.python_version()}
     for name in PACKAGES:
         found[name] = importlib.metadata.version(name).partition("+")[0]  # without the tag of the build, CPU or CUDA
     root = Path(__file__).parents[2]
-    code = sorted(path for package in CODE for path in (root / package).rglob("*.py"))
-    found["the code"] = _digest(code)
+    found["the code"] = _digest([path for package in CODE for path in _code(root / package)])
     for file in files:
         found[file] = _digest([Path(file)]) if Path(file).exists() else "missing"
+    for path in plugins:
+        source = source_of(path)
+        found[path] = "missing" if source is None else _digest([source] if source.is_file() else _code(source))
     return found
+
+
+def _code(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
 
 
 def ask_others(function: Callable[..., Any], *arguments: object) -> Iterator[tuple[str, Answer]]:

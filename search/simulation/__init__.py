@@ -1,4 +1,4 @@
-"""The same decisions on recorded learning curves, to compare ways to search."""
+"""Campaigns simulated on recorded learning curves, to compare policies of search."""
 
 from typing import Literal, get_args
 

@@ -1,6 +1,7 @@
-"""Recorded learning curves, of a campaign folder or a file made from one.
+"""Recorded learning curves, from a campaign folder or from a file that was made of one.
 
-The file is JSON lines: the plan of the campaign, then one trial a line; compressed where its name ends in `.gz`.
+The file has JSON lines: the plan of the campaign, then a line for each trial. It is compressed if its name ends in
+`.gz`.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A trial that ended: its parameters, its best validation RMSE so far, epoch by epoch, and how long it took."""
+    """A trial that ended. `values`: the best validation RMSE so far after each epoch; `seconds`: of the whole trial."""
 
     study: str
     params: Mapping[str, Any]
@@ -41,18 +42,18 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """All that ended of a campaign."""
+    """The plan of a campaign and all of its trials that ended."""
 
     plan: CampaignPlan
     trials: Sequence[Curve]
 
 
 def read_curves(source: str) -> Curves:
-    """Read a campaign folder, or a file of `write_curves`.
+    """Read the curves of a campaign folder, or a file that `write_curves` wrote.
 
     Raises:
-        InputDataError: the file is not one of curves.
-        StorageError: the folder is not one of a campaign, or damaged.
+        InputDataError: the file does not hold curves.
+        StorageError: the folder is not a campaign's, or it is damaged.
     """
     if "://" in source or Path(source).is_dir():
         return _of_campaign(open_folder(source))
@@ -65,7 +66,7 @@ def read_curves(source: str) -> Curves:
 
 
 def write_curves(curves: Curves, path: Path) -> None:
-    """Write a file of curves."""
+    """Write curves to a file."""
     lines = [plan_to_dict(curves.plan), *map(dataclasses.asdict, curves.trials)]
     data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

@@ -14,19 +14,18 @@ from search.campaign.campaign import Campaign, Job
 from search.campaign.events import EpochReported, Event, TrialEnded
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan
-from search.plan.settings import SamplerName
 from search.simulation.surrogate import Nearest
 
 __all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "policies", "to_reach"]
 
 
 class Simulation:
-    """Drives a campaign as Tune would, with `slots` trials taking turns epoch by epoch.
+    """Drives a campaign as Tune would: `slots` trials run at once and take turns, epoch by epoch.
 
     Args:
-        campaign: decides.
-        rows: what the trial of a job reports, row by row.
-        slots: trials at once.
+        campaign: to drive.
+        rows: gives the reports of a job's trial, one by one.
+        slots: maximum number of trials at once.
     """
 
     def __init__(self, campaign: Campaign, rows: Callable[[Job], Iterator[TrialReport]], slots: int = 1) -> None:
@@ -37,7 +36,7 @@ class Simulation:
         self._tickets = 0
 
     def run(self, turns: float = math.inf) -> Self:
-        """Until nothing is left to do, or for a number of turns."""
+        """Run until the campaign is done, or for a number of turns."""
         while turns > 0:
             self.fill()
             if not self.running:
@@ -47,7 +46,7 @@ class Simulation:
         return self
 
     def fill(self) -> None:
-        """Start trials until the slots are full or nothing is to be started."""
+        """Start trials until all slots are in use or nothing is left to start."""
         while len(self.running) < self.slots:
             self._tickets += 1
             job = self.campaign.next_job(f"t{self._tickets}")
@@ -56,7 +55,7 @@ class Simulation:
             self.running[f"t{self._tickets}"] = self._rows(job)
 
     def turn(self, ticket: str) -> None:
-        """Let a running trial report once."""
+        """Let a running trial report one epoch."""
         rows = self.running.pop(ticket)
         if not self.campaign.report(ticket, next(rows)):
             self.running[ticket] = rows
@@ -64,49 +63,56 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A way to search."""
+    """A way to search: sampler and pruner by name or import path, and whether studies take over starts."""
 
-    sampler: SamplerName
-    early_stopping: bool = False
-    share: bool = False
+    sampler: str
+    pruner: str = "none"
+    transfer_starts: bool = False
 
     @property
     def name(self) -> str:
         """In words."""
-        return self.sampler + " + early stopping" * self.early_stopping + " + shared starts" * self.share
+        pruner = "" if self.pruner == "none" else f" + {self.pruner}"
+        return self.sampler + pruner + " + transferred starts" * self.transfer_starts
 
-    def plan(self, recorded: CampaignPlan, trials: int, grace_period: int, seed: int) -> CampaignPlan:
-        """The recorded campaign searched in this way."""
+    def plan(self, recorded: CampaignPlan, trials: int, grace_epochs: int, seed: int) -> CampaignPlan:
+        """The plan of the recorded campaign, searched by this policy."""
         search = dataclasses.replace(
             recorded.search,
             sampler=self.sampler,
-            share=self.share,
+            pruner=self.pruner,
+            transfer_starts=self.transfer_starts,
             trials=trials,
-            grace_steps=(grace_period if self.early_stopping else recorded.epochs)
-            * recorded.config.training.epoch_steps,
-            finalists=0,  # the search alone: nothing is trained again
+            grace_steps=grace_epochs * recorded.config.training.epoch_steps,
+            finalists=0,  # only the search: nothing is trained again
             final="best",
             seed=seed,
         )
         return dataclasses.replace(recorded, search=search)
 
 
-def policies(sampler: SamplerName, *, early_stopping: bool = True, share: bool = True) -> list[Policy]:
-    """Random search, then the sampler with one thing more at a time."""
-    found = [Policy("random"), Policy(sampler), Policy(sampler, early_stopping), Policy(sampler, early_stopping, share)]
+def policies(sampler: str, pruners: Sequence[str] = ("halving",), *, transfer_starts: bool = True) -> list[Policy]:
+    """Random search, the sampler, the sampler with each pruner, and with the first pruner and transferred starts."""
+    stopped = [Policy(sampler, pruner) for pruner in pruners]
+    found = [
+        Policy("random"),
+        Policy(sampler),
+        *stopped,
+        dataclasses.replace(stopped[0], transfer_starts=transfer_starts),
+    ]
     return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Of a study after some trials: epochs spent, and its best complete trial's value, infinite without one."""
+    """A study after some trials: epochs spent, and the value of its best complete trial, infinite without one."""
 
     trials: int
     epochs: int
     best: float
 
 
-Traces = Mapping[str, Sequence[Sequence[Point]]]  # by study, one trace a seed
+Traces = Mapping[str, Sequence[Sequence[Point]]]  # by study, a trace for each seed
 
 
 def compare(
@@ -114,24 +120,24 @@ def compare(
     ways: Sequence[Policy],
     trials: int,
     seeds: int,
-    grace_period: int,
+    grace_epochs: int,
     slots: int = 4,
     jobs: int = 1,
 ) -> dict[Policy, Traces]:
-    """How each policy's studies go on recorded curves, once a seed.
+    """Search recorded curves by each policy, once for each seed.
 
     Args:
         surrogate: of the recorded campaign.
-        ways: to search.
-        trials: a study.
-        seeds: how often, with seeds from 0.
-        grace_period: epochs, of the policies that stop early.
+        ways: policies to compare.
+        trials: of a study.
+        seeds: number of campaigns of each policy, with seeds from 0.
+        grace_epochs: the first at which a pruner may stop a trial.
         slots: trials at once.
-        jobs: processes; -1 for one a core.
+        jobs: processes; -1 for one on each core.
     """
     plan = surrogate.plan
     runs = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_simulated)(policy.plan(plan, trials, grace_period, seed), surrogate, slots)
+        joblib.delayed(_simulated)(policy.plan(plan, trials, grace_epochs, seed), surrogate, slots)
         for policy in ways
         for seed in range(seeds)
     )
@@ -142,14 +148,14 @@ def compare(
 
 
 def _simulated(plan: CampaignPlan, surrogate: Nearest, slots: int) -> dict[str, list[Point]]:
-    """A campaign run on recorded curves."""
+    """The traces of a campaign that is run on recorded curves."""
     events: list[Event] = []
     Simulation(Campaign(plan, lambda *new: events.extend(new)), surrogate, slots).run()
     return _traces(events)
 
 
 def _traces(events: Sequence[Event]) -> dict[str, list[Point]]:
-    """The points of each study, one a trial that ended."""
+    """The points of each study, one for each trial that ended."""
     traces: dict[str, list[Point]] = {}
     epochs: dict[str, int] = {}
     for event in events:
@@ -172,5 +178,5 @@ def best_after(traces: Sequence[Sequence[Point]], unit: str, amount: float) -> f
 
 
 def to_reach(trace: Sequence[Point], unit: str, value: float) -> float:
-    """Trials or epochs until a value is reached, infinite where it is not."""
+    """Trials or epochs until a value is reached, infinite if it is not."""
     return next((getattr(point, unit) for point in trace if point.best <= value), math.inf)

@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 
 from gear.errors import InputDataError
 from gear.results import OBJECTIVE
+from gear.space import Dimension
 from gear.variants import get_value
 from search.campaign.campaign import Job
 from search.campaign.trial_report import TrialReport
-from search.plan.space import Dimension, space
+from search.plan.space import space
 from search.simulation import SurrogateName
 from search.simulation.recorded_curves import Curve, Curves
 
 __all__ = ["Nearest", "Smooth", "make_surrogate"]
 
-LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # a surface is chosen from
+LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # that the fit of a surface chooses from
 
 Array = NDArray[np.float64]
 

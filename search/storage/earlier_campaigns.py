@@ -1,4 +1,4 @@
-"""The studies of earlier campaigns (`--warm-start`) whose best configurations a new campaign may try."""
+"""The studies of earlier campaigns (`--earlier-campaigns`) whose best configurations a new campaign may try."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
 
 
 def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -> Earlier:
-    """For each study of the plan, the studies of its `warm_start` campaigns whose best configurations it may try.
+    """For each study of the plan, the studies of its `earlier_campaigns` whose best configurations it may try.
 
     A study of the same target counts only if its molecules were split in the same way: otherwise its best configuration
     was chosen on molecules that the new study may be tested on.
@@ -25,7 +25,7 @@ def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -
         StorageError: there is no such campaign, or it is damaged.
     """
     found: dict[str, list[Study]] = {study.name: [] for study in plan.studies}
-    for name in plan.search.warm_start:
+    for name in plan.search.earlier_campaigns:
         head = read_campaign(storage / name)
         campaign = Campaign(plan_from_dict(head["plan"]), events=read_events(storage / name))
         for study in campaign.studies.values():

@@ -23,7 +23,7 @@ from tests.cluster.lab import ADDRESS, HEAD, HOSTS, VENV, W1, W2
 from tests.support.s3_server import BUCKET, SECRET
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-SMALL = ("--pairs", "hv_from_ds", "--splits", "random", "--methods", "gear", "stl", "--no-share")
+SMALL = ("--pairs", "hv_from_ds", "--splits", "random", "--methods", "gear", "stl", "--no-transfer-starts")
 MLFLOW, DASHBOARD = 5000, 8265
 
 

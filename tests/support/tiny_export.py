@@ -2,8 +2,8 @@
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.export import Member, export_model
+from gear.testing.pairs import synthetic_pair
 from gear.training.loop import TrainingRun
-from tests.conftest import synthetic_pair
 
 
 def make_export(scratch, to):

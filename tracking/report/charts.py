@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 
 from gear.evaluation.comparison import Change
+from gear.methods import METHODS
+from gear.variants import method_of
 from tracking.report.axes import LABEL, Panel, Scale, span, width_of
 from tracking.report.campaigns import StudyRecord
 from tracking.report.compare import StudyChange, best_transfer
@@ -13,13 +15,14 @@ __all__ = ["change_chart", "curvature_chart", "method_colour", "per_cent"]
 
 WIDTH = 960.0
 BAR, GAP = 15.0, 10.0  # pixels of a bar, and between groups of bars
-METHOD_COLOURS = {"stl": "muted", "gear": "blue", "mtl": "green", "gate": "orange", "kd": "brown", "gsp_kd": "olive"}
+OTHER = "purple"  # of methods that are not built in
 LARGEST = 0.6  # a longer bar is cut off there; its value is written beside it
 
 
 def method_colour(method: str) -> str:
-    """The colour of a method, the same in every chart; a variant has the colour of its method."""
-    return METHOD_COLOURS.get(method.partition("-")[0], "purple")
+    """The colour of a method, the same in every chart; a variant has that of its method, users' own share one."""
+    spec = METHODS.get(method_of(method).method)
+    return OTHER if spec is None else spec.colour
 
 
 def per_cent(share: float) -> str:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec, to_dict
-from tests.conftest import molecules
+from gear.testing.pairs import molecules
 
 MACHINE_DEPENDENT = {"seconds", "molecules_per_second", "peak_memory_mb"}
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from gear.testing.pairs import molecules
 from search import run
 from search.launch import run_campaign
-from tests.conftest import molecules
 
 FLAGS = ["--target-column", "tg", "--source-data", "other.csv", "--source-column", "tm", "--splits", "random"]
 GOOD = [f"{smiles},{index}" for index, smiles in enumerate(molecules())]

@@ -16,11 +16,11 @@ import pytest
 from gear.data import load_pair
 from gear.errors import InputDataError
 from gear.export import load_export
+from gear.methods import METHODS
 from search import load_campaign, run
 from search.cli import record
 from search.cli import run as cli
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
-from search.plan.space import METHODS
 from search.runtime import connection, resources
 from tests.support.fake_training import small_plan
 from tracking.client import open_client
@@ -192,7 +192,14 @@ def test_resuming_may_raise_the_budget_and_the_timeout_and_change_nothing_else()
     assert extended(plan, parse("--resume")) == plan
     assert extended(plan, parse("--resume", "--trials", "12")).search.trials == 12
     assert extended(plan, parse("--resume", "--epoch-timeout", "5m")).search.epoch_timeout == 300
-    for flags in (["--trials", "4"], ["--epochs", "50"], ["--methods", "stl"], ["--sampler", "gp"], ["--no-share"]):
+    for flags in (
+        ["--trials", "4"],
+        ["--epochs", "50"],
+        ["--methods", "stl"],
+        ["--sampler", "gp"],
+        ["--pruner", "none"],
+        ["--no-transfer-starts"],
+    ):
         with pytest.raises(Exception, match=flags[0]):
             extended(plan, parse("--resume", *flags))
 
@@ -210,11 +217,11 @@ def test_the_same_command_given_again_may_raise_the_budget_and_another_one_is_re
             begun_again(asked, other)
 
 
-def test_sampler_and_what_studies_share_are_flags():
-    plan, _ = new_plan(parse("--sampler", "gp", "--no-share"), gpu=False)
-    assert (plan.search.sampler, plan.search.share) == ("gp", False)
+def test_sampler_pruner_and_transferred_starts_are_flags():
+    plan, _ = new_plan(parse("--sampler", "gp", "--pruner", "median", "--no-transfer-starts"), gpu=False)
+    assert (plan.search.sampler, plan.search.pruner, plan.search.transfer_starts) == ("gp", "median", False)
     plan, _ = new_plan(parse(), gpu=False)
-    assert (plan.search.sampler, plan.search.share) == ("tpe", True)
+    assert (plan.search.sampler, plan.search.pruner, plan.search.transfer_starts) == ("tpe", "halving", True)
 
 
 def test_a_time_budget_has_a_unit():

@@ -6,8 +6,8 @@ import pytest
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.errors import StorageError
+from gear.testing.pairs import molecules
 from gear.train import train_trial
-from tests.conftest import molecules
 
 MACHINE_DEPENDENT = {"seconds", "molecules_per_second", "peak_memory_mb"}
 

@@ -11,7 +11,7 @@ from gear.config import CurvatureConfig, TransferConfig, TrialConfig
 from gear.errors import InputDataError
 from gear.geometry import principal_directions, scalar_curvature
 from gear.methods import build_method
-from gear.methods.curvature_matching import curvature_at, discrepancy, immersed_dimensions, matched_quantity
+from gear.methods.gear.curvature_matching import curvature_at, discrepancy, immersed_dimensions, matched_quantity
 from gear.results import EpochResult
 from gear.training.batching import TrainingData
 from gear.training.loop import fit

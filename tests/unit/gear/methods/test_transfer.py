@@ -7,11 +7,11 @@ import torch
 
 from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.methods import METHODS, build_method
+from gear.methods import METHODS, build_method, method_class
+from gear.testing.pairs import synthetic_pair
 from gear.training.batching import TrainingData, epoch_batches
 from gear.training.loop import TrainingRun
 from gear.variants import with_values
-from tests.conftest import synthetic_pair
 
 
 def same_weights(one, other):
@@ -140,7 +140,7 @@ def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
     assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
 
 
-@pytest.mark.parametrize("method", [name for name, built in METHODS.items() if built.one_embedding])
+@pytest.mark.parametrize("method", [name for name in METHODS if method_class(name).one_embedding])
 def test_method_with_one_embedding_refuses_two_forms_of_input(method):
     config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})
     with pytest.raises(InputDataError, match=r"embedding\.source_kind must be 'same'"):

@@ -9,7 +9,7 @@ from rdkit import Chem
 
 from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
 from gear.model import DMPNN, GraphStore
-from tests.conftest import molecules
+from gear.testing.pairs import molecules
 
 # two equal molecules, molecules without bonds, one in two pieces, an atom with six neighbours
 SMILES = ["CCO", "c1ccccc1O", "C", "CC(=O)NC1CCCC1", "C#N", "CCO", "[Na+].[Cl-]", "FS(F)(F)(F)(F)F", "O=C(O)c1ccncc1"]

@@ -11,8 +11,8 @@ from gear.data import featurize
 from gear.geometry import SiluMLP, network_curvature, principal_directions
 from gear.methods.losses import labelled_mse
 from gear.model import HeadedNetwork, MoleculeStore
+from gear.testing.pairs import molecules
 from gear.training.ema import WeightAverage
-from tests.conftest import molecules
 
 pytestmark = [
     pytest.mark.gpu,

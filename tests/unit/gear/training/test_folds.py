@@ -7,9 +7,9 @@ from statistics import fmean
 import pytest
 
 from gear.config import PairSpec, TaskSpec, TrialSpec
+from gear.testing.pairs import synthetic_pair
 from gear.training.folds import FoldedRun, fold_checkpoints, make_run, single_folds
 from gear.training.loop import TrainingRun
-from tests.conftest import synthetic_pair
 
 FOLDS = 3
 PAIR = PairSpec(TaskSpec("hv"), (TaskSpec("ds"),))

@@ -60,8 +60,10 @@ def test_what_a_study_keeps_at_hand_is_what_its_trials_say(turns):
             state: sum(trial.state == state for trial in ended) for state in STATES
         }
         assert study.ranking == sorted(complete, key=lambda trial: (trial.value, trial.number))
+        assert study.curves == {trial.number: trial.curve for trial in study.trials}
         assert study.rungs == {
-            epoch: sorted(trial.curve[epoch] for trial in study.trials if epoch in trial.curve) for epoch in study.rungs
+            epoch: sorted(trial.curve[epoch] for trial in study.trials if epoch in trial.curve)
+            for epoch in {epoch for trial in study.trials for epoch in trial.curve}
         }
 
 

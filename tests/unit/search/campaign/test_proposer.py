@@ -1,4 +1,4 @@
-"""What is tried next: the defaults, then chance, then what the sampler has learnt."""
+"""What is tried next: the defaults, then random trials, then what the sampler has learnt."""
 
 import functools
 import warnings
@@ -10,8 +10,8 @@ from gear.results import STATES
 from search.campaign.campaign import Campaign
 from search.campaign.events import TrialAsked
 from search.campaign.optuna_mirror import OptunaMirror
+from search.campaign.samplers import SAMPLERS
 from search.plan.campaign_plan import stable_seed
-from search.plan.settings import SAMPLERS
 from search.plan.space import suggest
 from tests.support.fake_training import BrokenRun, FakeRun, Simulation, small_plan
 
@@ -24,7 +24,7 @@ def trials(sampler, number=5, startup_trials=3, launch=0):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_defaults_come_first_then_chance_then_the_sampler(sampler):
+def test_defaults_come_first_then_random_trials_then_the_sampler(sampler):
     assert [trial.origin for trial in trials(sampler)] == ["default", "random", "random", sampler, sampler]
 
 
@@ -95,7 +95,7 @@ def test_samplers_differ_once_they_have_learnt():
     assert tpe[4] != gp[4] != chance[4] != tpe[4]
 
 
-def test_a_sampler_that_learns_comes_closer_than_chance():
+def test_a_sampler_that_learns_comes_closer_than_random_sampling():
     learnt, chance = (
         sorted(abs(trial.params["training.learning_rate"] - 2e-3) for trial in trials(sampler, 20))[:8]
         for sampler in ("tpe", "random")

@@ -8,7 +8,7 @@ import pytest
 from search.campaign.campaign import Campaign
 from search.campaign.events import TrialAsked
 from search.campaign.study import Study, Trial
-from search.campaign.study_transfer import borrow
+from search.campaign.study_transfer import transferred_start
 from search.plan.campaign_plan import StudyPlan, expand_pairs
 from search.plan.settings import SearchSettings
 from tests.support.fake_training import Simulation, small_plan
@@ -30,7 +30,7 @@ def study(pair, method="stl", *values, split="random", **params):
 
 
 def origin(own, *others):
-    found = borrow(own, others, SETTINGS)
+    found = transferred_start(own, others, SETTINGS)
     return None if found is None else found.origin
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_tried_twice():
 
 def test_a_value_outside_of_the_space_is_left_to_chance():
     odd = {"encoder.depth": 2, "encoder.width": 33, "training.batch_size": 7, "weights.curv": 1.0}
-    found = borrow(study("hv_from_ds", "stl", 0.5), [study("hv_from_bp", "stl", 0.5, 0.4, **odd)], SETTINGS)
+    found = transferred_start(study("hv_from_ds", "stl", 0.5), [study("hv_from_bp", "stl", 0.5, 0.4, **odd)], SETTINGS)
     assert found.params == {"encoder.depth": 2}
 
 
@@ -84,12 +84,12 @@ def shared():
     return Simulation(plan, slots=1).run()
 
 
-def borrowed(events):
+def transferred(events):
     return [event for event in events if isinstance(event, TrialAsked) and event.origin.startswith("study ")]
 
 
 def test_studies_of_a_campaign_share_what_they_found(shared):
-    found = borrowed(shared.events)
+    found = transferred(shared.events)
     assert found
     for event in found:
         name, _, number = event.origin.removeprefix("study ").partition(" #")
@@ -103,12 +103,12 @@ def test_studies_of_a_campaign_share_what_they_found(shared):
 
 def test_sharing_can_be_switched_off(shared):
     plan = shared.campaign.plan
-    alone = dataclasses.replace(plan, search=dataclasses.replace(plan.search, share=False))
-    assert not borrowed(Simulation(alone, slots=1).run().events)
+    alone = dataclasses.replace(plan, search=dataclasses.replace(plan.search, transfer_starts=False))
+    assert not transferred(Simulation(alone, slots=1).run().events)
 
 
 def test_a_resumed_campaign_shares_the_same(shared):
-    event = borrowed(shared.events)[-1]
+    event = transferred(shared.events)[-1]
     before = itertools.takewhile(lambda earlier: earlier is not event, shared.events)
     campaign = Campaign(shared.campaign.plan, events=before)
     job = campaign.next_job("again")

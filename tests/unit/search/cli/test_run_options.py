@@ -102,7 +102,7 @@ def test_a_resume_extends_what_may_change():
         ["--embedding", "text"],
         ["--source-embedding", "fingerprint"],
         ["--preset", "benchmark"],
-        ["--no-share"],
+        ["--no-transfer-starts"],
         ["--vary", "curvature.every"],
         ["--grace-steps", "7"],
         ["--gpus-per-trial", "0.5"],

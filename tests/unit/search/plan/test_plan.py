@@ -1,21 +1,25 @@
 """A plan is what was asked for, or a line about why not."""
 
 import dataclasses
+from pathlib import Path
 
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gear.config import EmbeddingConfig, PairSpec, TaskSpec
+from gear.config import EmbeddingConfig, PairSpec, TaskSpec, TrialConfig
 from gear.data import PAIRS
 from gear.errors import InputDataError, UnknownNameError
-from search.plan.campaign_plan import expand_pairs, stable_seed
+from gear.methods import METHODS
+from search.plan.campaign_plan import check_settings, expand_methods, expand_pairs, make_plan, stable_seed
 from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml, read_plan
 from search.plan.presets import PRESETS
 from search.plan.settings import SearchSettings
-from search.plan.space import METHODS
+from search.plan.space import defaults, suggest
 from tests.support.fake_training import small_plan
 
+EXAMPLES = Path(__file__).parents[4] / "examples/plugins"
 OWN = PairSpec(
     TaskSpec("flashpoint", file="/data/a.csv", column="flash point", unit="K"),
     (TaskSpec("bp", file="/data/b.parquet", column="bp", log10=True), TaskSpec("hv")),
@@ -32,11 +36,22 @@ def test_quick_is_few_labels_of_related_pairs_with_and_without_transfer():
 def test_a_plan_of_an_earlier_version_means_what_it_meant():
     data = plan_to_dict(PRESETS["small"])
     del data["config"]["embedding"]["aggregation"], data["config"]["training"]["epoch_steps"]
-    data["search"] |= {"grace_period": 4}
-    del data["search"]["grace_steps"]
+    data["search"] |= {"grace_period": 4, "share": False, "warm_start": ["before"]}
+    for name in ("grace_steps", "transfer_starts", "earlier_campaigns", "pruner"):
+        del data["search"][name]
     plan = plan_from_dict(data)
     assert (plan.config.embedding.aggregation, plan.config.training.epoch_steps) == ("mean", 1)
     assert plan.search.grace_steps == 4  # an epoch had one step at least
+    assert (plan.search.transfer_starts, plan.search.earlier_campaigns) == (False, ("before",))
+    assert plan.search.pruner == "halving"
+
+
+@pytest.mark.parametrize("name", ["grace_period", "share", "warm_start"])
+def test_an_old_name_beside_the_new_one_is_unknown(name):
+    data = plan_to_dict(PRESETS["small"])
+    data["search"][name] = 1
+    with pytest.raises(InputDataError, match=rf"unknown key search\.{name}"):
+        plan_from_dict(data)
 
 
 def test_benchmark_is_everything():
@@ -175,3 +190,62 @@ def test_what_is_wrong_with_a_plan_file_is_named(tmp_path, text, says):
 def test_a_seed_depends_on_its_parts_alone():
     assert stable_seed(0, "hv_from_ds.random.gear", 3) == 1438728689  # the same on every machine
     assert len({stable_seed(s, name, n) for s in range(3) for name in "ab" for n in range(50)}) == 300
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """The example of a user's own method can be imported; gives its recorded name."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return "delta=my_method:Delta"
+
+
+def test_methods_come_by_name_all_together_and_by_import_path(example):
+    assert expand_methods(["stl", "all", "gear-no-curv"]) == (
+        "stl",
+        *[m for m in METHODS if m != "stl"],
+        "gear-no-curv",
+    )
+    assert expand_methods(["my_method:Delta", "delta=my_method:Delta"]) == (example,)
+    plan = make_plan(["hv_from_ds"], ["random"], ["my_method:Delta"])
+    assert [study.name for study in plan.studies] == ["hv_from_ds.random.delta"]
+    assert plan.import_paths == ("my_method:Delta",)
+    with pytest.raises(UnknownNameError, match="unknown method 'magic'"):
+        expand_methods(["magic"])
+
+
+def test_a_plan_is_read_where_its_plug_ins_are_not(tmp_path):
+    plan = small_plan(methods=["stl", "mine=no_such_module:Mine"])
+    assert plan_from_dict(plan_to_dict(plan)) == plan
+    assert plan.studies[1].name == "hv_from_ds.random.mine"
+    with pytest.raises(InputDataError, match="names a method twice: mine, mine"):
+        small_plan(methods=["mine=no_such_module:Mine", "mine=other:Mine"])
+    with pytest.raises(UnknownNameError):
+        small_plan(methods=["no_such_module:Mine"])  # without a name there is no name of its studies
+
+
+def test_a_users_plan_names_methods_as_the_command_does(example, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'pairs = ["hv_from_ds"]\nsplits = ["random"]\nmethods = ["my_method:Delta"]\n'
+        "[config.settings]\ncorrection = 0.1\n"
+    )
+    plan = read_plan(tmp_path / "mine.toml")
+    assert (plan.methods, plan.config.settings) == ((example,), {"correction": 0.1})
+    (tmp_path / "again.toml").write_text(plan_to_toml(plan))
+    assert read_plan(tmp_path / "again.toml") == plan
+
+
+def test_a_setting_that_no_method_of_the_plan_has_is_refused(example):
+    check_settings(small_plan(methods=[example, "stl"]))
+    plan = small_plan(methods=["stl", example], vary=("settings.corection",))
+    with pytest.raises(UnknownNameError, match=r"unknown setting 'settings\.corection'"):
+        check_settings(plan)
+    wrong = dataclasses.replace(small_plan(methods=[example]), config=TrialConfig(settings={"x": 1}))
+    with pytest.raises(UnknownNameError, match=r"unknown setting 'settings\.x'; known: settings\.correction"):
+        check_settings(wrong)
+
+
+def test_settings_of_a_plug_in_are_searched_by_their_path(example):
+    found = defaults(example, TrialConfig())
+    assert found["settings.correction"] == 0.03
+    config = suggest(optuna.trial.FixedTrial(found | {"settings.correction": 0.2}), example, TrialConfig())
+    assert (config.method, config.settings) == (example, {"correction": 0.2})

@@ -43,6 +43,21 @@ def test_a_users_file_must_be_the_same_everywhere(monkeypatch, tmp_path):
     assert f"{file} is missing" in new
 
 
+def test_a_users_own_code_must_be_the_same_everywhere(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "mine_here.py").write_text("")
+    (tmp_path / "mine_pack").mkdir()
+    (tmp_path / "mine_pack/deep.py").write_text("")
+    paths = ["mine_here:Thing", "mine_pack.deep:Thing"]
+    here = facts(plugins=paths)
+    (tmp_path / "mine_pack/deep.py").write_text("changed = True")
+    there = facts(plugins=paths)
+    fake_answers(monkeypatch, without=there | {"mine_here:Thing": "missing"}, old=here)
+    without, old = different(plugins=paths)
+    assert "not like this one: mine_here:Thing is missing; " in without
+    assert "not like this one: mine_pack.deep:Thing differs; " in old
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -8,7 +8,7 @@ import pytest
 from gear.config import to_dict
 from gear.errors import StorageError
 from search.campaign.campaign import Campaign
-from search.runtime.trainable import make_trainable
+from search.runtime.trainable import make_trainable, training_run
 from search.storage import retry
 from tests.support.fake_training import BrokenRun, FakeRun, small_plan
 
@@ -117,3 +117,11 @@ def test_a_worker_has_the_keys_of_the_storage_and_they_are_nowhere_to_be_read(be
     assert "never-to-be-seen" not in f"{trial.context!r} {trial.config} {vars(type(trial))}"
     with pytest.raises(dataclasses.FrozenInstanceError):
         trial.context.checkpoint_every = 2
+
+
+def test_a_trial_of_a_plug_in_that_the_worker_does_not_have_fails_in_a_line(begin):
+    trial = begin(training_run)
+    trial.config["spec"]["config"]["method"] = "mine=no_such_module:Mine"
+    (row,) = rows(trial, 1)
+    assert (row.status, row.epoch) == ("failed", None)
+    assert row.reason.startswith("InputDataError: method 'no_such_module:Mine': there is no module no_such_module")

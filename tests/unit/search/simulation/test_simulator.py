@@ -166,12 +166,14 @@ def test_a_study_without_a_trial_cannot_be_replayed(curves):
 
 def test_policies_add_one_thing_at_a_time():
     names = [policy.name for policy in policies("gp")]
-    assert names == ["random", "gp", "gp + early stopping", "gp + early stopping + shared starts"]
-    assert policies("random", early_stopping=False, share=False) == [Policy("random")]
+    assert names == ["random", "gp", "gp + halving", "gp + halving + transferred starts"]
+    assert policies("random", ["none"], transfer_starts=False) == [Policy("random")]
+    two = [policy.pruner for policy in policies("tpe", ["halving", "median"])]
+    assert two == ["none", "none", "halving", "median", "halving"]
 
 
 def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves):
-    found = compare(Nearest(curves), policies("random", share=False), trials=20, seeds=2, grace_period=2)
+    found = compare(Nearest(curves), policies("random", transfer_starts=False), trials=20, seeds=2, grace_epochs=2)
     whole, stopped = (found[policy][STUDY] for policy in found)
     for trace in (*whole, *stopped):
         assert [point.trials for point in trace] == list(range(1, 21))
@@ -188,13 +190,13 @@ def test_what_follows_the_search_of_a_recorded_campaign_is_not_compared(curves):
 
 
 def test_simulated_twice_is_the_same(curves):
-    first, second = (compare(Nearest(curves), [Policy("tpe", True, True)], 8, 1, 2) for _ in range(2))
+    first, second = (compare(Nearest(curves), [Policy("tpe", "halving", True)], 8, 1, 2) for _ in range(2))
     assert first == second
-    assert math.isfinite(first[Policy("tpe", True, True)][STUDY][0][-1].best)
+    assert math.isfinite(first[Policy("tpe", "halving", True)][STUDY][0][-1].best)
 
 
 def test_a_thousand_trials_run_without_ray(curves):
-    campaign = Campaign(Policy("random", True).plan(curves.plan, 500, 2, 0))
+    campaign = Campaign(Policy("random", "halving").plan(curves.plan, 500, 2, 0))
     Simulation(campaign, Nearest(curves), slots=8).run()
     assert [study.ended for study in campaign.studies.values()] == [500, 500]
 

@@ -38,7 +38,7 @@ def recorded(tmp_path):
 
 
 def taken(storage, **search):
-    plan = plan_of(warm_start=("before",), **search)
+    plan = plan_of(earlier_campaigns=("before",), **search)
     earlier = earlier_studies(storage, plan, {"hv_from_ds.random": {"split_hash": "same"}})
     simulation = Simulation(plan, slots=1, earlier=earlier).run()
     asked = [event for event in simulation.events if isinstance(event, TrialAsked)]
@@ -68,7 +68,7 @@ def test_of_the_same_target_only_the_very_same_split_is_taken_from(recorded, pai
 
 
 def test_earlier_campaigns_are_taken_from_where_studies_do_not_share(recorded):
-    found, _ = taken(recorded(plan_of(trials=12, seed=5)), share=False)
+    found, _ = taken(recorded(plan_of(trials=12, seed=5)), transfer_starts=False)
     assert found
 
 

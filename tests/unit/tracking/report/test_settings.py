@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from gear.methods import METHODS
 from tests.support.fake_records import study, trial
 from tracking.report.axes import span
-from tracking.report.drawing import Bar, Dots, Drawing, Line, Text, to_svg
+from tracking.report.charts import method_colour
+from tracking.report.drawing import COLOURS, Bar, Dots, Drawing, Line, Text, to_svg
 from tracking.report.raster import to_png
 from tracking.report.settings import relative_values, running_median, varied
 
@@ -118,3 +120,9 @@ def test_the_picture_shows_what_the_drawing_says():
     assert at(80, 60) == "#c65000"  # the disc
     assert at(20, 90) == "#ffffff"  # inside the ring
     assert at(5, 70) == "#ffffff"
+
+
+def test_every_method_has_a_colour_of_the_page_and_variants_have_that_of_theirs():
+    assert {spec.colour for spec in METHODS.values()} <= COLOURS.keys()
+    assert method_colour("gear-no-curv") == method_colour("gear") == METHODS["gear"].colour != method_colour("stl")
+    assert method_colour("somebodys") in COLOURS

@@ -11,7 +11,7 @@ from rdkit.Chem import Descriptors
 from gear.data.molecules import descriptors as module
 from gear.data.molecules.descriptors import CLIP, DescriptorScaler, descriptor_names, descriptors, packed_descriptors
 from gear.errors import InputDataError
-from tests.conftest import molecules
+from gear.testing.pairs import molecules
 
 VALUES = hnp.arrays(np.float32, (8, 5), elements=st.floats(-(2.0**99), 2.0**99, width=32) | st.just(np.nan))
 

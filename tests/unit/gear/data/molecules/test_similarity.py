@@ -8,7 +8,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from gear.data.molecules.query import prepare, save_neighbours
 from gear.data.molecules.similarity import BITS, Neighbours, bit_fingerprints
 from gear.errors import InputDataError
-from tests.conftest import molecules
+from gear.testing.pairs import molecules
 
 OTHERS = ["CCO", "c1ccccc1CCN", "CC(C)C(=O)OCC1CCCCC1", "[Na+].[Cl-]", "Br", "C" * 60]
 

@@ -13,7 +13,7 @@ from gear.data import load_pair
 from gear.data.molecules.molecule import MAX_ATOMS, identify
 from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError
-from tests.conftest import molecules
+from gear.testing.pairs import molecules
 
 
 @pytest.fixture(autouse=True)

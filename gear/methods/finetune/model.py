@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
+from gear.methods.finetune import FINETUNE_ALL, FINETUNE_HEAD
 from gear.methods.losses import labelled_mse
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
@@ -23,6 +24,7 @@ __all__ = ["FinetuneAll", "FinetuneHead"]
 class FinetuneAll(Method):
     """Every weight of the trained source network is trained on, with a new head."""
 
+    spec = FINETUNE_ALL
     one_embedding = True
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
@@ -55,6 +57,8 @@ class FinetuneAll(Method):
 
 class FinetuneHead(FinetuneAll):
     """The trained source network is frozen; only the new head is trained."""
+
+    spec = FINETUNE_HEAD
 
     def _features(self, molecules: MoleculeBatch) -> Tensor:
         self.network.embedding.eval()

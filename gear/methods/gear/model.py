@@ -15,7 +15,8 @@ from gear.errors import InputDataError
 from gear.geometry import jacobian, participation_ratio
 from gear.methods.aligned import Aligned
 from gear.methods.base import LossTerms, mean_of
-from gear.methods.curvature_matching import (
+from gear.methods.gear import GEAR
+from gear.methods.gear.curvature_matching import (
     curvature_at,
     discrepancy,
     immersed_dimensions,
@@ -33,6 +34,8 @@ __all__ = ["Gear"]
 
 class Gear(Aligned):
     """The six losses on the branches of a target and its sources."""
+
+    spec = GEAR
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
         dimensions, latent, frame = immersed_dimensions(config), config.encoder.latent, config.transfer.frame

@@ -6,6 +6,7 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.losses import labelled_mse
+from gear.methods.stl import STL
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
 from gear.training.batching import PairBatch
@@ -15,6 +16,8 @@ __all__ = ["SingleTask"]
 
 class SingleTask(Method):
     """One network on the target's training part; no source molecule is seen."""
+
+    spec = STL
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
         super().__init__(config, sources)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
+from gear.methods.distil import GSP_KD, KD
 from gear.methods.losses import labelled_mse, point_mse, relation_mse
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
@@ -26,6 +27,7 @@ class Distilled(Method):
     Teacher and student may read molecules in different forms.
     """
 
+    spec = KD
     sees_sources = True
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
@@ -69,6 +71,8 @@ class GlobalStructureDistilled(Distilled):
 
     GSP of Joshi et al., IEEE TNNLS 2022 (arXiv 2111.04964), with their cosine kernel.
     """
+
+    spec = GSP_KD
 
     def unlikeness(self, z: Tensor, taught: Tensor) -> Tensor:
         """How far the pairwise cosine similarities of a batch are from the teacher's."""

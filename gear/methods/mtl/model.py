@@ -10,6 +10,7 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.losses import labelled_mse
+from gear.methods.mtl import MTL
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
 from gear.training.batching import PairBatch
@@ -20,6 +21,7 @@ __all__ = ["MultiTask"]
 class MultiTask(Method):
     """One network for all tasks, trained on all of them at once."""
 
+    spec = MTL
     sees_sources = True
     one_embedding = True
 

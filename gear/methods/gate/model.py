@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gear.methods.aligned import Aligned
 from gear.methods.base import LossTerms, mean_of
+from gear.methods.gate import GATE
 from gear.methods.losses import point_mse
 from gear.training.batching import PairBatch
 
@@ -24,6 +25,7 @@ PERTURBATIONS, NEARNESS = 3, 0.1
 class Gate(Aligned):
     """The four common terms and the distance term."""
 
+    spec = GATE
     one_embedding = True
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
