@@ -12,7 +12,7 @@ from torch import nn
 
 from gear.config import EmbeddingConfig, LossWeights, TrainingConfig, TrialConfig
 from gear.data.pairs import PairData
-from gear.model import Embedding
+from gear.model import EmbeddingNetwork
 from gear.training.batching import epoch_batches
 from gear.training.loop import TrainingRun
 
@@ -113,7 +113,7 @@ class Parts:
     def step(self, rows: torch.Tensor, index: int) -> None:
         """Time one training step by part, then its embeddings alone."""
         run, depth = self.run, self.run.config.embedding.depth
-        embeddings = [module for module in run.model.modules() if isinstance(module, Embedding)]
+        embeddings = [module for module in run.model.modules() if isinstance(module, EmbeddingNetwork)]
         self._start()
         begin = self.before
         batch = run.data.batch(rows)

@@ -15,11 +15,9 @@ from gear.errors import InputDataError
 
 __all__ = [
     "AGGREGATIONS",
-    "EMBEDDINGS",
     "Aggregation",
     "CurvatureConfig",
     "EmbeddingConfig",
-    "EmbeddingKind",
     "EncoderConfig",
     "LossWeights",
     "PairSpec",
@@ -86,8 +84,6 @@ class PairSpec:
         return all(task.file is None for task in (self.target, *self.sources))
 
 
-EmbeddingKind = Literal["dmpnn", "fingerprint", "text"]
-EMBEDDINGS: tuple[EmbeddingKind, ...] = typing.get_args(EmbeddingKind)
 Aggregation = Literal["norm", "sum", "mean"]
 AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
 
@@ -97,7 +93,8 @@ class EmbeddingConfig:
     """From a molecule to a vector.
 
     Attributes:
-        kind: `dmpnn` reads the molecular graph, `fingerprint` a Morgan fingerprint with descriptors, `text` the SMILES.
+        kind: `dmpnn` reads the molecular graph, `fingerprint` a Morgan fingerprint with descriptors, `text` the SMILES;
+            `my_module:MyEmbedding` is a user's own (`gear.embeddings`).
         source_kind: the `kind` of the source branches; `same` means that of the target.
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
@@ -107,8 +104,8 @@ class EmbeddingConfig:
         aggregation_norm: the constant of `norm`.
     """
 
-    kind: EmbeddingKind = "dmpnn"
-    source_kind: Literal["same", EmbeddingKind] = "same"
+    kind: str = "dmpnn"
+    source_kind: str = "same"
     width: int = 64
     depth: int = 3
     dropout: float = 0.0

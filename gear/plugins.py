@@ -32,7 +32,7 @@ def load_object(path: str, kind: str) -> Any:  # noqa: ANN401 - whatever lies th
             the module raises keeps its traceback, for its author.
     """
     if not is_import_path(path):
-        raise InputDataError(f"{kind} '{path}' is no import path: write it as my_module:MyObject")
+        raise InputDataError(f"{kind} '{path}' is not an import path: write it as my_module:MyObject")
     module_name, _, name = path.partition(":")
     _see_working_folder()
     try:

@@ -15,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from gear.data.molecules.query import Query, prepare
+from gear.data.molecules.query import Query, make_query
 from gear.data.parallel import CHUNK, map_chunks
 from gear.data.user_files.table_file import Cell, Row, TableFile, open_table, require_column
 from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.device import pick_device
+from gear.embeddings import get_embedding
 from gear.errors import InputDataError
 from gear.evaluation.uncertainty import spread
 from gear.export import load_export
@@ -72,7 +73,8 @@ class Predictor:
         self.unit: str = exported.info["unit"]
         self.method = short_name(exported.info["members"][0]["trial"]["config"]["method"])
         self.members = len(self.models)
-        self.kinds = frozenset(model.config.embedding.kind for model, _ in self.models)
+        kinds = {model.config.embedding.kind for model, _ in self.models}
+        self.features = {kind: get_embedding(kind).features for kind in sorted(kinds)}
         self.neighbours = exported.neighbours
 
     def predict(self, smiles: Sequence[str]) -> np.ndarray:
@@ -81,7 +83,7 @@ class Predictor:
         Raises:
             InputDataError: a SMILES cannot be used.
         """
-        return self._of(smiles, functools.partial(prepare, self.kinds, None)).value
+        return self._of(smiles, functools.partial(make_query, self.features, None)).value
 
     def assess(self, smiles: Sequence[str]) -> Prediction:
         """Predictions with their spread over the members and their similarity to the training molecules.
@@ -94,18 +96,13 @@ class Predictor:
     @property
     def prepare(self) -> Callable[[Sequence[Cell]], Query]:
         """A function that prepares SMILES for `answer`, in another process if wanted: it does not hold the model."""
-        return functools.partial(prepare, self.kinds, self.neighbours)
+        return functools.partial(make_query, self.features, self.neighbours)
 
     @torch.no_grad()
     def answer(self, query: Query) -> Prediction:
         """Predictions of a query's molecules."""
         count = len(query.smiles)
-        store = MoleculeStore(
-            self.device,
-            graphs=query.graphs,
-            fingerprints=query.fingerprints,
-            smiles=query.smiles if "text" in self.kinds else None,
-        )
+        store = MoleculeStore(query.features, self.device)
         found = np.empty((self.members, count))
         for rows in torch.arange(count).split(self.batch_size) if count else ():
             batch = store.batch(rows)

@@ -84,6 +84,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     """
     spec = parse_pair(pair) if isinstance(pair, str) else pair
     protocol = parse_split(split)
+    split = protocol.name
     specs = (spec.target, *spec.sources)
     tables = [_load_task(task) for task in specs]
     _refuse_twins(spec, tables)

@@ -17,7 +17,7 @@ from gear.geometry import participation_ratio
 from gear.methods.base import Method, mean_of
 from gear.methods.losses import labelled_mse, point_mse
 from gear.model.branch import Branch
-from gear.model.embedding import Embedding
+from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
 from gear.training.batching import PairBatch
 
@@ -33,7 +33,7 @@ class Aligned(Method):
         super().__init__(config, sources)
         kinds = [config.embedding] + [config.embedding.of_source] * (0 if self.one_embedding else sources)
         # typed by what they hold, which a ModuleList does not tell
-        self.embeddings: Sequence[Embedding] = nn.ModuleList(map(Embedding, kinds))  # type: ignore[assignment]
+        self.embeddings: Sequence[EmbeddingNetwork] = nn.ModuleList(map(EmbeddingNetwork, kinds))  # type: ignore[assignment]
         self.branches: Sequence[Branch] = nn.ModuleList(Branch(config) for _ in range(1 + sources))  # type: ignore[assignment]
 
     @property

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gear.config import EmbeddingKind, TrialConfig
+from gear.config import TrialConfig
 from gear.errors import InputDataError
 from gear.methods.losses import labelled_mse
 from gear.methods.spec import MethodSpec
@@ -69,7 +69,7 @@ class Method(nn.Module, ABC):
         return False
 
     @property
-    def embedding_kinds(self) -> frozenset[EmbeddingKind]:
+    def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that training reads."""
         embedding = self.config.embedding
         uses_source = self.sees_sources or self.begins_with_sources

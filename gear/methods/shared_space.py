@@ -1,5 +1,6 @@
 """Dimensions that several methods search."""
 
+from gear.embeddings import EMBEDDINGS
 from gear.space import Choice, Dimension, Float, Integer
 
 __all__ = ["ALIGNMENT", "NETWORK", "OPTIONAL", "SOURCE_EMBEDDING", "SOURCE_EPOCHS", "TRANSFER"]
@@ -31,6 +32,6 @@ ALIGNMENT: tuple[Dimension, ...] = (
 )
 
 # Searched on request, `--vary PATH ...`.
-_KINDS = ("dmpnn", "fingerprint", "text")
+_KINDS = tuple(EMBEDDINGS)
 SOURCE_EMBEDDING = Choice("embedding.source_kind", ("same", *_KINDS))
 OPTIONAL: tuple[Dimension, ...] = (Choice("embedding.kind", _KINDS), Float("training.ema", 0.9, 0.99, log=False))

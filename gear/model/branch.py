@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gear.config import EmbeddingConfig, EncoderConfig, TrialConfig
 from gear.geometry import SiluMLP
-from gear.model.embedding import Embedding
+from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["Branch", "Head", "HeadedNetwork"]
@@ -61,7 +61,7 @@ class HeadedNetwork(nn.Module):
 
     def __init__(self, embedding: EmbeddingConfig, encoder: EncoderConfig, heads: int = 1) -> None:
         super().__init__()
-        self.embedding = Embedding(embedding)
+        self.embedding = EmbeddingNetwork(embedding)
         self.encoder = Encoder(embedding.width, encoder)
         self.heads = nn.ModuleList(Head(encoder.latent) for _ in range(heads))
 

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gear.config import EmbeddingKind
-from gear.data.molecules.fingerprint import packed_fingerprints
 from gear.data.pairs import PairData, Part, TaskData
 from gear.device import send
+from gear.embeddings import prepare
 from gear.label_scaler import Scaler
 from gear.model.molecules import MoleculeBatch, MoleculeStore
 
@@ -51,14 +50,9 @@ class TrainingData:
         device: device of the batches.
     """
 
-    def __init__(self, pair: PairData, kinds: Collection[EmbeddingKind], device: torch.device) -> None:
+    def __init__(self, pair: PairData, kinds: Collection[str], device: torch.device) -> None:
         tasks = (pair.target, *pair.sources)
-        self.store = MoleculeStore(
-            device,
-            graphs=pair.graphs if "dmpnn" in kinds else None,
-            fingerprints=packed_fingerprints(pair.smiles) if "fingerprint" in kinds else None,
-            smiles=list(pair.smiles) if "text" in kinds else None,
-        )
+        self.store = MoleculeStore(prepare(kinds, pair), device)
         self.scalers = [Scaler.fit(task.train.value, task.log10) for task in tasks]
         self.train_rows = [self.rows(task.train) for task in tasks]
         self.labels = self._labels(len(pair.smiles), tasks).to(device)

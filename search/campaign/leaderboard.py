@@ -16,8 +16,8 @@ __all__ = ["Standing", "standings", "units"]
 class Standing:
     """A line of the leaderboard. RMSEs are standardised by the target's training part, except `test_rmse_units`.
 
-    `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable. `test_r2` and
-    `test_molecules` are missing where an earlier version tested.
+    `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
+    `test_r2` and `test_molecules` are missing where an earlier version tested.
     """
 
     study: str

@@ -9,9 +9,10 @@ from typing import Any
 
 from gear.command_line import Parser
 from gear.command_line import make_parser as command_parser
-from gear.config import EMBEDDINGS, PairSpec, TrialConfig
+from gear.config import PairSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
+from gear.embeddings import EMBEDDINGS
 from gear.errors import InputDataError
 from gear.methods import METHODS
 from gear.variants import VARIANTS, with_values
@@ -28,7 +29,7 @@ from search.plan.settings import SearchSettings
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
-SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED))
+SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED), "my_module:my_split")
 CONFIG = {"epochs": "training.epochs", "embedding": "embedding.kind", "source_embedding": "embedding.source_kind"}
 MODIFIERS: dict[str, Modifier] = {"labels": "labels", "overlap": "overlap", "label_noise": "noise"}
 SETTINGS = settings_of(SearchSettings)
@@ -94,9 +95,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; "
         "your own: my_module:MyMethod",
     )
-    what.add_argument("--embedding", choices=EMBEDDINGS, help="form in which models read molecules (default: dmpnn)")
     what.add_argument(
-        "--source-embedding", choices=EMBEDDINGS, help="form in which source models read them (default: the target's)"
+        "--embedding",
+        metavar="NAME",
+        help=f"form in which models read molecules (default: dmpnn): {' '.join(EMBEDDINGS)}, or my_module:MyEmbedding",
+    )
+    what.add_argument(
+        "--source-embedding", metavar="NAME", help="form in which source models read them (default: the target's)"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gear.data import load_pair
-from gear.data.molecules.fingerprint import packed_fingerprints
+from gear.embeddings import prepare
 from gear.errors import GearError
 from search.launch.provenance import commit
 from search.plan.campaign_plan import CampaignPlan
@@ -26,14 +26,13 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
     """Build what is not built yet of every pair and split, so that no trial waits for it.
 
     Raises:
-        InputDataError: a file cannot be used, or there are too few molecules.
+        InputDataError: a file or an embedding cannot be used, or there are too few molecules.
     """
     facts: DataFacts = {}
     for pair, split in itertools.product(plan.pairs, plan.splits):
         say(f"preparing {pair.id} {split}")
         data = load_pair(pair, split, plan.search.split_seed)
-        if "fingerprint" in plan.embedding_kinds:
-            packed_fingerprints(data.smiles)
+        prepare(plan.embedding_kinds, data)
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gear.config import EMBEDDINGS, EmbeddingKind, PairSpec, TrialConfig
+from gear.config import PairSpec, TrialConfig
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.splits.split_name import FOLDED
+from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
@@ -68,7 +69,7 @@ class CampaignPlan:
         """Refuse names that do not exist, and repetitions.
 
         Raises:
-            UnknownNameError: a split or method that does not exist.
+            UnknownNameError: a split, embedding or method that does not exist.
             InputDataError: nothing to do, or the same twice.
         """
         for split in self.splits:
@@ -76,6 +77,7 @@ class CampaignPlan:
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
             if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
+        self._check_embeddings()
         for method in self.methods:  # a plug-in need not be at hand where a campaign is only read
             if method not in (*METHODS, *VARIANTS) and not ("=" in method and is_plugin(method)):
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
@@ -101,11 +103,24 @@ class CampaignPlan:
         return (*methods, *import_paths(self.config))
 
     @property
-    def embedding_kinds(self) -> frozenset[EmbeddingKind]:
+    def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that some trial may read."""
         embedding = self.config.embedding
-        varied = {"embedding.kind", "embedding.source_kind"} & {*self.search.vary}
-        return frozenset(EMBEDDINGS if varied else {embedding.kind, embedding.of_source.kind})
+        return frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
+
+    @property
+    def _varies_kinds(self) -> bool:
+        return not {"embedding.kind", "embedding.source_kind"}.isdisjoint(self.search.vary)
+
+    def _check_embeddings(self) -> None:
+        """Refuse an embedding that does not exist, and a user's own where the search chooses among the built-in."""
+        embedding = self.config.embedding
+        for kind in (embedding.kind, embedding.of_source.kind):
+            check_embedding_name(kind)
+            if self._varies_kinds and kind not in EMBEDDINGS:
+                raise InputDataError(
+                    f"--vary embedding.kind chooses among {', '.join(EMBEDDINGS)}: leave it out, or --embedding {kind}"
+                )
 
     def folds(self, split: str, purpose: Purpose) -> int:
         """Validation folds of a trial."""

@@ -1,42 +1,39 @@
 """Prepares molecules for a trained model. Does not import torch, so that worker processes start fast."""
 
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from gear.config import EmbeddingKind
-from gear.data.molecules.featurize import featurize_chunk
-from gear.data.molecules.fingerprint import fingerprints_chunk
 from gear.data.molecules.molecule import MoleculeError, cell_text, identity
-from gear.data.molecules.pack import PackedGraphs
 from gear.data.molecules.similarity import Neighbours, bit_fingerprints, bit_fingerprints_chunk
 from gear.data.user_files.table_file import Cell
 
-__all__ = ["Query", "prepare", "save_neighbours"]
+__all__ = ["Query", "make_query", "save_neighbours"]
 
 TENSOR = "fingerprints"
 SHOWN = 200  # characters of a reason
 
 
 class Query(NamedTuple):
-    """R SMILES, of which M are molecules, in the forms that a model reads; forms that it does not read are None."""
+    """R SMILES, of which M are molecules, with the features that a model reads."""
 
     reasons: list[str]  # (R,) why a SMILES cannot be used, empty if it can
-    graphs: PackedGraphs | None
-    fingerprints: np.ndarray | None  # (M, F) float32
+    features: dict[str, Any]  # of the M molecules, by the kind of embedding that reads them; empty if M is 0
     smiles: list[str]  # (M,) canonical, as training sees the molecule
     similarity: np.ndarray  # (M,) to the nearest training molecule, NaN if those are not known
 
 
-def prepare(kinds: Collection[EmbeddingKind], neighbours: Path | None, cells: Sequence[Cell]) -> Query:
+def make_query(
+    features: Mapping[str, Callable[[list[str]], Any]], neighbours: Path | None, cells: Sequence[Cell]
+) -> Query:
     """Prepare a few thousand molecules.
 
     Args:
-        kinds: forms to compute.
+        features: the function that computes them for each kind of embedding, `gear.embeddings.Embedding.features`.
         neighbours: file that `save_neighbours` wrote; None if similarity is not wanted.
         cells: (R,) SMILES, as they are in a file.
     """
@@ -44,8 +41,7 @@ def prepare(kinds: Collection[EmbeddingKind], neighbours: Path | None, cells: Se
     smiles = [text for text, reason in found if not reason]
     return Query(
         [reason for _, reason in found],
-        featurize_chunk(smiles) if "dmpnn" in kinds else None,
-        fingerprints_chunk(smiles) if "fingerprint" in kinds else None,
+        {kind: compute(smiles) for kind, compute in features.items()} if smiles else {},
         smiles,
         np.full(len(smiles), np.nan) if neighbours is None else _similarity(neighbours, smiles),
     )

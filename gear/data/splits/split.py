@@ -1,10 +1,10 @@
 """Splits across all tasks of a pair: no molecule that the target is validated or tested on is seen through a source.
 
-Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), or under
-`scaffold` all molecules of one scaffold group. The target's groups are divided first. A source then trains on what is
-left: every one of its molecules whose group is in the target's validation or test part, or which shares an organic
-fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows overlap. A tenth of the rest
-is its own validation part.
+Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), under
+`scaffold` all of one scaffold group, or the groups of a user's own split. The target's groups are divided first. A
+source then trains on what is left: every one of its molecules whose group is in the target's validation or test part,
+or which shares an organic fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows
+overlap. A tenth of the rest is its own validation part.
 
 Groups are shuffled by a hash of (seed, group), so a split depends only on content and seed, not on the order of rows.
 Libraries for splitting (astartes, chemprop) divide one task, by the order of its rows, so they are not used here.
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gear.data.splits.own_split import names_parts, own_labels
 from gear.data.splits.split_name import FOLDED, FOLDS, Protocol
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
@@ -76,9 +77,12 @@ def assign(
     """
     if len(target.smiles) < MINIMUM:
         raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
-    group_of = target.scaffold if protocol.base == "scaffold" else target.parent
+    part_of, group_of = _named(target, protocol)
     key = f"{seed}:target"
-    train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+    if part_of is None:
+        train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+    else:
+        train, validation, test = _by_part(target, part_of, key)
     if protocol.labels is not None:
         train, validation = _few(target, group_of, train, validation, protocol, key)
     if fold:
@@ -90,12 +94,25 @@ def assign(
         )
     judged = Judged.of(target, group_of, [] if protocol.overlap else [*test, *validation])
     of_target = Assignment(sorted(train), sorted(validation), sorted(test))
-    return [of_target, *(_divide_source(source, judged, protocol, f"{seed}:source") for source in sources)]
+    groups = [_named(source, protocol)[1] if part_of is None else source.parent for source in sources]
+    divided = (_divide_source(*source, judged, f"{seed}:source") for source in zip(sources, groups, strict=True))
+    return [of_target, *divided]
 
 
-def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str) -> Assignment:
+def _named(task: TaskTable, protocol: Protocol) -> tuple[np.ndarray | None, np.ndarray]:
+    """The part (N,) of each molecule if the split names it, else None; and the group (N,) of each molecule."""
+    if protocol.base == "file":
+        if task.part is None:
+            raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
+        return task.part, task.parent
+    if protocol.is_own:
+        labels = own_labels(protocol.base, task)
+        return (labels, task.parent) if names_parts(labels, protocol.base) else (None, labels)
+    return None, task.scaffold if protocol.base == "scaffold" else task.parent
+
+
+def _divide_source(task: TaskTable, group_of: np.ndarray, judged: Judged, key: str) -> Assignment:
     """Training and validation rows among the molecules that share nothing with the target's held-out molecules."""
-    group_of = task.scaffold if protocol.base == "scaffold" else task.parent
     found = zip(group_of, task.organics, strict=True)
     usable = [row for row, (group, organics) in enumerate(found) if not judged.touch(group, organics)]
     if len(usable) < MINIMUM:
@@ -105,16 +122,12 @@ def _divide_source(task: TaskTable, judged: Judged, protocol: Protocol, key: str
         )
     held, kept = _shares(_grouped(group_of, usable), key, [HELD_OUT])
     if not held:
-        raise InputDataError(
-            "all source molecules share one scaffold group: add other molecules or use --splits random"
-        )
+        raise InputDataError("all source molecules share one group: add other molecules or use --splits random")
     return Assignment(sorted(kept), sorted(held), [])
 
 
 def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:
     """Training, validation and test rows."""
-    if protocol.base == "file":
-        return _by_column(task, key)
     if protocol.base.startswith("extrapolation"):
         value = {group: median(task.value[rows]) for group, rows in groups.items()}
         sign = -1 if protocol.base == "extrapolation-high" else 1
@@ -173,11 +186,9 @@ def _redrawn(
     return [row for row in rest if row not in held], validation
 
 
-def _by_column(task: TaskTable, key: str) -> tuple[list[int], ...]:
-    """Parts by the user's column; if it names no validation part, a ninth of the training rows become it."""
-    if task.part is None:
-        raise InputDataError("split file needs a column of the target's file that names the parts: pass --split-column")
-    train, validation, test = ([row for row, part in enumerate(task.part) if part == name] for name in PARTS)
+def _by_part(task: TaskTable, part_of: np.ndarray, key: str) -> tuple[list[int], ...]:
+    """Parts as the user names them; if there is no validation part, a ninth of the training rows become it."""
+    train, validation, test = ([row for row, part in enumerate(part_of) if part == name] for name in PARTS)
     if not validation:
         validation, train = _shares(_grouped(task.parent, train), key, [HELD_OUT / (1 - HELD_OUT)])
     return train, validation, test

@@ -6,6 +6,9 @@
     extrapolation-high, extrapolation-low   the highest (lowest) tenth of the target's values is the test part, the next
                                             tenth the validation part
     file                                    a column of the user's file holds the part of every molecule
+    my_module:my_split                      a function of the user returns the part, or the group, of every molecule
+                                            (`gear.data.splits.own_split`); recorded as my_module+my_split, since a
+                                            split's name is part of the names of files
 
 followed by any of these modifiers, each once and in this order:
 
@@ -41,24 +44,31 @@ SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file
 FOLDS = 4
 NOISES = ("gaussian", "outliers", "shuffled", "published")
 FOLDED = ("random", "scaffold")
+_OWN = r"[^\W\d]\w*([.+][^\W\d]\w*)*[:+][^\W\d]\w*"  # an import path, or as it is recorded
 _NAME = re.compile(
-    rf"(?P<base>{'|'.join(SPLITS)})(-fold(?P<fold>[1-{FOLDS}]))?(-n(?P<labels>\d+))?(?P<overlap>-overlap)?"
-    rf"(-(?P<noise>{'|'.join(NOISES)})(?P<percent>\d+))?"
+    rf"(?P<base>{'|'.join(SPLITS)}|(?P<own>{_OWN}))(-fold(?P<fold>[1-{FOLDS}]))?(-n(?P<labels>\d+))?"
+    rf"(?P<overlap>-overlap)?(-(?P<noise>{'|'.join(NOISES)})(?P<percent>\d+))?"
 )
 FEWEST_LABELS = 10
-KNOWN = (*SPLITS, f"random-fold1..{FOLDS}", f"scaffold-fold1..{FOLDS}", "NAME-n60", "NAME-overlap", "NAME-gaussian20")
+EXAMPLES = ("my_module:my_split", "NAME-n60", "NAME-overlap", "NAME-gaussian20")
+KNOWN = (*SPLITS, f"random-fold1..{FOLDS}", f"scaffold-fold1..{FOLDS}", *EXAMPLES)
 
 
 class Protocol(NamedTuple):
     """The parts of a split's name."""
 
-    name: str
-    base: str
+    name: str  # as it is recorded
+    base: str  # one of SPLITS, or the import path of a user's own
     fold: int | None = None  # from 1
     overlap: bool = False
     noise: str | None = None
     noise_percent: int = 0
     labels: int | None = None  # of training and validation together; None for all
+
+    @property
+    def is_own(self) -> bool:
+        """Whether a function of the user divides the molecules."""
+        return self.base not in SPLITS
 
 
 def parse_split(name: str) -> Protocol:
@@ -78,7 +88,11 @@ def parse_split(name: str) -> Protocol:
     if match["noise"] and not 1 <= percent <= 100:
         raise InputDataError(f"split {name}: the noise must be 1 to 100 per cent of the labels")
     fold = int(match["fold"]) if match["fold"] else None
-    return Protocol(name, match["base"], fold, bool(match["overlap"]), match["noise"], percent, labels)
+    base = match["base"]
+    if match["own"]:
+        *modules, function = re.split("[.:+]", base)
+        name, base = re.sub("[.:]", "+", name), f"{'.'.join(modules)}:{function}"
+    return Protocol(name, base, fold, bool(match["overlap"]), match["noise"], percent, labels)
 
 
 def expand_splits(names: Iterable[str]) -> tuple[str, ...]:

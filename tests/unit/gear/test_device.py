@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gear.config import EMBEDDINGS
 from gear.device import claim, peak_memory_mb, pick_device
+from gear.embeddings import EMBEDDINGS
 from gear.methods import METHODS
 from gear.training.loop import TrainingRun
 from gear.variants import with_values

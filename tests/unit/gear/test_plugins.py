@@ -43,9 +43,9 @@ def test_file_in_the_working_folder_hides_no_installed_module(folder):
         ("no_such.module:Thing", "there is no module no_such: run in the folder that holds no_such/module.py"),
         ("needs_more:Thing", r"module needs_more cannot be imported \(No module named 'no_such_module'\)"),
         ("empty_file:Thing", r"empty_file\.py has no 'Thing'"),
-        ("empty_file", "is no import path: write it as my_module:MyObject"),
-        ("../empty_file:Thing", "is no import path"),
-        ("empty_file:Thing.other", "is no import path"),
+        ("empty_file", "is not an import path: write it as my_module:MyObject"),
+        ("../empty_file:Thing", "is not an import path"),
+        ("empty_file:Thing.other", "is not an import path"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_a_line(path, message, folder):

@@ -36,7 +36,7 @@ def network(device, dropout=0.0):
 
 
 def stored(device):
-    return MoleculeStore(torch.device(device), graphs=featurize(molecules()))
+    return MoleculeStore({"dmpnn": featurize(molecules())}, torch.device(device))
 
 
 def latent_and_gradients(device):

@@ -5,7 +5,8 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from gear.data.molecules.query import prepare, save_neighbours
+from gear.data.molecules.featurize import featurize_chunk
+from gear.data.molecules.query import make_query, save_neighbours
 from gear.data.molecules.similarity import BITS, Neighbours, bit_fingerprints
 from gear.errors import InputDataError
 from gear.testing.pairs import molecules
@@ -35,11 +36,13 @@ def test_what_cannot_be_parsed_is_named():
 
 def test_prepared_molecules_are_compared_with_those_of_the_file(tmp_path):
     save_neighbours(tmp_path / "bits.safetensors", ["CCO", "CCCC"])
-    query = prepare({"dmpnn"}, tmp_path / "bits.safetensors", ["OCC", "nonsense", 7, None, " CCCC "])
+    query = make_query(
+        {"dmpnn": featurize_chunk}, tmp_path / "bits.safetensors", ["OCC", "nonsense", 7, None, " CCCC "]
+    )
     np.testing.assert_array_equal(query.similarity, [1, 1])
     assert query.smiles == ["CCO", "CCCC"]
-    assert len(query.graphs) == 2
-    assert query.fingerprints is None
+    assert len(query.features["dmpnn"]) == 2
+    assert set(query.features) == {"dmpnn"}
     assert query.reasons == ["", "cannot parse SMILES 'nonsense'", "7 is not a SMILES", "no SMILES", ""]
 
 
@@ -48,4 +51,4 @@ def test_another_file_in_its_place_is_seen(tmp_path):
     for smiles in ("CCO", "c1ccccc1"):
         path.unlink(missing_ok=True)
         save_neighbours(path, [smiles])
-        np.testing.assert_array_equal(prepare((), path, [smiles]).similarity, [1])
+        np.testing.assert_array_equal(make_query({}, path, [smiles]).similarity, [1])

@@ -1,5 +1,6 @@
 """Splits of random pairs of tasks: nothing leaks, nothing is lost, order does not matter."""
 
+import sys
 from collections import Counter
 
 import numpy as np
@@ -17,6 +18,8 @@ from gear.errors import InputDataError
 MOLECULE = st.builds("{}-{}-{}".format, st.integers(0, 30), st.integers(0, 25), st.integers(0, 1))
 MOLECULES = st.sets(MOLECULE, min_size=90, max_size=300).map(sorted)
 MADE = ("random", "scaffold", "random-fold2", "scaffold-fold3", "extrapolation-low", "extrapolation-high", "file")
+OWN = ("own_splits:parted", "own_splits:kin")
+MADE = (*MADE, *OWN)
 ALLOWED = ("random-overlap", "scaffold-overlap")
 
 
@@ -29,6 +32,24 @@ def value(molecule):
 def told_part(molecule):
     """Of the user's own column."""
     return PARTS[[0, 0, 0, 1, 2][sum(map(int, molecule.split("-"))) % 5]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_splits():
+    """Splits of a user's own, which lie in this module."""
+    sys.modules["own_splits"] = sys.modules[__name__]
+    yield
+    del sys.modules["own_splits"]
+
+
+def parted(table):
+    """Parts, of molecules that may have one parent."""
+    return [told_part(molecule) for molecule in table.smiles]
+
+
+def kin(table):
+    """Groups that hold two scaffolds."""
+    return [int(scaffold) // 2 for scaffold in table.scaffold]
 
 
 def task(molecules):
@@ -62,6 +83,8 @@ def divided(draw, splits=MADE):
 
 def grouped(molecules, split):
     """Groups that the split must keep whole."""
+    if "kin" in split:
+        return {int(m.split("-")[0]) // 2 for m in molecules}
     return {m.split("-")[0] if split.startswith("scaffold") else m.rsplit("-", 1)[0] for m in molecules}
 
 
@@ -86,7 +109,9 @@ def test_nothing_the_target_is_judged_on_is_seen_by_the_source(case):
 
 
 @many
-@given(divided(("random-overlap", "scaffold-overlap", "extrapolation-high-overlap")))
+@given(
+    divided(("random-overlap", "scaffold-overlap", "extrapolation-high-overlap", *(f"{own}-overlap" for own in OWN)))
+)
 def test_where_overlap_is_allowed_the_source_keeps_all(case):
     target, source, split, seed, parts = case
     assert sorted([*parts[3], *parts[4]]) == source
@@ -136,7 +161,7 @@ def test_a_validation_fold_tests_the_same_and_validates_others(case, fold):
 
 
 @many
-@given(divided(("extrapolation-high", "file")))
+@given(divided(("extrapolation-high", "file", *OWN)))
 def test_a_split_that_says_who_validates_has_one_fold(case):
     target, source, split, seed, _ = case
     with pytest.raises(InputDataError, match="use one validation fold"):
@@ -208,7 +233,8 @@ def test_all_in_one_scaffold_is_refused_with_a_way_out():
         divide(numbered(100, 50), [f"77-{i}-0" for i in range(100)], "scaffold")
 
 
-@given(divided(("random", "scaffold", "random-fold2", "extrapolation-low", "file")), st.sampled_from([20, 40]))
+@many
+@given(divided(("random", "scaffold", "random-fold2", "extrapolation-low", "file", *OWN)), st.sampled_from([20, 40]))
 def test_few_labels_are_among_more_and_tested_on_the_same_molecules(case, labels):
     target, source, split, seed, (*_, whole_test, _, _) = case
     try:

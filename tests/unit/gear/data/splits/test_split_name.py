@@ -23,8 +23,25 @@ def test_name_is_taken_apart(name, parts):
     assert parse_split(name) == Protocol(name, *parts)
 
 
+@pytest.mark.parametrize("name", ["mine.deep:by_weight", "mine+deep+by_weight"])
+def test_own_split_is_recorded_by_a_name_that_a_file_may_have(name):
+    found = parse_split(f"{name}-n60-overlap-gaussian20")
+    assert found == Protocol(
+        "mine+deep+by_weight-n60-overlap-gaussian20", "mine.deep:by_weight", None, True, "gaussian", 20, 60
+    )
+    assert found.is_own
+    assert not parse_split("file-n60").is_own
+    assert parse_split(found.name) == found
+    assert with_modifiers(with_modifiers(name, labels=60), overlap=True, noise="gaussian20") == found.name
+    assert expand_splits([name, "mine.deep:by_weight"]) == ("mine+deep+by_weight",)
+
+
 @pytest.mark.parametrize(
-    "name", ["butina", "random-fold5", "file-fold1", "random-gaussian", "random-gaussian20-overlap", "Random", ""]
+    "name",
+    [
+        *("butina", "random-fold5", "file-fold1", "random-gaussian", "random-gaussian20-overlap", "Random", ""),
+        *("a:", "a:b.c:d-", "a:b-fold1", "../a:b", "a/b:c"),
+    ],
 )
 def test_unknown_split_is_named_with_what_there_is(name):
     with pytest.raises(UnknownNameError, match=f"unknown split '{name}'; known: random, scaffold"):
