@@ -16,11 +16,11 @@ __all__ = ["change_chart", "curvature_chart", "method_colour", "per_cent"]
 WIDTH = 960.0
 BAR, GAP = 15.0, 10.0  # pixels of a bar, and between groups of bars
 OTHER = "purple"  # of methods that are not built in
-LARGEST = 0.6  # a longer bar is cut off there, and its number tells
+LARGEST = 0.6  # a longer bar is cut off there; its value is written beside it
 
 
 def method_colour(method: str) -> str:
-    """The colour of a method, the same in every chart; variants have that of theirs, users' own methods one for all."""
+    """The colour of a method, the same in every chart; a variant has that of its method, users' own share one."""
     spec = METHODS.get(method_of(method).method)
     return OTHER if spec is None else spec.colour
 
