@@ -28,7 +28,7 @@ from search.campaign.proposer import Proposer
 from search.campaign.study import Study, Trial
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
 from search.plan.settings import SearchSettings
-from search.results.mlflow_records import Feed, story
+from search.results.mlflow_records import MlflowRecords, story
 from tracking.client import open_client
 from tracking.recording.recorder import Recorder
 
@@ -88,7 +88,7 @@ def ours(uri: str, campaign: CampaignPlan, trials: Sequence[TrialAsked], epochs:
     happened: list[Event] = []
     with Recorder(uri, "ours").start(lambda: story(campaign, HASHES, list(happened))) as recorder:
         recorder.flush()
-        feed = Feed(recorder, campaign, HASHES)
+        feed = MlflowRecords(recorder, campaign, HASHES)
 
         def tell() -> None:
             for event in events(trials, epochs, SLOTS):
@@ -123,7 +123,7 @@ def holding(uri: str, campaign: CampaignPlan, trials: Sequence[TrialAsked]) -> l
     """Seconds that telling an epoch takes of the driving thread, one after the other, while the recorder writes."""
     with Recorder(uri, "holding").start(lambda: story(campaign, HASHES, trials)) as recorder:
         recorder.flush()
-        feed, found = Feed(recorder, campaign, HASHES, trials), []
+        feed, found = MlflowRecords(recorder, campaign, HASHES, trials), []
         told = itertools.product(range(1, PACED_SECONDS + 1), range(EVENTS_PER_SECOND))
         for epoch, number in told:
             event = EpochReported(STUDY, number, 0, epoch, metrics(number, epoch))

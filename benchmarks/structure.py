@@ -24,6 +24,8 @@ def main() -> None:
     args = parser.parse_args()
     checkout = args.checkout.resolve()
     sys.path.insert(0, str(checkout))
+    for name in ROOTS:  # this script has imported its own
+        sys.modules.pop(name, None)
     lines = line_counts(checkout)
     imports = import_graph()
     packages = {module for module in lines if any(other.startswith(f"{module}.") for other in lines)}

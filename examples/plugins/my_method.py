@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.losses import labelled_mse
+from gear.methods.pair_batch import PairBatch
 from gear.methods.shared_space import NETWORK, OPTIONAL, SOURCE_EMBEDDING, SOURCE_EPOCHS
 from gear.methods.spec import MethodSpec
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
 from gear.space import Float
-from gear.training.batching import PairBatch
 
 
 class Delta(Method):

@@ -16,7 +16,7 @@ from gear.data.molecules.pack import PackedGraphs, join, take
 from gear.data.pair_names import parse_pair
 from gear.data.splits.noise import corrupt, planted
 from gear.data.splits.split import Assignment, assign
-from gear.data.splits.split_name import Protocol, parse_split
+from gear.data.splits.split_name import ParsedSplit, parse_split
 from gear.data.task import TaskTable
 from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError
@@ -83,24 +83,24 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
         StorageError: the cache cannot be written.
     """
     spec = parse_pair(pair) if isinstance(pair, str) else pair
-    protocol = parse_split(split)
-    split = protocol.name
+    parsed = parse_split(split)
+    split = parsed.name
     specs = (spec.target, *spec.sources)
     tables = [_load_task(task) for task in specs]
     _refuse_twins(spec, tables)
     smiles, graphs, places = _joined(tables)
-    assigned = assign(tables[0], tables[1:], protocol, seed, fold)
+    assigned = assign(tables[0], tables[1:], parsed, seed, fold)
     target, *sources = itertools.starmap(_task_data, zip(specs, tables, assigned, places, strict=True))
     members = [list(part.smiles) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
         split,
         seed,
-        _with_noise(target, protocol, seed),
+        _with_noise(target, parsed, seed),
         tuple(sources),
         smiles,
         graphs,
-        _hash([spec.id, split, seed if protocol.noise else None, *members]),
+        _hash([spec.id, split, seed if parsed.noise else None, *members]),
         _hash([[list(table.smiles), list(table.value)] for table in tables]),
     )
 
@@ -140,11 +140,11 @@ def _joined(tables: Sequence[TaskTable]) -> tuple[np.ndarray, PackedGraphs, list
     return np.array(list(place), dtype=object), join(packs), places
 
 
-def _with_noise(task: TaskData, protocol: Protocol, seed: int) -> TaskData:
+def _with_noise(task: TaskData, parsed: ParsedSplit, seed: int) -> TaskData:
     """The target with the share of corrupted training labels that the split names."""
-    if protocol.noise is None:
+    if parsed.noise is None:
         return task
-    kind, percent = protocol.noise, protocol.noise_percent
+    kind, percent = parsed.noise, parsed.noise_percent
     if kind == "published":
         return _with_planted(task, percent, seed)
     value = corrupt(task.train.value, log10=task.log10, kind=kind, percent=percent, seed=seed)

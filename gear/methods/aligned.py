@@ -16,10 +16,10 @@ from gear.config import TrialConfig
 from gear.geometry import participation_ratio
 from gear.methods.base import Method, mean_of
 from gear.methods.losses import labelled_mse, point_mse
+from gear.methods.pair_batch import PairBatch
 from gear.model.branch import Branch
 from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["Aligned"]
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from gear.config import TrialConfig
 from gear.errors import InputDataError
 from gear.methods.losses import labelled_mse
+from gear.methods.pair_batch import PairBatch
 from gear.methods.spec import MethodSpec
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["LossTerms", "Method", "mean_of"]
 

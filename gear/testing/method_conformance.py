@@ -25,11 +25,12 @@ from gear.evaluation.diagnostics import MEMORY_RATIO, expected_memory_mb
 from gear.export import Member, export_model
 from gear.methods import base_of, build_method, find_method
 from gear.methods.base import Method
+from gear.methods.pair_batch import PairBatch
 from gear.methods.spec import MethodSpec
 from gear.predict import load_predictor
 from gear.results import EpochResult
 from gear.testing.pairs import synthetic_pair
-from gear.training.batching import PairBatch, TrainingData
+from gear.training.batching import TrainingData
 from gear.training.loop import TrainingRun, fit, predict_rows
 from gear.variants import get_value, method_of, with_values
 

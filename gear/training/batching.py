@@ -11,24 +11,10 @@ from gear.data.pairs import PairData, Part, TaskData
 from gear.device import send
 from gear.embeddings import prepare
 from gear.label_scaler import Scaler
-from gear.model.molecules import MoleculeBatch, MoleculeStore
+from gear.methods.pair_batch import PairBatch
+from gear.model.molecules import MoleculeStore
 
-__all__ = ["PairBatch", "TrainingData", "epoch_batches"]
-
-
-class PairBatch(NamedTuple):
-    """Distinct molecules of all tasks with their labels in the training parts; NaN where a task has none.
-
-    Task 0 is the target, the sources follow.
-    """
-
-    molecules: MoleculeBatch
-    labels: Tensor  # (B, T) standardised, one column for each task
-
-    @property
-    def target(self) -> Tensor:
-        """Labels of the target (B,)."""
-        return self.labels[:, 0]
+__all__ = ["TrainingData", "epoch_batches"]
 
 
 class HeldOut(NamedTuple):

@@ -15,7 +15,7 @@ from search.launch.prepare import DataFacts, create_store, prepare_data, resume_
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
 from search.results.finalize import finalize
-from search.results.mlflow_records import Feed, history
+from search.results.mlflow_records import MlflowRecords, history
 from search.runtime.connection import connected
 from search.runtime.resources import Slots
 from search.runtime.tune_run import Launch, Outcome, run_search
@@ -113,12 +113,12 @@ def _launch(
         store = stack.enter_context(open_store(data))
         recorder = Recorder(options.tracking_uri, plan.name, store.head["created"])
         campaign = Campaign(plan, store.append, store.events(), earlier)
-        feed = Feed(recorder, plan, data, store.events())
+        records = MlflowRecords(recorder, plan, data, store.events())
         stack.enter_context(recorder.start(lambda: history(plan, data, store.folder)))
         if recorder.away:
             display.say(_away(options.tracking_uri, store))
         listener, shown = display.follow(campaign, slots.now)
-        campaign.listeners += [CheckpointCleanup(campaign, store), feed, listener]
+        campaign.listeners += [CheckpointCleanup(campaign, store), records, listener]
         outcome: Outcome = "done"
         if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
             with shown:

@@ -22,12 +22,12 @@ from tracking.recording import messages
 from tracking.recording.messages import Record, Scalar
 from tracking.recording.recorder import Recorder
 
-__all__ = ["Feed", "history", "story"]
+__all__ = ["MlflowRecords", "history", "story"]
 
 Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
 
 
-class Feed:
+class MlflowRecords:
     """Listens to a campaign and passes its events to the recorder.
 
     Args:

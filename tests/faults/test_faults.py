@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 
 from gear.errors import StorageError
 from search.campaign.events import AttemptLost, EpochReported, TrialAsked, TrialEnded
-from search.results.mlflow_records import Feed, history
+from search.results.mlflow_records import MlflowRecords, history
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support import fake_training
@@ -223,7 +223,7 @@ def test_a_tracking_server_that_is_away_for_the_whole_run_costs_the_search_nothi
     client.away = True
     hashes = {"hv_from_ds.random": {}}
     recorder.start(lambda: history(plan, hashes, folder))
-    feed = Feed(recorder, plan, hashes)
+    feed = MlflowRecords(recorder, plan, hashes)
     drive(folder, fake_training.FakeRun, plan, address=nodes.address, listeners=[feed])
     recorder.close(timeout=0.5)
     check_survived(folder, plan)

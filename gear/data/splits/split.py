@@ -3,7 +3,7 @@
 Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), under
 `scaffold` all of one scaffold group, or the groups of a user's own split. The target's groups are divided first. A
 source then trains on what is left: every one of its molecules whose group is in the target's validation or test part,
-or which shares an organic fragment with a molecule there (a salt, a mixture), is dropped, unless the protocol allows
+or which shares an organic fragment with a molecule there (a salt, a mixture), is dropped, unless the parsed allows
 overlap. A tenth of the rest is its own validation part.
 
 Groups are shuffled by a hash of (seed, group), so a split depends only on content and seed, not on the order of rows.
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gear.data.splits.own_split import names_parts, own_labels
-from gear.data.splits.split_name import FOLDED, FOLDS, Protocol
+from gear.data.splits.split_name import FOLDED, FOLDS, ParsedSplit
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -60,14 +60,14 @@ class Judged(NamedTuple):
 
 
 def assign(
-    target: TaskTable, sources: Sequence[TaskTable], protocol: Protocol, seed: int, fold: int = 0
+    target: TaskTable, sources: Sequence[TaskTable], parsed: ParsedSplit, seed: int, fold: int = 0
 ) -> list[Assignment]:
     """Divide the molecules of the target and then of every source; the result has the same order.
 
     Args:
         target: the target's molecules.
         sources: the molecules of each source.
-        protocol: the parts of the split's name.
+        parsed: the parts of the split's name.
         seed: of the shuffle.
         fold: number of the validation fold. Above 0 another validation part of the same size is drawn from the
             molecules that are not tested, without those of the folds before it.
@@ -77,38 +77,38 @@ def assign(
     """
     if len(target.smiles) < MINIMUM:
         raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
-    part_of, group_of = _named(target, protocol)
+    part_of, group_of = _named(target, parsed)
     key = f"{seed}:target"
     if part_of is None:
-        train, validation, test = _divide_target(target, _grouped(group_of), protocol, key)
+        train, validation, test = _divide_target(target, _grouped(group_of), parsed, key)
     else:
         train, validation, test = _by_part(target, part_of, key)
-    if protocol.labels is not None:
-        train, validation = _few(target, group_of, train, validation, protocol, key)
+    if parsed.labels is not None:
+        train, validation = _few(target, group_of, train, validation, parsed, key)
     if fold:
-        train, validation = _redrawn(group_of, train, validation, fold, protocol, key)
+        train, validation = _redrawn(group_of, train, validation, fold, parsed, key)
     if not (train and validation and test):
         raise InputDataError(
-            f"a {protocol.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
-            + (" with other scaffolds, or use --splits random" if protocol.base == "scaffold" else "")
+            f"a {parsed.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
+            + (" with other scaffolds, or use --splits random" if parsed.base == "scaffold" else "")
         )
-    judged = Judged.of(target, group_of, [] if protocol.overlap else [*test, *validation])
+    judged = Judged.of(target, group_of, [] if parsed.overlap else [*test, *validation])
     of_target = Assignment(sorted(train), sorted(validation), sorted(test))
-    groups = [_named(source, protocol)[1] if part_of is None else source.parent for source in sources]
+    groups = [_named(source, parsed)[1] if part_of is None else source.parent for source in sources]
     divided = (_divide_source(*source, judged, f"{seed}:source") for source in zip(sources, groups, strict=True))
     return [of_target, *divided]
 
 
-def _named(task: TaskTable, protocol: Protocol) -> tuple[np.ndarray | None, np.ndarray]:
+def _named(task: TaskTable, parsed: ParsedSplit) -> tuple[np.ndarray | None, np.ndarray]:
     """The part (N,) of each molecule if the split names it, else None; and the group (N,) of each molecule."""
-    if protocol.base == "file":
+    if parsed.base == "file":
         if task.part is None:
             raise InputDataError("split file needs a column of the target's file that names the parts: --split-column")
         return task.part, task.parent
-    if protocol.is_own:
-        labels = own_labels(protocol.base, task)
-        return (labels, task.parent) if names_parts(labels, protocol.base) else (None, labels)
-    return None, task.scaffold if protocol.base == "scaffold" else task.parent
+    if parsed.is_own:
+        labels = own_labels(parsed.base, task)
+        return (labels, task.parent) if names_parts(labels, parsed.base) else (None, labels)
+    return None, task.scaffold if parsed.base == "scaffold" else task.parent
 
 
 def _divide_source(task: TaskTable, group_of: np.ndarray, judged: Judged, key: str) -> Assignment:
@@ -126,17 +126,17 @@ def _divide_source(task: TaskTable, group_of: np.ndarray, judged: Judged, key: s
     return Assignment(sorted(kept), sorted(held), [])
 
 
-def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str) -> tuple[list[int], ...]:
+def _divide_target(task: TaskTable, groups: Groups, parsed: ParsedSplit, key: str) -> tuple[list[int], ...]:
     """Training, validation and test rows."""
-    if protocol.base.startswith("extrapolation"):
+    if parsed.base.startswith("extrapolation"):
         value = {group: median(task.value[rows]) for group, rows in groups.items()}
-        sign = -1 if protocol.base == "extrapolation-high" else 1
+        sign = -1 if parsed.base == "extrapolation-high" else 1
         test, validation, train = _cut(groups, sorted(groups, key=lambda g: (sign * value[g], g)), [HELD_OUT] * 2)
-    elif protocol.fold is not None:
+    elif parsed.fold is not None:
         test, rest = _shares(groups, key, [FOLD_TEST])
         tested = set(test)
         folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key)
-        validation = folds[protocol.fold - 1]
+        validation = folds[parsed.fold - 1]
         train = [row for fold in folds if fold is not validation for row in fold]
         assert len(train) + len(validation) == len(rest)
     else:
@@ -145,18 +145,18 @@ def _divide_target(task: TaskTable, groups: Groups, protocol: Protocol, key: str
 
 
 def _few(
-    task: TaskTable, group_of: np.ndarray, train: list[int], validation: list[int], protocol: Protocol, key: str
+    task: TaskTable, group_of: np.ndarray, train: list[int], validation: list[int], parsed: ParsedSplit, key: str
 ) -> tuple[list[int], list[int]]:
-    """Training and validation rows among as many molecules as the protocol has labels, a fifth of them validation.
+    """Training and validation rows among as many molecules as the parsed has labels, a fifth of them validation.
 
     The order in which molecules are taken depends only on the seed and the molecule, so a larger number includes the
     molecules of a smaller one. Where the split fixes the validation molecules (extrapolation, a file, a named fold),
     the fifth is taken from them.
     """
-    wanted, there = protocol.labels or 0, len(train) + len(validation)
+    wanted, there = parsed.labels or 0, len(train) + len(validation)
     if wanted > there:
         raise InputDataError(
-            f"split {protocol.name}: the target has {there} molecules for training and validation, fewer than "
+            f"split {parsed.name}: the target has {there} molecules for training and validation, fewer than "
             f"the {wanted} labels of the split: choose a smaller number, or all"
         )
     rank = {name: place for place, name in enumerate(_shuffled(map(str, task.smiles), f"{key}:labels"))}
@@ -164,7 +164,7 @@ def _few(
     def first(rows: list[int], count: int) -> list[int]:
         return sorted(rows, key=lambda row: rank[str(task.smiles[row])])[:count]
 
-    if protocol.base in FOLDED and protocol.fold is None:
+    if parsed.base in FOLDED and parsed.fold is None:
         chosen = sorted(first([*train, *validation], wanted))
         validation, train = _shares(_grouped(group_of, chosen), f"{key}:validation", [FEW_VALIDATION])
         return train, validation
@@ -173,11 +173,11 @@ def _few(
 
 
 def _redrawn(
-    group_of: np.ndarray, train: list[int], validation: list[int], fold: int, protocol: Protocol, key: str
+    group_of: np.ndarray, train: list[int], validation: list[int], fold: int, parsed: ParsedSplit, key: str
 ) -> tuple[list[int], list[int]]:
     """Training and validation rows of another fold."""
-    if protocol.base not in FOLDED:
-        raise InputDataError(f"split {protocol.name} fixes the validation molecules: use one validation fold with it")
+    if parsed.base not in FOLDED:
+        raise InputDataError(f"split {parsed.name} fixes the validation molecules: use one validation fold with it")
     pool, size = train, len(validation)
     rest = sorted([*train, *validation])
     for draw in range(1, fold + 1):

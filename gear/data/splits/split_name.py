@@ -32,7 +32,7 @@ __all__ = [
     "FOLDS",
     "NOISES",
     "SPLITS",
-    "Protocol",
+    "ParsedSplit",
     "expand_splits",
     "parse_split",
     "with_modifiers",
@@ -54,7 +54,7 @@ EXAMPLES = ("my_module:my_split", "NAME-n60", "NAME-overlap", "NAME-gaussian20")
 KNOWN = (*SPLITS, f"random-fold1..{FOLDS}", f"scaffold-fold1..{FOLDS}", *EXAMPLES)
 
 
-class Protocol(NamedTuple):
+class ParsedSplit(NamedTuple):
     """The parts of a split's name."""
 
     name: str  # as it is recorded
@@ -71,7 +71,7 @@ class Protocol(NamedTuple):
         return self.base not in SPLITS
 
 
-def parse_split(name: str) -> Protocol:
+def parse_split(name: str) -> ParsedSplit:
     """Parse a split's name.
 
     Raises:
@@ -92,7 +92,7 @@ def parse_split(name: str) -> Protocol:
     if match["own"]:
         *modules, function = re.split("[.:+]", base)
         name, base = re.sub("[.:]", "+", name), f"{'.'.join(modules)}:{function}"
-    return Protocol(name, base, fold, bool(match["overlap"]), match["noise"], percent, labels)
+    return ParsedSplit(name, base, fold, bool(match["overlap"]), match["noise"], percent, labels)
 
 
 def expand_splits(names: Iterable[str]) -> tuple[str, ...]:
@@ -112,13 +112,13 @@ def with_modifiers(name: str, *, overlap: bool = False, noise: str | None = None
     Raises:
         UnknownNameError, InputDataError: no such split or noise, or the name has noise or a number of labels already.
     """
-    protocol = parse_split(name)
-    if noise is not None and protocol.noise is not None:
+    parsed = parse_split(name)
+    if noise is not None and parsed.noise is not None:
         raise InputDataError(f"split {name} has noise already")
-    if labels is not None and protocol.labels is not None:
+    if labels is not None and parsed.labels is not None:
         raise InputDataError(f"split {name} names its number of labels already")
-    noise = noise or (f"{protocol.noise}{protocol.noise_percent}" if protocol.noise else "")
-    return _joined(protocol._replace(overlap=overlap or protocol.overlap, labels=labels or protocol.labels), noise)
+    noise = noise or (f"{parsed.noise}{parsed.noise_percent}" if parsed.noise else "")
+    return _joined(parsed._replace(overlap=overlap or parsed.overlap, labels=labels or parsed.labels), noise)
 
 
 def without(name: str, modifiers: Collection[Modifier]) -> str:
@@ -127,18 +127,18 @@ def without(name: str, modifiers: Collection[Modifier]) -> str:
     Raises:
         UnknownNameError, InputDataError: see `parse_split`.
     """
-    protocol = parse_split(name)
-    labels = None if "labels" in modifiers else protocol.labels
-    overlap = protocol.overlap and "overlap" not in modifiers
-    noise = f"{protocol.noise}{protocol.noise_percent}" if protocol.noise and "noise" not in modifiers else ""
-    return _joined(protocol._replace(overlap=overlap, labels=labels), noise)
+    parsed = parse_split(name)
+    labels = None if "labels" in modifiers else parsed.labels
+    overlap = parsed.overlap and "overlap" not in modifiers
+    noise = f"{parsed.noise}{parsed.noise_percent}" if parsed.noise and "noise" not in modifiers else ""
+    return _joined(parsed._replace(overlap=overlap, labels=labels), noise)
 
 
-def _joined(protocol: Protocol, noise: str) -> str:
+def _joined(parsed: ParsedSplit, noise: str) -> str:
     parts = [
-        protocol.base if protocol.fold is None else f"{protocol.base}-fold{protocol.fold}",
-        "" if protocol.labels is None else f"n{protocol.labels}",
-        "overlap" if protocol.overlap else "",
+        parsed.base if parsed.fold is None else f"{parsed.base}-fold{parsed.fold}",
+        "" if parsed.labels is None else f"n{parsed.labels}",
+        "overlap" if parsed.overlap else "",
         noise,
     ]
     return parse_split("-".join(filter(None, parts))).name

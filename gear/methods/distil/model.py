@@ -14,9 +14,9 @@ from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.distil import GSP_KD, KD
 from gear.methods.losses import labelled_mse, point_mse, relation_mse
+from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["Distilled", "GlobalStructureDistilled"]
 

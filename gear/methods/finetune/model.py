@@ -14,9 +14,9 @@ from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.finetune import FINETUNE_ALL, FINETUNE_HEAD
 from gear.methods.losses import labelled_mse
+from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["FinetuneAll", "FinetuneHead"]
 

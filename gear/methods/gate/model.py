@@ -15,7 +15,7 @@ from gear.methods.aligned import Aligned
 from gear.methods.base import LossTerms, mean_of
 from gear.methods.gate import GATE
 from gear.methods.losses import point_mse
-from gear.training.batching import PairBatch
+from gear.methods.pair_batch import PairBatch
 
 __all__ = ["Gate"]
 

@@ -25,9 +25,9 @@ from gear.methods.gear.curvature_matching import (
     molecules_matched,
 )
 from gear.methods.losses import metric_loss
+from gear.methods.pair_batch import PairBatch
 from gear.model.branch import Branch
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["Gear"]
 

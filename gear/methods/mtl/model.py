@@ -11,9 +11,9 @@ from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.losses import labelled_mse
 from gear.methods.mtl import MTL
+from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["MultiTask"]
 

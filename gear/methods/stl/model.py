@@ -6,10 +6,10 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.losses import labelled_mse
+from gear.methods.pair_batch import PairBatch
 from gear.methods.stl import STL
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
-from gear.training.batching import PairBatch
 
 __all__ = ["SingleTask"]
 

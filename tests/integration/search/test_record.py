@@ -8,7 +8,7 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
 from search.cli import record
 from search.plan.plan_file import plan_to_dict, plan_to_toml
-from search.results.mlflow_records import Feed, history
+from search.results.mlflow_records import MlflowRecords, history
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support.fake_training import Simulation, small_plan
@@ -63,7 +63,7 @@ def drive(folder, uri, steps=None):
         campaign = Campaign(PLAN, store.append)
         with Recorder(uri, PLAN.name, HEAD["created"]) as recorder:
             recorder.start(lambda: history(PLAN, DATA, folder))
-            campaign.listeners.append(Feed(recorder, PLAN, DATA))
+            campaign.listeners.append(MlflowRecords(recorder, PLAN, DATA))
             for step in simulation.steps[:steps]:
                 campaign._record(*step)
     return campaign

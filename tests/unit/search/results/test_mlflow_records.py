@@ -7,7 +7,7 @@ import tomllib
 from gear.results import EpochResult
 from search.campaign.events import AttemptLost, EpochReported, StudyFinished, TrialAsked, TrialEnded
 from search.plan.plan_file import plan_from_dict
-from search.results.mlflow_records import Feed, story
+from search.results.mlflow_records import MlflowRecords, story
 from tests.support.fake_training import Simulation, small_plan
 from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 
@@ -166,6 +166,6 @@ def test_a_launch_that_goes_on_tells_what_the_whole_story_tells():
     events = simulation.events
     for cut in (0, 3, len(events) // 2, len(events)):
         listener = Listener()
-        feed = Feed(listener, small_plan(methods=["gear"]), HASHES, events[:cut])
+        feed = MlflowRecords(listener, small_plan(methods=["gear"]), HASHES, events[:cut])
         feed(*events[cut:])
         assert told(*events) == told(*events[:cut]) + listener.records

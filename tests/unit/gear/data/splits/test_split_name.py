@@ -3,7 +3,7 @@
 import pytest
 
 from gear.data import expand_splits, parse_split
-from gear.data.splits.split_name import Protocol, with_modifiers
+from gear.data.splits.split_name import ParsedSplit, with_modifiers
 from gear.errors import InputDataError, UnknownNameError
 
 
@@ -20,13 +20,13 @@ from gear.errors import InputDataError, UnknownNameError
     ],
 )
 def test_name_is_taken_apart(name, parts):
-    assert parse_split(name) == Protocol(name, *parts)
+    assert parse_split(name) == ParsedSplit(name, *parts)
 
 
 @pytest.mark.parametrize("name", ["mine.deep:by_weight", "mine+deep+by_weight"])
 def test_own_split_is_recorded_by_a_name_that_a_file_may_have(name):
     found = parse_split(f"{name}-n60-overlap-gaussian20")
-    assert found == Protocol(
+    assert found == ParsedSplit(
         "mine+deep+by_weight-n60-overlap-gaussian20", "mine.deep:by_weight", None, True, "gaussian", 20, 60
     )
     assert found.is_own
