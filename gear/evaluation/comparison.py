@@ -67,9 +67,9 @@ class Change:
         """Whether the interval excludes zero."""
         return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
-    def words(self, method: str) -> str:
+    def words(self, method: str, baseline: str = BASELINE) -> str:
         """The comparison of a method with the baseline in a clause that is the same everywhere."""
-        said = f"test RMSE of {method} is {_directed(self.value)} than of {BASELINE}"
+        said = f"test RMSE of {method} is {_directed(self.value)} than of {baseline}"
         if self.interval is None:
             return f"{said} (predictions were not kept, so there is no interval)"
         low, high = self.interval.low, self.interval.high

@@ -8,6 +8,7 @@ from rich.table import Table
 from gear.data.splits.split_name import parse_split
 from gear.evaluation.diagnostics import compare_splits
 from search.campaign.leaderboard import Standing
+from search.results.references import TITLES, Reference
 from search.results.winners import Leaderboard
 
 __all__ = ["print_leaderboard"]
@@ -29,12 +30,17 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     """Print the winners, then comparisons of those that were tested on the same molecules, and what looks wrong."""
     table = Table(title="winners, chosen on validation; RMSE in standard deviations of the training part")
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "study" else "right")
+        table.add_column(column, justify="left" if column == "study" else "right", no_wrap=column == "study")
     table.add_column("split")
     for row in board.standings:
         table.add_row(*_row(row, board.units), row.split_hash[:HASH_SHOWN])
+    for number, reference in enumerate(board.references):
+        if not number:
+            table.add_section()
+        table.add_row(*_reference_row(reference, board.units), reference.split_hash[:HASH_SHOWN], style="dim")
     console.print(table)
-    for line in (*_against_single_task(board), *_against_random(board.standings), *_findings(board)):
+    compared = (*_against_single_task(board), *_against_references(board), *_against_random(board.standings))
+    for line in (*compared, *_findings(board)):
         console.print(line, soft_wrap=True)
 
 
@@ -50,6 +56,30 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
         _number(row.test_molecules, "d"),
         str(row.test_evaluations),
     ]
+
+
+def _reference_row(reference: Reference, units: Mapping[str, str]) -> list[str]:
+    found = reference.scores
+    title = f"{reference.pair}.{reference.split}: {TITLES.get(reference.name, reference.name)}"
+    in_units = f"{found['rmse_units']:.4g} {units[reference.pair]}"
+    return [title, "", "", f"{found['rmse']:.4f}", in_units, f"{found['r2']:.3f}", str(found["n"]), ""]
+
+
+def _against_references(board: Leaderboard) -> list[str]:
+    """Whether the champion of each pair and split beats what takes a minute, and said where it does not."""
+    champions: dict[tuple[str, str], Standing] = {}
+    for row in board.standings:
+        if row.study in board.reference_changes and row.validation_rmse is not None:
+            place = row.pair, row.split
+            best = champions.get(place)
+            if best is None or row.validation_rmse < (best.validation_rmse or 0):
+                champions[place] = row
+    lines = []
+    for (pair, split), row in champions.items():
+        change = board.reference_changes[row.study]
+        said = f"{pair} {split}: {change.words(row.method, 'an untuned support vector machine')}"
+        lines.append(f"{said}: do not use this model" if change.value > 0 and change.sure else said)
+    return lines
 
 
 def _against_single_task(board: Leaderboard) -> list[str]:

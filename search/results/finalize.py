@@ -15,6 +15,7 @@ from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.ensemble import judge, models
+from search.results.references import judge_references
 from search.results.winners import change_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
@@ -48,6 +49,7 @@ def finalize(
             finished = _evaluated(campaign, store, study, best, ensemble)
             with store.export(study.name) as folder:
                 _export(campaign, study, finished, ensemble, store.folder, folder)
+    judge_references(campaign, store, say)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
 

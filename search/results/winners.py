@@ -13,6 +13,7 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported
 from search.campaign.leaderboard import Standing, standings, units
 from search.campaign.selection import winner
+from search.results.references import Reference, read_references, reference_changes
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 from search.storage.layout import predictions_file
@@ -29,12 +30,16 @@ class Leaderboard:
         units: of the targets, by pair.
         changes: of the test RMSE against single-task learning, by study; of studies that can be compared.
         findings: what looks wrong with a winner, by study; of studies with any.
+        references: what a chemist has within a minute, by pair and split.
+        reference_changes: of the test RMSE against the strongest reference, by study.
     """
 
     standings: Sequence[Standing]
     units: Mapping[str, str]
     changes: Mapping[str, Change] = field(default_factory=dict)
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+    references: Sequence[Reference] = ()
+    reference_changes: Mapping[str, Change] = field(default_factory=dict)
 
 
 def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath) -> Leaderboard:
@@ -51,7 +56,9 @@ def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath
     rows = standings(campaign)
     found = {row.study: change_of(row, rows, folder) for row in rows}
     changes = {study: change for study, change in found.items() if change is not None}
-    return Leaderboard(rows, units(head), changes, _findings(campaign, folder))
+    references = read_references(campaign, folder)
+    against = reference_changes(rows, references, folder)
+    return Leaderboard(rows, units(head), changes, _findings(campaign, folder), references, against)
 
 
 def change_of(row: Standing, rows: Sequence[Standing], folder: StoragePath) -> Change | None:

@@ -5,6 +5,7 @@ campaign.json            format, plan, versions of packages, data and split hash
 plan.toml                the plan again, to be read by a person or given to --plan
 splits/PAIR.SPLIT.parquet    the molecules of each part
 predictions/STUDY.parquet    the predictions of its winner for the held-out molecules
+references/PAIR.SPLIT.json   errors of untuned references on the test part, their predictions beside those of winners
 events/NNNNNN.jsonl      one line for each step of the campaign: a JSON list of events that belong together
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials, trial.json by the driver
 exports/STUDY/           the exported winner of a study
@@ -28,7 +29,7 @@ from gear.errors import StorageError
 from search.campaign.events import EpochReported, Event, decode, encode
 from search.storage.append_log import Log
 from search.storage.base import StoragePath
-from search.storage.layout import predictions_file, trial_folder
+from search.storage.layout import predictions_file, references_file, trial_folder
 from search.storage.lease import Lease
 from search.storage.retry import retry_while_unavailable
 
@@ -121,6 +122,16 @@ class CampaignStore:
         pq.write_table(table, sink)
         with _storage_errors(f"cannot write {place}"):
             place.write_bytes(sink.getvalue().to_pybytes())
+
+    def write_references(self, pair: str, split: str, found: Mapping[str, Any]) -> None:
+        """Write the errors of the references of a pair and split.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        place = self.folder / references_file(pair, split)
+        with _storage_errors(f"cannot write {place}"):
+            place.write_text(json.dumps(found, indent=1))
 
     def events(self) -> Iterator[Event]:
         """The events, oldest first.

@@ -1,6 +1,6 @@
 """Paths inside a campaign folder, relative to it, that trials use as well as the driver."""
 
-__all__ = ["predictions_file", "trial_folder"]
+__all__ = ["predictions_file", "references_file", "trial_folder"]
 
 
 def trial_folder(study: str, number: int) -> str:
@@ -11,3 +11,8 @@ def trial_folder(study: str, number: int) -> str:
 def predictions_file(study: str) -> str:
     """The file with the predictions of a study's winner, relative to the campaign folder."""
     return f"predictions/{study}.parquet"
+
+
+def references_file(pair: str, split: str) -> str:
+    """The file with the references of a pair and split, relative to the campaign folder."""
+    return f"references/{pair}.{split}.json"
