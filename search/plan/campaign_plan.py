@@ -100,7 +100,8 @@ class CampaignPlan:
     def import_paths(self) -> tuple[str, ...]:
         """The import paths of the user's own code that trials run."""
         methods = (path_of(method) for method in self.methods if is_plugin(method))
-        return (*methods, *import_paths(self.config))
+        splits = (split.base for split in map(parse_split, self.splits) if split.is_own)
+        return tuple(dict.fromkeys((*methods, *import_paths(self.config), *splits)))
 
     @property
     def embedding_kinds(self) -> frozenset[str]:

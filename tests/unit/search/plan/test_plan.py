@@ -92,6 +92,13 @@ def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
     assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "fingerprint", "text"}
 
 
+def test_own_code_that_trials_run_is_known_beforehand():
+    config = dataclasses.replace(small_plan().config, embedding=EmbeddingConfig("mine:Groups"))
+    splits = ("random", "mine.deep+by_weight", "mine+by_size-n60", "mine+by_size")
+    plan = dataclasses.replace(small_plan(), splits=splits, config=config)
+    assert plan.import_paths == ("mine:Groups", "mine.deep:by_weight", "mine:by_size")
+
+
 @pytest.mark.parametrize(
     ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hv", "'hv'")]
 )
