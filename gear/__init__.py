@@ -3,8 +3,9 @@
 The names below are imported when they are first used, so `import gear` loads neither torch nor RDKit.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gear.lazy import lazy_names
 
 if TYPE_CHECKING:
     from gear.config import EmbeddingConfig, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
@@ -40,35 +41,39 @@ __all__ = [
     "train_trial",
 ]
 
-_HOMES = {
-    "EmbeddingConfig": "gear.config",
-    "EpochResult": "gear.results",
-    "Member": "gear.export.export",
-    "PairData": "gear.data.pairs",
-    "PairSpec": "gear.config",
-    "Prediction": "gear.prediction",
-    "Predictor": "gear.prediction",
-    "Scores": "gear.evaluation.evaluate",
-    "TaskSpec": "gear.config",
-    "TrainingConfig": "gear.config",
-    "TrialConfig": "gear.config",
-    "TrialSpec": "gear.config",
-    "export_model": "gear.export.export",
-    "load_pair": "gear.data.pairs",
-    "load_predictor": "gear.prediction",
-    "load_property": "gear.data.builtin.tables",
-    "parse_pair": "gear.data.pair_names",
-    "score_test_part": "gear.evaluation.evaluate",
-    "train_trial": "gear.train",
+_LATE = {
+    "gear.config": (
+        "EmbeddingConfig",
+        "PairSpec",
+        "TaskSpec",
+        "TrainingConfig",
+        "TrialConfig",
+        "TrialSpec",
+    ),
+    "gear.data.builtin.tables": ("load_property",),
+    "gear.data.pair_names": ("parse_pair",),
+    "gear.data.pairs": (
+        "PairData",
+        "load_pair",
+    ),
+    "gear.evaluation.evaluate": (
+        "Scores",
+        "score_test_part",
+    ),
+    "gear.export.export": (
+        "Member",
+        "export_model",
+    ),
+    "gear.prediction": (
+        "Prediction",
+        "Predictor",
+        "load_predictor",
+    ),
+    "gear.results": ("EpochResult",),
+    "gear.train": ("train_trial",),
 }
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gear' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value  # found without this function from now on
-    return value
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _LATE)
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "Predictor", "command_parser", "load_predictor", "main", "predict_file"]
 
 if not TYPE_CHECKING:  # torch, two seconds
-    __getattr__ = lazy_names({"gear.prediction": ("Prediction", "Predictor", "load_predictor", "predict_file")})
+    __getattr__ = lazy_names(
+        __name__, {"gear.prediction": ("Prediction", "Predictor", "load_predictor", "predict_file")}
+    )
 
 
 @user_command

@@ -9,8 +9,9 @@
 Names are imported when they are first used, so that `import search` costs nothing.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gear.lazy import lazy_names
 
 if TYPE_CHECKING:
     from search.launch.campaign_result import CampaignResult, load_campaign
@@ -36,28 +37,30 @@ __all__ = [
     "run_campaign",
 ]
 
-_HOMES = {
-    "PRESETS": "search.plan.presets",
-    "CampaignPlan": "search.plan.campaign_plan",
-    "CampaignResult": "search.launch.campaign_result",
-    "LaunchOptions": "search.launch.launch_options",
-    "PlainDisplay": "search.launch.launch_options",
-    "SearchSettings": "search.plan.settings",
-    "StudyPlan": "search.plan.campaign_plan",
-    "load_campaign": "search.launch.campaign_result",
-    "make_plan": "search.plan.campaign_plan",
-    "read_plan": "search.plan.plan_file",
-    "resume_campaign": "search.launch.run_campaign",
-    "run_campaign": "search.launch.run_campaign",
+_LATE = {
+    "search.launch.campaign_result": (
+        "CampaignResult",
+        "load_campaign",
+    ),
+    "search.launch.launch_options": (
+        "LaunchOptions",
+        "PlainDisplay",
+    ),
+    "search.launch.run_campaign": (
+        "resume_campaign",
+        "run_campaign",
+    ),
+    "search.plan.campaign_plan": (
+        "CampaignPlan",
+        "StudyPlan",
+        "make_plan",
+    ),
+    "search.plan.plan_file": ("read_plan",),
+    "search.plan.presets": ("PRESETS",),
+    "search.plan.settings": ("SearchSettings",),
 }
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOMES:
-        raise AttributeError(f"module 'search' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value  # found without this function from now on
-    return value
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _LATE)
 
 
 def __dir__() -> list[str]:

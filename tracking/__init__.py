@@ -9,8 +9,9 @@ Importing this package changes nothing in the process. Names are imported when t
 them; `tracking.client.open_client` makes the settings that MLflow needs.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gear.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tracking.registry import champion_export, champions
@@ -18,17 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["champion_export", "champions", "write_report"]
 
-_HOMES = {
-    "champion_export": "tracking.registry",
-    "champions": "tracking.registry",
-    "write_report": "tracking.report.write",
+_LATE = {
+    "tracking.registry": (
+        "champion_export",
+        "champions",
+    ),
+    "tracking.report.write": ("write_report",),
 }
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
-    if name not in _HOMES:
-        raise AttributeError(f"module 'tracking' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(__name__, _LATE)
 
 
 def __dir__() -> list[str]:

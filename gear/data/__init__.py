@@ -43,4 +43,4 @@ _LATE = {  # these import RDKit, pyarrow and pandas
     "gear.data.pairs": ("PairData", "Part", "TaskData", "load_pair"),
 }
 if not TYPE_CHECKING:
-    __getattr__ = lazy_names(_LATE)
+    __getattr__ = lazy_names(__name__, _LATE)

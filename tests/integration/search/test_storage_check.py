@@ -75,7 +75,7 @@ def test_a_node_that_does_not_see_the_storage_is_named(two, joined, tmp_path):
 @pytest.mark.parametrize(("flags", "code"), [([], 2), (["--dry-run"], 0)])
 def test_a_search_on_such_a_cluster_does_not_start(two, nodes, tmp_path, monkeypatch, capsys, flags, code):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("search.cli.run_options.open_folder", lambda uri: PrivatePath(tmp_path / uri))
+    monkeypatch.setattr("search.cli.common_options.open_folder", lambda uri: PrivatePath(tmp_path / uri))
     monkeypatch.setattr("sys.argv", ["search.run", "--address", nodes.address, *flags])
     assert run.main() == code
     shown = capsys.readouterr()
