@@ -22,7 +22,7 @@ COLUMNS = (
     "in units",
     "test R²",
     "n",
-    "times tested",
+    "tested",
 )
 
 

@@ -22,7 +22,7 @@ from search.storage.layout import predictions_file, references_file
 
 __all__ = ["STRONGEST", "TITLES", "Reference", "judge_references", "read_references", "reference_changes"]
 
-TITLES = {"mean": "mean of labels", "svr": "untuned SVR"}  # in tables
+TITLES = {"mean": "mean", "svr": "SVR"}  # in tables
 STRONGEST = "svr"  # that winners are compared with
 
 
