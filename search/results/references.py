@@ -20,7 +20,15 @@ from search.storage.base import StoragePath
 from search.storage.campaign_store import CampaignStore
 from search.storage.layout import predictions_file, references_file
 
-__all__ = ["STRONGEST", "TITLES", "Reference", "judge_references", "read_references", "reference_changes"]
+__all__ = [
+    "STRONGEST",
+    "TITLES",
+    "Reference",
+    "judge_references",
+    "read_references",
+    "reference_changes",
+    "tested_predictions",
+]
 
 TITLES = {"mean": "mean", "svr": "SVR"}  # in tables
 STRONGEST = "svr"  # that winners are compared with
@@ -110,8 +118,8 @@ def reference_changes(rows: list[Standing], references: list[Reference], folder:
         reference = strongest.get(row.judged_on)
         if reference is not None and row.test_rmse is not None and reference.scores["rmse"]:
             name = _predictions_name(reference.pair, reference.split, reference.name)
-            theirs = Judged(reference.scores["rmse"], _test_predictions(folder, name))
-            found[row.study] = compare(Judged(row.test_rmse, _test_predictions(folder, row.study)), theirs)
+            theirs = Judged(reference.scores["rmse"], tested_predictions(folder, name))
+            found[row.study] = compare(Judged(row.test_rmse, tested_predictions(folder, row.study)), theirs)
     return found
 
 
@@ -119,6 +127,11 @@ def _predictions_name(pair: str, split: str, reference: str) -> str:
     return f"{pair}.{split}.reference-{reference}"
 
 
-def _test_predictions(folder: StoragePath, name: str) -> PartPredictions | None:
+def tested_predictions(folder: StoragePath, name: str) -> PartPredictions | None:
+    """The predictions of a study's winner, or of a reference, for the test part; None where none were kept.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
     place = folder / predictions_file(name)
     return read_predictions(io.BytesIO(place.read_bytes()), str(place)).get("test") if place.exists() else None

@@ -1,22 +1,19 @@
 """What is known of a campaign's winners together: how they stand, whether transfer helped, and what looks wrong."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from gear.evaluation.comparison import Change, Judged, baseline_of, compare
 from gear.evaluation.diagnostics import Finding, diagnose
-from gear.evaluation.held_out import PartPredictions, read_predictions
 from gear.results import EpochResult
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported
 from search.campaign.leaderboard import Standing, standings, units
 from search.campaign.selection import winner
-from search.results.references import Reference, read_references, reference_changes
+from search.results.references import Reference, read_references, reference_changes, tested_predictions
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
-from search.storage.layout import predictions_file
 
 __all__ = ["Leaderboard", "change_of", "leaderboard"]
 
@@ -75,13 +72,7 @@ def change_of(row: Standing, rows: Sequence[Standing], folder: StoragePath) -> C
 
 def _judged(row: Standing, folder: StoragePath) -> Judged:
     assert row.test_rmse is not None
-    return Judged(row.test_rmse, _test_predictions(folder / predictions_file(row.study)))
-
-
-def _test_predictions(place: StoragePath) -> PartPredictions | None:
-    if not place.exists():
-        return None
-    return read_predictions(io.BytesIO(place.read_bytes()), str(place)).get("test")
+    return Judged(row.test_rmse, tested_predictions(folder, row.study))
 
 
 def _findings(campaign: Campaign, folder: StoragePath) -> dict[str, list[Finding]]:
