@@ -24,20 +24,6 @@ SCORES = {"rmse": 0.6, "mae": 0.4, "rmse_units": 12.0}
 MODEL = "gear.hv_from_ds.random"
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    """An empty database; its schema takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    open_client(f"sqlite:///{path}", create=True)
-    return path
-
-
-@pytest.fixture
-def uri(template, tmp_path):
-    shutil.copy(template, tmp_path / "mlflow.db")
-    return f"sqlite:///{tmp_path}/mlflow.db"
-
-
 @pytest.fixture
 def call(tmp_path, uri, monkeypatch, capsys):
     """Run the command on the campaign; gives exit code, stdout, stderr."""
