@@ -16,6 +16,7 @@ __all__ = ["EMBEDDINGS", "check_embedding_name", "get_embedding", "prepare"]
 
 EMBEDDINGS = {
     "dmpnn": "gear.embeddings.dmpnn:GraphEmbedding",
+    "descriptors": "gear.embeddings.descriptors:DescriptorEmbedding",
     "fingerprint": "gear.embeddings.fingerprint:FingerprintEmbedding",
     "text": "gear.embeddings.text:TextEmbedding",
 }

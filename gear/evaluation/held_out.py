@@ -1,5 +1,6 @@
 """What a model predicts for molecules that it was not trained on, and the table that keeps it. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 from gear.errors import StorageError
 from gear.label_scaler import Scaler
 
-__all__ = ["HeldOutPredictions", "PartPredictions", "predictions_table", "read_predictions"]
+__all__ = ["HeldOutPredictions", "PartPredictions", "out_of_fold", "predictions_table", "read_predictions"]
 
 PARTS = ("validation", "test")
 
@@ -55,6 +56,25 @@ class PartPredictions:
     def error(self) -> np.ndarray:
         """Of every prediction, (N,)."""
         return np.asarray(self.predicted - self.true)
+
+
+def out_of_fold(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
+    """Validation molecules of all members, each predicted only by members that were validated on it.
+
+    A molecule that several members were validated on has the mean and spread of their predictions. Molecules are sorted
+    by SMILES; errors are standardised by the first member's scaler.
+    """
+    parts = [member.of_part("validation") for member in members]
+    smiles, place = np.unique(np.concatenate([part.smiles for part in parts]).astype(str), return_inverse=True)
+    value = np.empty(len(smiles))
+    value[place] = np.concatenate([part.value for part in parts])
+    predicted = np.concatenate([part.prediction for part in parts])
+    count = np.bincount(place)
+    mean = np.bincount(place, predicted) / count
+    squares = np.bincount(place, np.square(predicted - mean[place]))
+    spread = np.sqrt(squares / np.where(count > 1, count - 1, np.nan))
+    part = np.repeat("validation", len(smiles))
+    return HeldOutPredictions(smiles.astype(object), part, value, mean, spread, members[0].scaler)
 
 
 def predictions_table(held_out: HeldOutPredictions) -> pa.Table:

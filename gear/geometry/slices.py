@@ -10,7 +10,11 @@ def principal_directions(z: Tensor, rank: int) -> Tensor:
     """The `rank` leading principal directions of a latent batch z (B x n): orthonormal columns (n x rank), detached."""
     centred = z.detach() - z.detach().mean(0)
     # eigh raises on NaN, but the training loop must get a diverged batch to count it
-    _, vectors = torch.linalg.eigh(torch.nan_to_num(centred.mT @ centred))
+    covariance = torch.nan_to_num(centred.mT @ centred)
+    try:
+        _, vectors = torch.linalg.eigh(covariance)
+    except torch.linalg.LinAlgError:  # all molecules at one point, up to rounding: any directions do
+        vectors = torch.eye(len(covariance), dtype=z.dtype, device=z.device)
     leading: Tensor = vectors[:, -rank:].flip(1)
     return leading
 

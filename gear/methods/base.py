@@ -14,6 +14,7 @@ from gear.errors import InputDataError
 from gear.methods.losses import labelled_mse
 from gear.methods.pair_batch import PairBatch
 from gear.methods.spec import MethodSpec
+from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["LossTerms", "Method", "mean_of"]
@@ -69,11 +70,15 @@ class Method(nn.Module, ABC):
         return False
 
     @property
+    def learns_from_sources(self) -> bool:
+        """Whether any of the training reads source molecules."""
+        return self.sees_sources or self.begins_with_sources
+
+    @property
     def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that training reads."""
         embedding = self.config.embedding
-        uses_source = self.sees_sources or self.begins_with_sources
-        return frozenset({embedding.kind, embedding.of_source.kind} if uses_source else {embedding.kind})
+        return frozenset({embedding.kind, embedding.of_source.kind} if self.learns_from_sources else {embedding.kind})
 
     def source_terms(self, batch: PairBatch) -> dict[str, Tensor]:
         """Loss of a batch by term while the sources are trained alone."""
@@ -81,6 +86,12 @@ class Method(nn.Module, ABC):
 
     def adopt_source(self) -> None:
         """Take over what the sources have learnt; called once, after they were trained alone."""
+
+    def fit_inputs(self, molecules: MoleculeBatch) -> None:
+        """Scale the inputs by the molecules of all training parts that the method learns from; called once, first."""
+        for module in self.modules():
+            if isinstance(module, EmbeddingNetwork):
+                module.fit_inputs(molecules)
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
         """The weighted sum."""

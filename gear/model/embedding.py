@@ -22,6 +22,11 @@ class EmbeddingNetwork(nn.Module):
         self.kind, self.width = config.kind, config.width
         self.network = get_embedding(config.kind).network(config)
 
+    def fit_inputs(self, molecules: MoleculeBatch) -> None:
+        """Let a network that scales its inputs see those of the training molecules, before training."""
+        if (fit := getattr(self.network, "fit_inputs", None)) is not None:
+            fit(molecules.read_by(self.kind))
+
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Embeddings (B, width).
 

@@ -233,7 +233,9 @@ def _data(case: Case) -> PairData:
 def _built(case: Case, molecules: int) -> tuple[Method, PairBatch]:
     """The untrained model, and a batch of its pair."""
     model = build_method(_configured(case), case.sources)
-    return model, TrainingData(_data(case), model.embedding_kinds, CPU).batch(torch.arange(molecules))
+    batch = TrainingData(_data(case), model.embedding_kinds, CPU).batch(torch.arange(molecules))
+    model.fit_inputs(batch.molecules)
+    return model, batch
 
 
 def _spec(case: Case) -> MethodSpec:

@@ -104,6 +104,7 @@ class TrainingRun:
         torch.manual_seed(config.seed)
         self.model: Method = build_method(config, len(pair.sources)).to(self.device)
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
+        self._fit_inputs()
         self.average = WeightAverage(self.model, config.training.ema)
         self.weights = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(
@@ -133,6 +134,11 @@ class TrainingRun:
             speed = tally.molecules / (time.perf_counter() - epoch_started)
             self.last = self._result(tally, failure, speed, started)
             yield self.last
+
+    def _fit_inputs(self) -> None:
+        """Let the model scale its inputs by the training molecules, those of the sources too if it learns from them."""
+        rows = self.data.train_rows if self.model.learns_from_sources else self.data.train_rows[:1]
+        self.model.fit_inputs(self.data.store.batch(torch.cat(rows).unique()))
 
     def _generator(self, *key: int) -> torch.Generator:
         """A generator for an epoch; the global generator, from which dropout draws, gets the same seed."""

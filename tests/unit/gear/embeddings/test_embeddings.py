@@ -170,5 +170,7 @@ def test_vectors_of_another_width_are_refused(pair):
 
 
 def test_unknown_name_is_told_with_the_known():
-    with pytest.raises(UnknownNameError, match="unknown embedding 'graph'; known: dmpnn, fingerprint, text, my_"):
+    with pytest.raises(
+        UnknownNameError, match="unknown embedding 'graph'; known: dmpnn, descriptors, fingerprint, text, my_"
+    ):
         get_embedding("graph")

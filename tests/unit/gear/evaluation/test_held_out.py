@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gear.errors import StorageError
-from gear.evaluation.held_out import HeldOutPredictions, predictions_table, read_predictions
+from gear.evaluation.held_out import HeldOutPredictions, out_of_fold, predictions_table, read_predictions
 from gear.label_scaler import Scaler
 
 
@@ -40,3 +40,30 @@ def test_rows_that_are_not_finite_are_left_out():
 def test_another_file_is_refused_by_its_name(content):
     with pytest.raises(StorageError, match=r"x\.parquet holds no predictions"):
         read_predictions(io.BytesIO(content), "x.parquet")
+
+
+def test_out_of_fold_takes_each_molecule_from_those_validated_on_it() -> None:
+    """Mean and spread where several members were, one prediction where one was, never the test part."""
+    scaler, nan = Scaler(0, 1, log10=False), np.full(2, np.nan)
+    members = [
+        HeldOutPredictions(
+            np.array(smiles, object),
+            np.array([part, "test"]),
+            np.array([value, 9.0]),
+            np.array([found, 0.0]),
+            nan,
+            scaler,
+        )
+        for smiles, part, value, found in (
+            (["CO", "C"], "validation", 1.0, 2.0),
+            (["CC", "C"], "validation", 3.0, 5.0),
+            (["CO", "C"], "validation", 1.0, 4.0),
+        )
+    ]
+    found = out_of_fold(members)
+    assert found.smiles.tolist() == ["CC", "CO"]
+    assert found.value.tolist() == [3.0, 1.0]
+    assert found.prediction.tolist() == [5.0, 3.0]
+    assert np.isnan(found.spread[0])
+    assert found.spread[1] == np.std([2, 4], ddof=1)
+    assert set(found.part) == {"validation"}

@@ -16,7 +16,7 @@ CONFIGURED = {
     **{
         f"{name}, {kind}": Case(name, settings={"embedding.kind": kind})
         for name in ("gear", "stl", "mtl", "finetune_head")
-        for kind in ("fingerprint", "text")
+        for kind in ("descriptors", "fingerprint", "text")
     },
     **{
         f"{name}, text from {kind}": Case(name, settings={"embedding.kind": "text", "embedding.source_kind": kind})

@@ -89,7 +89,7 @@ def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
     mixed = dataclasses.replace(plan.config, embedding=EmbeddingConfig(source_kind="text"))
     assert dataclasses.replace(plan, config=mixed).embedding_kinds == {"dmpnn", "text"}
     varied = dataclasses.replace(plan.search, vary=("embedding.kind",))
-    assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "fingerprint", "text"}
+    assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "descriptors", "fingerprint", "text"}
 
 
 def test_own_code_that_trials_run_is_known_beforehand():
