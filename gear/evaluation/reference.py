@@ -15,9 +15,8 @@ from gear.data.pairs import PairData
 from gear.evaluation.held_out import HeldOutPredictions
 from gear.label_scaler import Scaler
 
-__all__ = ["REFERENCES", "reference_predictions"]
+__all__ = ["reference_predictions"]
 
-REFERENCES = ("mean", "svr")
 MAX_LABELS = 4000
 # Chosen by the validation RMSE over 8 pairs, random and scaffold splits, all labels and 60, 3 seeds (docs/method.md).
 PENALTY, MARGIN, GAMMA = 10.0, 0.02, 0.3  # C, epsilon in standard deviations, and gamma times the number of inputs
@@ -28,6 +27,9 @@ def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
 
     Args:
         pair: its data; the sources are not used.
+
+    Returns:
+        Predictions by the name of the reference, those of `gear.evaluation.comparison.REFERENCES`.
 
     Raises:
         StorageError: the cache cannot be written.
