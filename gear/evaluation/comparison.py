@@ -1,7 +1,8 @@
 """Whether a model was worth it: its test error against others' on the same test molecules.
 
 Single-task learning says whether transfer helped, an untuned support vector machine (`gear.evaluation.reference`)
-whether training was needed at all. The terminal, the report, the model card and the registry show what `compare` gives, so that their numbers agree.
+whether training was needed at all. The terminal, the report, the model card and the registry show what `compare` gives,
+so that their numbers agree.
 """
 
 from collections.abc import Iterable

@@ -5,9 +5,9 @@ each method has a curve. Errors are those that models see: in the property's uni
 Standardised ones differ between numbers of labels, since each training part has a standard deviation of its own.
 
 How many labels a method needs for an error is read off its curve, which is linear between the measured numbers in the
-logarithms of labels and error. Where more labels have a larger error, the smallest error at fewer labels stands for it,
-since a method can leave labels out: the curve never rises, and the answer is the smallest number that reaches the error.
-Beyond the measured numbers the curve is unknown: the answer is fewer than the smallest or more than the largest of them.
+logarithms of labels and error. Where more labels have a larger error, the smallest error at fewer labels stands for
+it, since a method can leave labels out: the curve never rises, and the smallest number that reaches the error counts.
+Beyond the measured numbers the curve is unknown: the answer is fewer than the smallest or more than the largest.
 """
 
 import math

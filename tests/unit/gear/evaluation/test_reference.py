@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gear.evaluation.evaluate import scores
 from gear.evaluation.comparison import REFERENCES
+from gear.evaluation.evaluate import scores
 from gear.evaluation.reference import reference_predictions
 
 
