@@ -26,7 +26,7 @@ MIN_FAILURES = 4  # without any success, before a study is given up
 class Trial:
     """What is recorded of a trial. `curve`: by epoch, the best validation RMSE so far, standardised, if it is finite.
 
-    `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, once it has ended.
+    `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after its end.
     """
 
     study: str
@@ -153,7 +153,8 @@ class Study:
         trial.epoch = max(trial.epoch, event.epoch)
         trial.checkpoint = event.checkpoint
         trial.seconds += event.metrics.get("seconds", 0.0)
-        self._metrics.setdefault(event.number, {})[event.epoch] = event.metrics
+        if "validation_rmse" in event.metrics:  # simulated epochs have only the objective
+            self._metrics.setdefault(event.number, {})[event.epoch] = event.metrics
         value = finite(event.metrics[OBJECTIVE])
         if value is None:
             return
