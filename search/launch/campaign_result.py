@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gear.errors import UnknownNameError
+from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import standings
@@ -110,12 +111,7 @@ class CampaignResult:
 
     def champions(self) -> dict[tuple[str, str], str]:
         """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""
-        found: dict[tuple[str, str], tuple[float, str]] = {}
-        for row in standings(self.campaign):
-            if row.validation_rmse is not None:
-                place, candidate = (row.pair, row.split), (row.validation_rmse, row.study)
-                found[place] = min(found.get(place, candidate), candidate)
-        return {place: study for place, (_, study) in found.items()}
+        return {place: row.study for place, row in champions(standings(self.campaign)).items()}
 
     def predictions(self, study: str) -> pd.DataFrame:
         """What the winner of a study predicts for held-out molecules: smiles, value, prediction, spread, part.
