@@ -9,6 +9,7 @@ from gear.data.splits.split_name import parse_split
 from gear.evaluation.comparison import champions, reference_words
 from gear.evaluation.diagnostics import compare_splits
 from search.campaign.leaderboard import Standing
+from search.cli.label_table import print_label_curves
 from search.results.references import Reference
 from search.results.winners import Leaderboard
 
@@ -43,6 +44,7 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     compared = (*_against_single_task(board), *_against_references(board), *_against_random(board.standings))
     for line in (*compared, *_findings(board)):
         console.print(line, soft_wrap=True)
+    print_label_curves(console, board.curves, board.units)
 
 
 def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
