@@ -127,7 +127,7 @@ def _names(points: Mapping[str, Sequence[Point]], panel: Panel) -> list[Mark]:
 
 
 def _colour(method: str) -> str:
-    return "muted" if method in REFERENCES else method_colour(method)
+    return "ink" if method in REFERENCES else method_colour(method)
 
 
 def _tip(method: str, point: Point) -> str:

@@ -64,18 +64,19 @@ def verdict_words(summed: Verdict) -> list[str]:
 
 
 def _reference_words(summed: Verdict) -> list[str]:
-    """Whether the champions beat the strongest reference, and which do not."""
+    """Whether the champions beat the strongest reference, and the one furthest from it."""
     if not summed.champions:
         return []
-    beaten = [(study, change) for study, change in summed.champions if reference_verdict(change)]
+    count = len(summed.champions)
+    better = sum(not reference_verdict(change) for _, change in summed.champions)
+    pairs = "pair under a split" if count == 1 else "pairs under a split"
     said = [
-        f"The model that validation chooses beats an untuned support vector machine (SVR) on "
-        f"{len(summed.champions) - len(beaten)} of {len(summed.champions)}."
+        "The model that validation chooses beats an untuned support vector machine (SVR) on "
+        f"{better} of {count} {pairs}."
     ]
-    if beaten:
-        worst, change = max(beaten, key=lambda found: found[1].value)
-        which = "It does not on" if len(beaten) == 1 else f"It does not on {len(beaten)}, furthest from it on"
-        said.append(f"{which} {worst.pair} {worst.split}: {reference_words(change, worst.method)}.")
+    worst, change = max(summed.champions, key=lambda found: found[1].value)
+    if better < count:
+        said.append(f"Weakest against it: {worst.pair} {worst.split}: {reference_words(change, worst.method)}.")
     return said
 
 
