@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ def _record(client: MlflowClient, experiment: str, campaign: str, reference: Ref
         tags |= {"gear.kind": KIND, NAME: reference.name, "gear.campaign": campaign}
         tags |= {"gear.pair": reference.pair, "gear.split": reference.split}
         run = client.create_run(experiment, tags=tags, run_name=reference.title)
-    metrics = [Metric(name, value, run.info.start_time, 0) for name, value in reference.metrics.items()]
-    client.log_batch(run.info.run_id, metrics)
+    now = int(time.time() * 1000)
+    client.log_batch(run.info.run_id, [Metric(name, value, now, 0) for name, value in reference.metrics.items()])
     if reference.predictions is not None:
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
             file = Path(scratch) / PREDICTIONS

@@ -82,8 +82,13 @@ class LabelsNeeded:
 
     def words(self) -> str:
         """`140 labels (95 % interval 95 to more than 812)`."""
-        value, low, high = (self.one(labels) for labels in (self.value, self.low, self.high))
-        return f"{value} labels (95 % interval {low} to {high})"
+        return f"{self.one(self.value)} labels (95 % interval {self.ends})"
+
+    @property
+    def ends(self) -> str:
+        """The interval in words; beyond what was measured its ends may be one."""
+        low, high = self.one(self.low), self.one(self.high)
+        return low if low == high and self.low in (FEWER, MORE) else f"{low} to {high}"
 
     def one(self, labels: float) -> str:
         """A number of labels in words, `fewer than 30` or `more than 812` beyond what was measured."""
@@ -111,8 +116,8 @@ class Saving:
     def words(self) -> str:
         """The whole statement in a sentence."""
         rival = REFERENCES.get(self.rival, self.rival)
-        error = f"the test error of {self.champion} with {self.labels} labels"
-        return f"{error} takes {rival} {self.needed.words()}; labels saved: {self.saved}"
+        error = f"the test error that {self.champion} reaches with {self.labels} labels"
+        return f"{rival} needs {self.needed.words()} for {error}; labels saved: {self.saved}"
 
 
 @dataclass(frozen=True, slots=True)

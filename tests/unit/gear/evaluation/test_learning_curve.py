@@ -117,7 +117,8 @@ def test_references_are_rivals_and_never_champions():
     assert {saving.rival for saving in curve.savings} == {"stl", "svr"}
     saving = next(s for s in curve.savings if (s.labels, s.rival) == (60, "svr"))
     assert saving.needed.value == pytest.approx(135)
-    assert saving.words().startswith("the test error of gear with 60 labels takes SVR 135 labels (95 % interval ")
+    assert saving.words().startswith("SVR needs 135 labels (95 % interval ")
+    assert saving.words().endswith(" for the test error that gear reaches with 60 labels; labels saved: 75")
 
 
 def test_a_champion_is_not_its_own_rival():
@@ -161,6 +162,8 @@ def test_numbers_of_labels_in_words():
     assert needed.words() == "140 labels (95 % interval fewer than 30 to more than 800)"
     assert Saving(60, "gear", "stl", needed).saved == "80"
     assert Saving(200, "gear", "stl", needed).saved == "none"
+    nothing_known = LabelsNeeded(math.inf, math.inf, math.inf, 30, 800)
+    assert nothing_known.words() == "more than 800 labels (95 % interval more than 800)"
     beyond = LabelsNeeded(math.inf, 100.0, math.inf, 30, 800)
     assert Saving(60, "gear", "stl", beyond).saved == "more than 740"
     assert Saving(900, "gear", "stl", beyond).saved == "unknown"
