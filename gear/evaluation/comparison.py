@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 BASELINE = "stl"  # the method without transfer
-REFERENCES = {"mean": "mean", "svr": "SVR"}  # those of `gear.evaluation.reference` with their names in tables
+REFERENCES = {"mean": "mean", "svr": "untuned SVR"}  # of `gear.evaluation.reference`: names as recorded, in tables
 STRONGEST = "svr"  # the reference that models are compared with
 STRONGEST_WORDS = "an untuned support vector machine"
 

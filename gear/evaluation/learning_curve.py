@@ -23,7 +23,7 @@ from gear.evaluation.uncertainty import LEVEL, Interval, interval, resampled, rm
 
 __all__ = ["LabelsNeeded", "LearningCurve", "Point", "Saving", "TestedModel", "labels_needed", "learning_curves"]
 
-RIVALS = (BASELINE, STRONGEST)  # what a champion is asked to save labels against
+RIVALS = (BASELINE, REFERENCES[STRONGEST])  # what a champion is asked to save labels against
 FEWER, MORE = 0.0, math.inf  # than were measured
 
 
@@ -34,7 +34,7 @@ class TestedModel:
     Attributes:
         pair: its pair of properties.
         split: with its number of labels.
-        method: of the study, or the name of the reference.
+        method: of the study, or what the reference is called in tables, which no method is.
         labels: number of labels for training and validation together.
         rmse: standardised.
         predictions: for the test part.
@@ -115,9 +115,8 @@ class Saving:
 
     def words(self) -> str:
         """The whole statement in a sentence."""
-        rival = REFERENCES.get(self.rival, self.rival)
         error = f"the test error that {self.champion} reaches with {self.labels} labels"
-        return f"{rival} needs {self.needed.words()} for {error}; labels saved: {self.saved}"
+        return f"{self.rival} needs {self.needed.words()} for {error}; labels saved: {self.saved}"
 
 
 @dataclass(frozen=True, slots=True)

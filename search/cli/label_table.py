@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from gear.evaluation.comparison import REFERENCES
 from gear.evaluation.learning_curve import LearningCurve
 
 __all__ = ["print_label_curves"]
@@ -34,7 +33,7 @@ def _table(curve: LearningCurve, unit: str) -> Table:
     )
     table.add_column("labels", justify="right")
     for method in curve.points:
-        table.add_column(REFERENCES.get(method, method), justify="right")
+        table.add_column(method, justify="right")
     errors = {(method, point.labels): point.error for method, points in curve.points.items() for point in points}
     for labels in curve.labels:
         cells = []

@@ -38,7 +38,7 @@ def _tested(
     for found in references:
         labels, part = _labels(head, found.pair, found.split), reference_predictions_of(found, folder)
         if labels and part is not None:
-            yield TestedModel(found.pair, found.split, found.name, labels, found.scores["rmse"], part)
+            yield TestedModel(found.pair, found.split, found.title, labels, found.scores["rmse"], part)
 
 
 def _labels(head: Mapping[str, Any], pair: str, split: str) -> int:

@@ -14,7 +14,8 @@ from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 
 __all__ = ["LabelView", "label_views"]
 
-HEIGHT, TOP, LEFT, RIGHT = 320.0, 20.0, 66.0, WIDTH - 110  # pixels of the area
+MEAN, SVR = REFERENCES["mean"], REFERENCES[STRONGEST]
+HEIGHT, TOP, LEFT, RIGHT = 320.0, 20.0, 66.0, WIDTH - 130  # pixels of the area
 APART = 4.0  # pixels between the intervals of methods at one number of labels
 LINE = 15.0  # pixels between names
 
@@ -31,7 +32,7 @@ class LabelView:
     @property
     def methods(self) -> list[str]:
         """Names of the columns of its table."""
-        return [REFERENCES.get(method, method) for method in self.curve.points]
+        return list(self.curve.points)
 
     @property
     def rows(self) -> list[tuple[int, list[tuple[Interval | None, bool]]]]:
@@ -71,15 +72,13 @@ def _tested(campaign: CampaignRecord) -> Iterator[TestedModel]:
             yield TestedModel(*where, study.test_rmse, part, study.validation_rmse)
     for found in campaign.references:
         if found.labels and found.predictions is not None and found.test_rmse is not None:
-            where = (found.pair, found.split, found.name, found.labels)
+            where = (found.pair, found.split, found.title, found.labels)
             yield TestedModel(*where, found.test_rmse, found.predictions)
 
 
 def _chart(name: str, curve: LearningCurve, what: str) -> Drawing:
     """A line a method with 95 % intervals on logarithmic axes, and a dashed line for the strongest reference."""
-    shown_points = {
-        method: points for method, points in curve.points.items() if method not in REFERENCES or method == STRONGEST
-    }
+    shown_points = {method: points for method, points in curve.points.items() if method != MEAN}
     ends = [end for points in shown_points.values() for p in points for end in (p.error.low, p.error.high)]
     x = span(curve.labels, LEFT + 14, RIGHT - 14, log=True)
     panel = Panel(x, span([end for end in ends if end > 0], HEIGHT, TOP, log=True))
@@ -90,8 +89,7 @@ def _chart(name: str, curve: LearningCurve, what: str) -> Drawing:
         marks += _line(method, points, panel, (index - middle) * APART)
     marks += _names(shown_points, panel)
     told = "; ".join(
-        f"{REFERENCES.get(method, method)}: "
-        + ", ".join(f"{shown(p.error.value)} with {p.labels} labels" for p in points)
+        f"{method}: " + ", ".join(f"{shown(p.error.value)} with {p.labels} labels" for p in points)
         for method, points in shown_points.items()
     )
     title = f"Test RMSE of {curve.pair} {curve.split} by number of labels"
@@ -102,7 +100,7 @@ def _line(method: str, points: Sequence[Point], panel: Panel, shift: float) -> l
     """The curve of a method, moved by some pixels so that intervals do not hide each other."""
     colour = _colour(method)
     places = [(panel.x(point.labels) + shift, panel.y(point.error.value)) for point in points]
-    marks: list[Mark] = [Line(places, colour, 2, dash=method in REFERENCES)]
+    marks: list[Mark] = [Line(places, colour, 2, dash=method == SVR)]
     for point, (x, _) in zip(points, places, strict=True):
         marks.append(
             Line(
@@ -122,15 +120,15 @@ def _names(points: Mapping[str, Sequence[Point]], panel: Panel) -> list[Mark]:
     for method in order:
         at = max(panel.y(points[method][-1].error.value) + 4, lowest)
         lowest = at + LINE
-        marks.append(Text(RIGHT + 8, at, REFERENCES.get(method, method), _colour(method), LABEL, bold=True))
+        marks.append(Text(RIGHT + 8, at, method, _colour(method), LABEL, bold=True))
     return marks
 
 
 def _colour(method: str) -> str:
-    return "ink" if method in REFERENCES else method_colour(method)
+    return "ink" if method == SVR else method_colour(method)
 
 
 def _tip(method: str, point: Point) -> str:
     error = point.error
     interval = f"95 % interval {shown(error.low)} to {shown(error.high)}"
-    return f"{REFERENCES.get(method, method)}, {point.labels} labels: {shown(error.value)}, {interval}"
+    return f"{method}, {point.labels} labels: {shown(error.value)}, {interval}"

@@ -70,7 +70,6 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         fewest=FEWEST,
         baseline=BASELINE,
         reference=REFERENCES[STRONGEST],
-        reference_names=REFERENCES,
         not_recorded=NOT_RECORDED,
         now=now,
         versions=_versions(campaigns),

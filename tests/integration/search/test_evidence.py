@@ -65,7 +65,7 @@ def test_the_references_are_recorded_once_and_the_report_shows_them(concluded):
     ]
     text = words(page_of([campaign]))
     assert "beats an untuned support vector machine (SVR) on 0 of 1 pair under a split." in text
-    assert "ef_from_hv random SVR" in text
+    assert "ef_from_hv random untuned SVR" in text
 
 
 def test_the_champion_is_the_same_in_the_terminal_and_in_the_report(concluded):

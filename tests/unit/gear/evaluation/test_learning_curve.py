@@ -111,13 +111,13 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 
 def test_references_are_rivals_and_never_champions():
-    references = [model("svr", labels, power_law(labels, 30.0), None, 2) for labels in SPLITS]
+    references = [model("untuned SVR", labels, power_law(labels, 30.0), None, 2) for labels in SPLITS]
     (curve,) = learning_curves([*campaign(), *references])
     assert curve.champions == dict.fromkeys(SPLITS, "gear")
-    assert {saving.rival for saving in curve.savings} == {"stl", "svr"}
-    saving = next(s for s in curve.savings if (s.labels, s.rival) == (60, "svr"))
+    assert {saving.rival for saving in curve.savings} == {"stl", "untuned SVR"}
+    saving = next(s for s in curve.savings if (s.labels, s.rival) == (60, "untuned SVR"))
     assert saving.needed.value == pytest.approx(135)
-    assert saving.words().startswith("SVR needs 135 labels (95 % interval ")
+    assert saving.words().startswith("untuned SVR needs 135 labels (95 % interval ")
     assert saving.words().endswith(" for the test error that gear reaches with 60 labels; labels saved: 75")
 
 

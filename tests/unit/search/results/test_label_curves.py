@@ -51,7 +51,7 @@ def test_curves_are_read_with_the_numbers_of_labels(tested):
     rows, references, folder = tested
     (curve,) = label_curves(rows, references, HEAD, folder)
     assert curve.labels == [30, 120, 480]
-    assert set(curve.points) == {"gear", "stl", "svr"}
+    assert set(curve.points) == {"gear", "stl", "untuned SVR"}
     assert curve.champions == dict.fromkeys(curve.labels, "gear")
 
 

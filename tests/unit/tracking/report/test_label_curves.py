@@ -37,7 +37,7 @@ def campaign(recorded, client, uri):
 def test_a_view_for_each_pair_has_all_methods_by_number_of_labels(campaign):
     (view,) = label_views([campaign])
     assert (view.title, view.what) == ("hv_from_ds, random", "test RMSE, kJ/mol")
-    assert set(view.methods) == {"gear", "stl", "SVR"}
+    assert set(view.methods) == {"gear", "stl", "untuned SVR"}
     assert [labels for labels, _ in view.rows] == [30, 120, 480]
     first = dict(zip(view.methods, view.rows[0][1], strict=True))
     assert first["gear"][0].value == pytest.approx(10 * 30**-0.5)
@@ -50,7 +50,7 @@ def test_the_page_says_how_many_labels_are_saved(campaign):
     assert "How many labels does transfer save?" in text
     assert "30 gear stl 120 120 to 120 90" in text
     assert "120 gear stl 480 480 to 480 360" in text
-    assert "30 gear SVR 59 59 to 59 29" in text
+    assert "30 gear untuned SVR 59 59 to 59 29" in text
     assert "480 gear stl more than 480 more than 480 more than 0" in text
     (chart,) = [drawing for drawing in page.drawings if drawing.name.startswith("labels-")]
     assert "gear: 1.826 with 30 labels" in chart.description

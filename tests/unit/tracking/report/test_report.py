@@ -119,14 +119,14 @@ def test_references_are_rows_below_the_studies_of_their_pair_and_split(recorded,
     (campaign,) = read_campaigns(client, [])
     found = rows([campaign], changes(campaign.studies), reference_changes(campaign.studies, campaign.references))
     names = [row.study.title if row.is_reference else row.study.method for row in found]
-    assert names == ["gear", "stl", "mean", "SVR", "gear"]
+    assert names == ["gear", "stl", "mean", "untuned SVR", "gear"]
     gear, stl, _, _, scaffold = found
     assert gear.against.sure
     assert gear.against.value == pytest.approx(-1 + 0.1 / 3)
     assert stl.against.value == pytest.approx(0)
     assert scaffold.against is None
     text = words(page_of([campaign]))
-    assert "hv_from_ds random SVR 0.3000 0.2222 to 0.3333 3 kJ/mol 0.125 n 50" in text
+    assert "hv_from_ds random untuned SVR 0.3000 0.2222 to 0.3333 3 kJ/mol 0.125 n 50" in text
     assert "beats an untuned support vector machine (SVR) on 1 of 1 pair under a split." in text
     assert "Weakest against it" not in text
 
