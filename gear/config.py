@@ -132,6 +132,8 @@ class EncoderConfig:
 class TransferConfig:
     """Transfer and inverse transfer modules: hidden layers, their width, frame width m, isometric skip, initial gain.
 
+    `prediction` of the target is by its own branch (`direct`), through the branch of the source (`mapped`: the target's
+    head on the target's inverse transfer of the source's frame point), or the mean of both.
     `gain` scales the orthogonal initialisation of hidden layers: at 2 the curvature of the default slice is of order
     1e-2 to 1e-1 from the start. A nearly linear module has no curvature to match.
     """
@@ -142,6 +144,7 @@ class TransferConfig:
     frame: int = 50
     skip: bool = True
     gain: float = 2.0
+    prediction: Literal["direct", "mapped", "mean"] = "mean"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,31 @@ def test_warm_start_leaves_an_embedding_alone_that_reads_something_else(pair, qu
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.embeddings[0].state_dict().items())
 
 
+@pytest.mark.parametrize("method", ["gear", "gate"])
+@pytest.mark.parametrize("sources", [1, 2])
+def test_target_is_predicted_by_both_ways(method, sources, quick_config):
+    pair = synthetic_pair(sources=sources)
+
+    def predicted(changes):
+        torch.manual_seed(0)
+        model = build_method(with_values(quick_config(method), changes), sources).eval()
+        molecules = batch_of(pair).molecules
+        with torch.no_grad():
+            return model, molecules, model.predict(molecules)
+
+    model, molecules, direct = predicted({"transfer.prediction": "direct"})
+    *_, mapped = predicted({"transfer.prediction": "mapped"})
+    *_, mean = predicted({})
+    with torch.no_grad():
+        target, *others = model.branches
+        latents = model.latents(molecules)
+        ways = [target.head(target.inverse(b.transfer(z))) for b, z in zip(others, latents[1:], strict=True)]
+    torch.testing.assert_close(mapped, sum(ways) / len(ways))
+    torch.testing.assert_close(mean, (direct + mapped) / 2)
+    assert not torch.allclose(direct, mapped)
+    torch.testing.assert_close(predicted({"weights.map": 0.0})[-1], direct)
+
+
 def test_fine_tuned_head_stands_on_frozen_features(pair, quick_config):
     run = TrainingRun(quick_config("finetune_head", epochs=2), pair)
     rows = run.epochs()
