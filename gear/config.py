@@ -56,27 +56,26 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task, or tasks, it learns from."""
+    """A target task and the source task, or tasks, it learns from; none for methods that use only the target."""
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
-        """Check that there is a source and that no task is named twice.
+        """Check that no task is named twice.
 
         Raises:
-            InputDataError: there is no source, or two tasks have the same name.
+            InputDataError: two tasks have the same name.
         """
         names = [task.property for task in (self.target, *self.sources)]
-        if len(names) < 2:
-            raise InputDataError(f"target {names[0]} has no source: name at least one")
         if len(set(names)) < len(names):
             raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
 
     @property
     def id(self) -> str:
-        """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`."""
-        return f"{self.target.property}_from_{'+'.join(task.property for task in self.sources)}"
+        """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`; without a source, `hv`."""
+        sources = "+".join(task.property for task in self.sources)
+        return f"{self.target.property}_from_{sources}" if sources else self.target.property
 
     @property
     def is_built_in(self) -> bool:

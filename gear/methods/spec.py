@@ -25,6 +25,7 @@ class MethodSpec:
         settings: the defaults of settings that no other method has, weights of its own loss terms among them. They are
             at `settings.NAME` in a configuration and in the space.
         colour: of a built-in method's studies in the report, a name in `tracking.report.drawing.COLOURS`.
+        uses_sources: whether it needs a source; a target without one is searched only by methods that do not.
         model: import path of the class, `package.module:Class`. Left out by a plug-in, which is named by that path.
     """
 
@@ -34,6 +35,7 @@ class MethodSpec:
     optional: tuple[Dimension, ...] = OPTIONAL
     settings: Mapping[str, Value] = field(default_factory=dict, hash=False)
     colour: str = "purple"
+    uses_sources: bool = True
     model: str = ""
 
     def __post_init__(self) -> None:

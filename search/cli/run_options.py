@@ -19,6 +19,7 @@ from gear.variants import VARIANTS, with_values
 from search.cli.common_options import add_storage, add_tracking_uri
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
+from search.cli.source_choice import choose_sources
 from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
@@ -151,7 +152,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         plan = PRESETS[preset]
         if gpu:
             plan = dataclasses.replace(plan, search=dataclasses.replace(plan.search, gpus_per_trial=GPU_SHARE))
-    pairs = (*expand_pairs(args.pairs or []), *own_pair(args))
+    pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))
     plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")

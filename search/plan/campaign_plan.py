@@ -78,6 +78,7 @@ class CampaignPlan:
             if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
+        self._check_sources()
         for method in self.methods:  # a plug-in need not be at hand where a campaign is only read
             if method not in (*METHODS, *VARIANTS) and not ("=" in method and is_plugin(method)):
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
@@ -122,6 +123,17 @@ class CampaignPlan:
                 raise InputDataError(
                     f"--vary embedding.kind chooses among {', '.join(EMBEDDINGS)}: leave it out, or --embedding {kind}"
                 )
+
+    def _check_sources(self) -> None:
+        """Refuse a target without a source where a method needs one."""
+        alone = next((pair for pair in self.pairs if not pair.sources), None)
+        needing = [method for method in self.methods if method in METHODS and METHODS[method].uses_sources]
+        if alone is not None and (needing or any(method in VARIANTS for method in self.methods)):
+            without = [name for name, spec in METHODS.items() if not spec.uses_sources]
+            raise InputDataError(
+                f"target {alone.id} has no source, which {', '.join(needing) or 'a variant'} needs: name one, or use "
+                f"--methods {' '.join(without)}"
+            )
 
     def folds(self, split: str, purpose: Purpose) -> int:
         """Validation folds of a trial."""
