@@ -29,7 +29,7 @@ from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card
 from gear.label_scaler import Scaler
 from gear.methods import build_method
-from gear.methods.base import Method
+from gear.methods.base import Model
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
 
@@ -72,7 +72,7 @@ class Member:
 class ExportedMember:
     """A member of an export, loaded: its model in evaluation mode and the scaler of its labels."""
 
-    model: Method
+    model: Model
     scaler: Scaler
 
 

@@ -73,12 +73,20 @@ class Aligned(Method):
             terms["map"] = mean_of(to_target) + to_source
         return terms
 
-    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
-        """Predictions of a task (B,), standardised: a source's by its own branch, the target's as configured.
+    @property
+    def predicting_kinds(self) -> frozenset[str]:
+        """Those of both branches where the sources' predict with the target's."""
+        embedding = self.config.embedding
+        return frozenset({embedding.kind} if self._way_to_target == "direct" else {embedding.kind, embedding.of_source.kind})
 
-        Without the mapping loss nothing trains the way through the sources, so the target's own branch predicts.
-        """
-        way = self.config.transfer.prediction if self.config.weights.map > 0 else "direct"
+    @property
+    def _way_to_target(self) -> str:
+        """How the target is predicted: without the mapping loss nothing trains the way through the sources."""
+        return self.config.transfer.prediction if self.config.weights.map > 0 else "direct"
+
+    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
+        """Predictions of a task (B,), standardised: a source's by its own branch, the target's as configured."""
+        way = self._way_to_target
         if task > 0 or way == "direct":
             branch = self.branches[task]
             embedding = self.embeddings[0 if self.one_embedding else task]
