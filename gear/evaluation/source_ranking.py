@@ -182,4 +182,3 @@ def _described(smiles: np.ndarray) -> Tensor:
     """Descriptors (N, D), cached in sorted order."""
     distinct, place = np.unique(smiles.astype(str), return_inverse=True)
     return torch.tensor(packed_descriptors(distinct.astype(object))[place])
-

@@ -21,7 +21,9 @@ def source_lines(target: TaskSpec, ranked: Sequence[RankedSource], labels: int |
         lines.append(
             f"{one.source.property:{max(width, 6)}} {one.molecules:9,} {one.shared:6,} {r:>6}  {expectation(one)}"
         )
-    known = [f"{one.source.property}: {PROPERTIES[one.source.property].name}" for one in ranked if one.source.file is None]
+    known = [
+        f"{one.source.property}: {PROPERTIES[one.source.property].name}" for one in ranked if one.source.file is None
+    ]
     return [*lines, "", "; ".join(known), "", _advice(target, ranked[0], labels)]
 
 

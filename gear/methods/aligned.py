@@ -77,7 +77,9 @@ class Aligned(Method):
     def predicting_kinds(self) -> frozenset[str]:
         """Those of both branches where the sources' predict with the target's."""
         embedding = self.config.embedding
-        return frozenset({embedding.kind} if self._way_to_target == "direct" else {embedding.kind, embedding.of_source.kind})
+        return frozenset(
+            {embedding.kind} if self._way_to_target == "direct" else {embedding.kind, embedding.of_source.kind}
+        )
 
     @property
     def _way_to_target(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gear.command_line import Parser
 from gear.command_line import make_parser as command_parser
-from gear.config import PairSpec, TrialConfig
+from gear.config import PairSpec, TaskSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.embeddings import EMBEDDINGS
@@ -205,7 +205,11 @@ def _on_top_of(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     built_in = [pair for pair in base.pairs if pair.is_built_in]
     own = [pair for pair in base.pairs if not pair.is_built_in]
     recorded = own[0] if len(own) == 1 and own[0].target.file is not None else None
-    asked = (*(expand_pairs(args.pairs) if args.pairs else built_in), *(own_pair(args, recorded) or own))
+
+    def choose(_: TaskSpec) -> tuple[TaskSpec, ...]:  # what was chosen at the first time
+        return () if recorded is None else recorded.sources
+
+    asked = (*(expand_pairs(args.pairs) if args.pairs else built_in), *(own_pair(args, recorded, choose) or own))
     return dataclasses.replace(_with_flags(base, args, asked), preset=args.preset or base.preset)
 
 

@@ -127,12 +127,13 @@ class CampaignPlan:
     def _check_sources(self) -> None:
         """Refuse a target without a source where a method needs one."""
         alone = next((pair for pair in self.pairs if not pair.sources), None)
-        needing = [method for method in self.methods if method in METHODS and METHODS[method].uses_sources]
-        if alone is not None and (needing or any(method in VARIANTS for method in self.methods)):
-            without = [name for name, spec in METHODS.items() if not spec.uses_sources]
+        # a plug-in says it itself where it is built
+        known = [method for method in self.methods if method in (*METHODS, *VARIANTS)]
+        needing = next((name for name in known if METHODS[method_of(name).method].uses_sources), None)
+        if alone is not None and needing is not None:
+            without = " ".join(name for name, spec in METHODS.items() if not spec.uses_sources)
             raise InputDataError(
-                f"target {alone.id} has no source, which {', '.join(needing) or 'a variant'} needs: name one, or use "
-                f"--methods {' '.join(without)}"
+                f"target {alone.id} has no source, which {needing} needs: name one, or use --methods {without}"
             )
 
     def folds(self, split: str, purpose: Purpose) -> int:

@@ -182,3 +182,9 @@ def test_forms_that_no_embedding_reads_are_not_prepared(pair, quick_config):
     assert build_method(with_values(quick_config("stl"), {"embedding.source_kind": "text"})).embedding_kinds == {
         "dmpnn"
     }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_needs_a_source_is_known_before_a_model_is_built(name):
+    """A target without a source is refused for these methods, and only for them."""
+    assert METHODS[name].uses_sources == build_method(TrialConfig(method=name)).learns_from_sources

@@ -100,7 +100,7 @@ def test_own_code_that_trials_run_is_known_beforehand():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hv", "'hv'")]
+    ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hvs", "'hvs'")]
 )
 def test_a_pair_that_does_not_exist_is_named(pattern, named):
     with pytest.raises(UnknownNameError, match=named):
