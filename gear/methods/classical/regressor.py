@@ -37,10 +37,8 @@ class Regressor(nn.Module, ABC):
 
 
 def drawn(rows: Tensor, most: int, seed: int) -> Tensor:
-    """The rows (N,), or `most` of them at random in ascending order."""
-    if len(rows) <= most:
-        return rows
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
+    """At most `most` of the rows (N,), drawn without replacement, in random order."""
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:most]
     return rows[torch.from_numpy(chosen).to(rows.device)]
 
 
