@@ -3,7 +3,7 @@
 from gear.testing.method_conformance import MethodConformance
 
 class TestMine(MethodConformance):  # FittedConformance for a method that is fitted at once
-method = "my_method:Delta"
+method = "my_method:Corrected"
 """
 
 import dataclasses

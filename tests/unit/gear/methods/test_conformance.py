@@ -69,7 +69,7 @@ class TestFittedConfigurations(FittedRunConformance):
 
 
 class TestExample(MethodConformance):
-    method = "my_method:Delta"
+    method = "my_method:Corrected"
 
     @pytest.fixture(autouse=True)
     def _importable(self, monkeypatch):
