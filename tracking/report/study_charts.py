@@ -15,6 +15,7 @@ from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 __all__ = ["curves_chart", "parity_chart"]
 
 HIGHEST = 2.0  # times the median RMSE of the first epoch; what lies above is drawn at the upper edge
+MOST_NUMBERS = 10  # on the axis of trials
 SIDE, PITCH = 360.0, 460.0  # pixels of a parity plot, and from one to the next
 
 
@@ -51,7 +52,8 @@ def _values_chart(name: str, study: StudyRecord, trials: Sequence[TrialRecord]) 
     top = min(max(y for _, y in points), HIGHEST * float(np.median([y for _, y in points])))
     last = max(int(points[-1][0]), 1)
     panel = Panel(Scale(0, last, 60, WIDTH - 165), span([min(y for _, y in points), top], 270, 12))
-    marks = panel.frame("trial", "validation RMSE")
+    numbers = range(0, last + 1, max(1, last // MOST_NUMBERS))
+    marks = panel.frame("trial", "validation RMSE", xticks=[(number, str(number)) for number in numbers])
     marks += [
         Dots(panel.place([point]), "muted", 3, 0.8, label=_tip(trial))
         for point, trial in zip(points, trials, strict=True)
