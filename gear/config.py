@@ -227,7 +227,7 @@ class TrialConfig:
 
     Attributes:
         method: its name, or NAME=PATH of a user's own (`gear.methods.plugin`).
-        settings: those that only a user's own method has, by their names; see `gear.methods.spec.MethodSpec`.
+        settings: those that a method has of its own, by their names; see `gear.methods.spec.MethodSpec`.
     """
 
     method: str = "gear"

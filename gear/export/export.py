@@ -38,7 +38,7 @@ __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model"
 FORMAT = 4  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
-PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")
+PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "scikit-learn", "lightgbm", "gear-search")
 SNIPPET = '''"""Predict with the model in this folder. Needs only the core install of gear-search."""
 
 from pathlib import Path

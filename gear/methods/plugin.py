@@ -42,7 +42,7 @@ def load_plugin(method: str) -> MethodSpec:
     path = path_of(method)
     found = load_object(path, "method")
     if not (isinstance(found, type) and issubclass(found, Model)):
-        raise InputDataError(f"method '{path}' must be a class derived from gear.methods.base.Method")
+        raise InputDataError(f"method '{path}' must be a class derived from gear.methods.base.Method or FittedMethod")
     spec = vars(found).get("spec")  # its own, not that of a method it derives from
     if not isinstance(spec, MethodSpec):
         raise InputDataError(f"method '{path}' has no specification: give the class spec = MethodSpec(...)")

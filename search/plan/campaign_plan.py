@@ -108,7 +108,9 @@ class CampaignPlan:
     def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that some trial may read."""
         embedding = self.config.embedding
-        return frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
+        searched = frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
+        specs = [find_method(method_of(method).method) for method in self.methods]
+        return frozenset().union(*(spec.kinds or searched for spec in specs))
 
     @property
     def _varies_kinds(self) -> bool:

@@ -24,7 +24,6 @@ class BoostedTrees(Regressor):
         parameters: of LightGBM.
     """
 
-    max_labels = 100_000
     trees: Tensor  # (L,) uint8, the model as LightGBM writes it in UTF-8
 
     def __init__(self, rounds: int, parameters: Mapping[str, Value]) -> None:

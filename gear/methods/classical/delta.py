@@ -1,63 +1,51 @@
 """Transfer by a classical model of the source: its predictions, corrected for the target by a second model.
 
-Molecules that the source was trained on are predicted by models that have not seen them (`FOLDS` of them), so that the
-target learns how far a prediction of the source can be trusted, and not how well the source remembers its labels.
+Molecules that the source was trained on are predicted as if it had not been, so that the target learns how far a
+prediction of the source can be trusted, and not how well the source remembers its labels.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gear.config import TrialConfig
-from gear.methods.classical import DELTA, UNTUNED
+from gear.methods.classical import DELTA, GP
+from gear.methods.classical.gaussian_process import GaussianProcess
 from gear.methods.classical.inputs import InputBlock, MoleculeInputs
 from gear.methods.classical.models import ClassicalMethod
 from gear.methods.classical.regressor import drawn
-from gear.methods.classical.support_vectors import SupportVectors
 from gear.methods.pair_batch import PairBatch
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["Delta", "ridge"]
 
-FOLDS = 5
 RIDGE = 1.0  # of the sources' coefficients, in molecules
 
 
 class SourceModel(nn.Module):
-    """Support vectors on a source's descriptors, with the settings of the reference."""
+    """A Gaussian process on a source's descriptors, with the settings that `gp` has by default."""
 
     def __init__(self) -> None:
         super().__init__()
         self.inputs = MoleculeInputs("descriptors")
-        self.regressor = SupportVectors(**UNTUNED)
+        self.process = GaussianProcess.of(GP.settings)
 
     def fit(self, molecules: MoleculeBatch, labels: Tensor, asked: Tensor, seed: int) -> Tensor:
-        """Learn from the known labels (B,), and predict molecules `asked` (N,) by models that have not seen theirs.
+        """Learn from the known labels (B,), and predict molecules `asked` (N,), each without its own labels.
 
-        Molecules with the same descriptors count as one, so it does not matter whether a feature column or a task
-        tells them apart.
+        Molecules with the same descriptors count as one, whatever task or feature columns they come with.
         """
-        rows = drawn((~labels.isnan()).nonzero()[:, 0], self.regressor.max_labels, seed)
+        rows = drawn((~labels.isnan()).nonzero()[:, 0], self.process.max_labels, seed)
         self.inputs.fit(molecules, rows)
-        inputs = self.inputs(molecules)
-        self.regressor.fit(inputs[rows], labels[rows].double())
-        predicted: Tensor = self.regressor(inputs[asked])
-        same = self.inputs.blocks["descriptors"](molecules.read_by("descriptors")).unique(dim=0, return_inverse=True)[1]
-        folds = torch.from_numpy(np.random.default_rng(seed).permutation(len(same)) % FOLDS).to(same.device)[same]
-        shared = torch.isin(same[asked], same[rows])
-        for fold in folds[asked][shared].unique():
-            others = rows[folds[rows] != fold]
-            apart = SupportVectors(**UNTUNED)
-            apart.fit(inputs[others], labels[others].double())
-            held = shared & (folds[asked] == fold)
-            predicted[held] = apart.to(inputs.device)(inputs[asked][held])
-        return predicted
+        inputs, known = self.inputs(molecules), labels[rows].double()
+        self.process.fit(inputs[rows], known, seed)
+        molecule = self.inputs.block("descriptors", molecules).unique(dim=0, return_inverse=True)[1]
+        return self.process.predict_without_own(inputs[asked], molecule[asked], molecule[rows])
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Predictions (B,) of the source, standardised."""
-        predicted: Tensor = self.regressor(self.inputs(molecules))
+        predicted: Tensor = self.process(self.inputs(molecules))
         return predicted
 
 
@@ -69,6 +57,7 @@ class Delta(ClassicalMethod):
 
     spec = DELTA
     sees_sources = True
+    coefficients: Tensor  # (1 + S,) float64, the intercept first
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
         super().__init__(config, sources)
@@ -108,17 +97,19 @@ class Delta(ClassicalMethod):
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
         """Predictions of a task (B,), standardised."""
         if task > 0:
-            return self.of_sources[task - 1](molecules)
+            of_source: Tensor = self.of_sources[task - 1](molecules)
+            return of_source
         told = torch.stack([source(molecules) for source in self.of_sources], 1)
         inputs = self.inputs(molecules)
         if self.feature:
-            found: Tensor = self.regressor(torch.cat([inputs, self.scale(told)], 1))
-            return found
-        return self._mapped(told) + self.regressor(inputs)
+            inputs = torch.cat([inputs, self.scale(told)], 1)
+        found: Tensor = self.regressor(inputs)
+        return found if self.feature else found + self._mapped(told)
 
     def _mapped(self, told: Tensor) -> Tensor:
         """The linear map (B,) of the sources' predictions (B, S)."""
-        return told @ self.coefficients[1:] + self.coefficients[0]
+        mapped: Tensor = told @ self.coefficients[1:] + self.coefficients[0]
+        return mapped
 
 
 def ridge(told: Tensor, labels: Tensor) -> Tensor:

@@ -52,14 +52,40 @@ class GaussianProcess(Regressor):
         found = self._most_likely(inputs.cpu()[some], labels.cpu()[some])
         self.likeliest = torch.tensor(found, dtype=torch.float64, device=self.likeliest.device)
         self.points = inputs.to(self.points.device)
-        covariance = self._covariance(self.points)
-        covariance.diagonal().add_(self.likeliest[3])
-        factor = torch.linalg.cholesky(covariance)
+        factor = self._factor()
         self.weights = torch.cholesky_solve(labels.to(factor)[:, None], factor)[:, 0]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) for inputs (B, F)."""
         return self._covariance(inputs) @ self.weights
+
+    def predict_without_own(self, inputs: Tensor, group: Tensor, group_of_points: Tensor) -> Tensor:
+        """Predictions (B,) for inputs (B, F), each by the process without the training points of its group.
+
+        Exact and without fitting again, but for the parameters: conditioning on fewer points needs only the inverse
+        of the covariance.
+
+        Args:
+            inputs: to predict.
+            group: of each of them (B,), int64.
+            group_of_points: of each of the training points (N,), int64.
+        """
+        covariance, inverse = self._covariance(inputs), torch.cholesky_inverse(self._factor())
+        found = covariance @ self.weights
+        for number in group[torch.isin(group, group_of_points)].unique():
+            own = (group_of_points == number).nonzero()[:, 0]
+            kept = self.weights - inverse[:, own] @ torch.linalg.solve(inverse[own][:, own], self.weights[own])
+            kept[own] = 0.0
+            asked = group == number
+            found[asked] = covariance[asked] @ kept
+        return found
+
+    def _factor(self) -> Tensor:
+        """The Cholesky factor (N, N) of the training points' covariance with noise."""
+        covariance = self._covariance(self.points)
+        covariance.diagonal().add_(self.likeliest[3])
+        factor: Tensor = torch.linalg.cholesky(covariance)
+        return factor
 
     def _covariance(self, inputs: Tensor) -> Tensor:
         """Between inputs (B, F) and the training points, (B, N)."""
@@ -70,7 +96,8 @@ class GaussianProcess(Regressor):
         else:
             root = (5 * squared).sqrt()
             shape = (1 + root + root.square() / 3) * torch.exp(-root)
-        return amplitude * shape + slope * (inputs @ self.points.mT)
+        found: Tensor = amplitude * shape + slope * (inputs @ self.points.mT)
+        return found
 
     def _most_likely(self, inputs: Tensor, labels: Tensor) -> tuple[float, float, float, float]:
         """Amplitude, length, slope and noise of the greatest marginal likelihood."""

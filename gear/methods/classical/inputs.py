@@ -1,5 +1,7 @@
 """What the classical methods read of a molecule: descriptors, counted environments, a user's own columns."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -64,20 +66,28 @@ class MoleculeInputs(nn.Module):
 
     def fit(self, molecules: MoleculeBatch, rows: Tensor) -> None:
         """Take the scales from the molecules `rows` (N,), those that a model learns from."""
-        for name, block in self.blocks.items():
+        for name, block in self._blocks.items():
             block.fit(_values(molecules, name)[rows])
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
-        """Inputs (B, K) float64 on the CPU or the device of the molecules."""
-        return torch.cat([block(_values(molecules, name)) for name, block in self.blocks.items()], 1)
+        """Inputs (B, K) float64."""
+        return torch.cat([self.block(name, molecules) for name in self._blocks], 1)
+
+    def block(self, name: str, molecules: MoleculeBatch) -> Tensor:
+        """The inputs (B, K) of one block."""
+        found: Tensor = self._blocks[name](_values(molecules, name))
+        return found
+
+    @property
+    def _blocks(self) -> Mapping[str, InputBlock]:
+        return self.blocks  # type: ignore[return-value]  # a ModuleDict does not tell what it holds
 
 
 def _values(molecules: MoleculeBatch, block: str) -> Tensor:
     """The values (B, F) that a block reads."""
+    values: Tensor
     if block == "columns":
-        values: Tensor = molecules.columns
-    elif block == "counts":
-        values = molecules.read_by("fingerprint")[:, :COUNTS]
+        values = getattr(molecules, "columns", None)  # type: ignore[assignment]
     else:
-        values = molecules.read_by(block)
+        values = molecules.read_by("fingerprint")[:, :COUNTS] if block == "counts" else molecules.read_by(block)
     return values

@@ -27,6 +27,8 @@ class ClassicalMethod(FittedMethod):
         self.inputs = MoleculeInputs(str(config.settings["inputs"]))
         learner = str(config.settings.get("learner", self.spec.name))
         self.regressor: Regressor = REGRESSORS[learner].of(config.settings)
+        if (most := self.regressor.max_labels) is not None:
+            self.notes = (f"learns from at most {most:,} labels of a task, drawn at random where there are more",)
 
     @property
     def predicting_kinds(self) -> frozenset[str]:

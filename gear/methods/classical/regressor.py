@@ -17,10 +17,10 @@ class Regressor(nn.Module, ABC):
     """A regression whose state is in buffers, as safetensors hold them.
 
     Attributes:
-        max_labels: from how many labels it learns; where there are more, from so many at random.
+        max_labels: from how many labels it learns; where there are more, from so many at random. None for no limit.
     """
 
-    max_labels: ClassVar[int]
+    max_labels: ClassVar[int | None] = None
 
     @classmethod
     @abstractmethod
@@ -36,11 +36,9 @@ class Regressor(nn.Module, ABC):
         """Predictions (B,) float64 for inputs (B, F)."""
 
 
-def drawn(rows: Tensor, most: int, seed: int) -> Tensor:
-    """The rows (N,), or `most` of them at random in ascending order."""
-    if len(rows) <= most:
-        return rows
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
+def drawn(rows: Tensor, most: int | None, seed: int) -> Tensor:
+    """At most `most` of the rows (N,), drawn without replacement, in random order; all of them if it is None."""
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:most]
     return rows[torch.from_numpy(chosen).to(rows.device)]
 
 

@@ -165,7 +165,7 @@ def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
     assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if method_class(name).one_embedding])
+@pytest.mark.parametrize("method", [name for name in METHODS if getattr(method_class(name), "one_embedding", False)])
 def test_method_with_one_embedding_refuses_two_forms_of_input(method):
     config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})
     with pytest.raises(InputDataError, match=r"embedding\.source_kind must be 'same'"):
