@@ -28,7 +28,7 @@ from gear.config import TrainingConfig, TrialConfig, TrialSpec
 from gear.data import load_pair, parse_pair
 from gear.evaluation.evaluate import score_test_part
 from gear.methods import METHODS, base_of
-from gear.training.loop import TrainingRun
+from gear.training.folds import single_run
 
 PAIRS = ("dk_from_lp", "st_from_ri", "hv_from_ds")
 SPLITS = ("random", "scaffold")
@@ -58,7 +58,7 @@ def trained(run: Run) -> Outcome:
     config = base_of(run.method, TrialConfig(seed=run.seed, training=TrainingConfig(epochs=run.epochs)))
     pair = load_pair(run.pair, run.split, run.seed)
     started = time.perf_counter()
-    training = TrainingRun(config, pair, "cpu")
+    training = single_run(config, pair, "cpu")
     list(training.epochs())
     seconds = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:

@@ -56,27 +56,26 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task, or tasks, it learns from."""
+    """A target task and the source task, or tasks, it learns from; none for methods that use only the target."""
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
-        """Check that there is a source and that no task is named twice.
+        """Check that no task is named twice.
 
         Raises:
-            InputDataError: there is no source, or two tasks have the same name.
+            InputDataError: two tasks have the same name.
         """
         names = [task.property for task in (self.target, *self.sources)]
-        if len(names) < 2:
-            raise InputDataError(f"target {names[0]} has no source: name at least one")
         if len(set(names)) < len(names):
             raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
 
     @property
     def id(self) -> str:
-        """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`."""
-        return f"{self.target.property}_from_{'+'.join(task.property for task in self.sources)}"
+        """The pair's name, `hv_from_ds`; several sources are joined, `hv_from_bp+ds`; without a source, `hv`."""
+        sources = "+".join(task.property for task in self.sources)
+        return f"{self.target.property}_from_{sources}" if sources else self.target.property
 
     @property
     def is_built_in(self) -> bool:
@@ -132,6 +131,8 @@ class EncoderConfig:
 class TransferConfig:
     """Transfer and inverse transfer modules: hidden layers, their width, frame width m, isometric skip, initial gain.
 
+    `prediction` of the target is by its own branch (`direct`), through the branch of the source (`mapped`: the target's
+    head on the target's inverse transfer of the source's frame point), or the mean of both.
     `gain` scales the orthogonal initialisation of hidden layers: at 2 the curvature of the default slice is of order
     1e-2 to 1e-1 from the start. A nearly linear module has no curvature to match.
     """
@@ -142,6 +143,7 @@ class TransferConfig:
     frame: int = 50
     skip: bool = True
     gain: float = 2.0
+    prediction: Literal["direct", "mapped", "mean"] = "mean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class TrialConfig:
 
     Attributes:
         method: its name, or NAME=PATH of a user's own (`gear.methods.plugin`).
-        settings: those that only a user's own method has, by their names; see `gear.methods.spec.MethodSpec`.
+        settings: those that a method has of its own, by their names; see `gear.methods.spec.MethodSpec`.
     """
 
     method: str = "gear"

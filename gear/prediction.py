@@ -73,7 +73,7 @@ class Predictor:
         self.unit: str = exported.info["unit"]
         self.method = short_name(exported.info["members"][0]["trial"]["config"]["method"])
         self.members = len(self.models)
-        kinds = {model.config.embedding.kind for model, _ in self.models}
+        kinds = {kind for model, _ in self.models for kind in model.predicting_kinds}
         self.features = {kind: get_embedding(kind).features for kind in sorted(kinds)}
         self.neighbours = exported.neighbours
 

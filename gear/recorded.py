@@ -13,8 +13,10 @@ __all__ = ["complete", "recorded_config"]
 
 _WHOLE_EMBEDDING = {"width", "depth", "dropout"}  # of every version; a hand-written file rarely names all
 _WHOLE_TRAINING = {"epochs", "batch_size", "learning_rate", "weight_decay", "clip", "ema", "patience"}
+_WHOLE_TRANSFER = {"depth", "inverse_depth", "width", "frame", "skip", "gain"}
 _BEFORE_AGGREGATION = {"aggregation": "mean"}
 _BEFORE_STEPS = {"epoch_steps": 1}
+_BEFORE_PATHS = {"prediction": "direct"}
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,6 +25,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     for group, whole, added in (
         ("embedding", _WHOLE_EMBEDDING, _BEFORE_AGGREGATION),
         ("training", _WHOLE_TRAINING, _BEFORE_STEPS),
+        ("transfer", _WHOLE_TRANSFER, _BEFORE_PATHS),
     ):
         values = config.get(group)
         if isinstance(values, Mapping) and whole <= values.keys():

@@ -46,7 +46,7 @@ def method_of(name: str) -> Variant:
 
 
 def get_value(config: TrialConfig, path: str) -> Value:
-    """The setting at a path, `weights.curv`, or `settings.NAME` of a user's own method."""
+    """The setting at a path, `weights.curv`, or `settings.NAME` of the method's own."""
     group, name = path.split(".")
     if group == "settings":
         return config.settings[name]

@@ -4,7 +4,7 @@ The prediction is a linear function of what the source's model predicts, plus th
 output makes the target rely on the source as far as the labels allow (delta learning, Ramakrishnan et al., 2015,
 doi:10.1021/acs.jctc.5b00099, with a learnt source in the place of a cheap calculation).
 
-    gear-search run --methods my_method:Delta stl
+    gear-search run --methods my_method:Corrected stl
 """
 
 import torch
@@ -21,11 +21,11 @@ from gear.model.molecules import MoleculeBatch
 from gear.space import Float
 
 
-class Delta(Method):
+class Corrected(Method):
     """A linear function of the source's prediction, plus a correction."""
 
     spec = MethodSpec(
-        name="delta",
+        name="corrected",
         title="the source's prediction, scaled, and a learnt correction",
         space=(Float("settings.correction", 0.003, 0.3), SOURCE_EPOCHS, *NETWORK),
         optional=(SOURCE_EMBEDDING, *OPTIONAL),

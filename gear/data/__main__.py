@@ -57,6 +57,22 @@ def command_parser() -> Parser:
     split.add_argument("--out", type=Path, metavar="FILE", help="write all molecules to NAME.parquet or NAME.csv")
     split.set_defaults(run=_split)
 
+    sources = commands.add_parser("sources", help="which sources help a target, by a quick probe of each")
+    what = sources.add_mutually_exclusive_group(required=True)
+    what.add_argument("target", nargs="?", metavar="CODE", help="a built-in property")
+    what.add_argument("--target-data", type=Path, metavar="FILE", help="a table of your own: CSV, TSV or Parquet")
+    sources.add_argument("--target-column", metavar="NAME", help="its column of values")
+    sources.add_argument("--target-log", action="store_true", help="models learn the logarithm of its values")
+    sources.add_argument("--source-data", type=Path, metavar="FILE", help="a table of other candidates of your own")
+    sources.add_argument("--source-column", nargs="+", default=[], metavar="NAME", help="its columns of values")
+    sources.add_argument(
+        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
+    )
+    sources.add_argument("--labels", type=int, metavar="N", help="ask what helps with N labels (default: all)")
+    sources.add_argument("--split", default="random", help="split of the target (default: random)")
+    sources.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
+    sources.set_defaults(run=_sources)
+
     check = commands.add_parser("check", help="read a file of your own and report what is in it")
     check.add_argument("file", type=Path, metavar="FILE", help="CSV, TSV or Parquet, plain or gzip")
     check.add_argument("--column", required=True, metavar="NAME", help="the column of values")
@@ -114,6 +130,34 @@ def _split(args: argparse.Namespace) -> list[str]:
         return split_lines(pair)
     _write(split_table(pair), args.out)
     return [*split_lines(pair), f"molecules of all parts: {args.out}"]
+
+
+def _sources(args: argparse.Namespace) -> list[str]:
+    from gear.data.pair_names import parse_pair
+    from gear.data.splits.split_name import with_modifiers
+    from gear.evaluation.source_ranking import built_in_candidates, rank_sources
+    from gear.evaluation.source_table import source_lines
+
+    if args.target is not None:
+        target = parse_pair(args.target).target
+    elif args.target_column is None:
+        raise InputDataError("--target-data needs --target-column, the name of the column of values")
+    else:
+        target = _own_task(args, args.target_data, args.target_column, log10=args.target_log)
+    if bool(args.source_column) != (args.source_data is not None):
+        raise InputDataError("--source-data and --source-column belong together: give both")
+    own = [_own_task(args, args.source_data, column, log10=False) for column in args.source_column]
+    split = with_modifiers(args.split, labels=args.labels)
+    ranked = rank_sources(target, [*own, *built_in_candidates(target)], split, args.seed, _say_progress)
+    return source_lines(target, ranked, args.labels)
+
+
+def _own_task(args: argparse.Namespace, file: Path, column: str, *, log10: bool) -> TaskSpec:
+    return TaskSpec(column, file=str(file), column=column, smiles_column=args.smiles_column, log10=log10)
+
+
+def _say_progress(source: str) -> None:
+    print(f"probing {source} ...", end="\r", file=sys.stderr)
 
 
 def _check(args: argparse.Namespace) -> list[str]:

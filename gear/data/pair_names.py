@@ -1,7 +1,7 @@
-"""Names of pairs: `hv_from_ds`, or several sources, `hv_from_bp+ds`."""
+"""Names of pairs: `hv_from_ds`; several sources, `hv_from_bp+ds`; or none, `hv`."""
 
 from gear.config import PairSpec, TaskSpec
-from gear.data.builtin.properties import get_property
+from gear.data.builtin.properties import PROPERTIES, get_property
 from gear.errors import UnknownNameError
 
 __all__ = ["CONTROL_PAIRS", "PAIRS", "parse_pair"]
@@ -15,7 +15,7 @@ CONTROL_PAIRS = ("dk_from_ri", "lp_from_mp")  # an unrelated source, and one tha
 
 
 def parse_pair(pair: str) -> PairSpec:
-    """The specification of a pair of built-in properties by its id, `hv_from_ds` or `hv_from_bp+ds`.
+    """The specification of a pair of built-in properties by its id, `hv_from_ds`, `hv_from_bp+ds` or `hv`.
 
     Raises:
         UnknownNameError: the id has another form, or names an unknown property.
@@ -23,6 +23,8 @@ def parse_pair(pair: str) -> PairSpec:
     """
     target, found, sources = pair.partition("_from_")
     if not found:
-        raise UnknownNameError("pair", pair, PAIRS)
+        if pair not in PROPERTIES:
+            raise UnknownNameError("pair", pair, PAIRS)
+        return PairSpec(TaskSpec(pair), ())
     tasks = [TaskSpec(get_property(code).code) for code in (target, *sources.split("+"))]
     return PairSpec(tasks[0], tuple(tasks[1:]))

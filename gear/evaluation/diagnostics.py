@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gear.config import TrialConfig
+from gear.methods import find_method
 from gear.results import EpochResult
 
 __all__ = ["Finding", "compare_splits", "diagnose", "expected_memory_mb"]
@@ -18,6 +19,7 @@ OVERFITTED = 3.0  # validation error over training error, both summed over the t
 SPREAD_LEFT = 0.1  # of the first epoch's spread of the curvature over molecules; mse matching alone takes it to 0.04
 SCAFFOLD_RATIO = 1.5  # scaffold over random error; a harder split costs less than that on the built-in pairs
 MEMORY_RATIO = 3.0  # over the estimate; curvature by nested differentiation takes tens of times more
+FITTED_MB, FITTED_FOLD_MB = 1000, 150  # matrices while a model is fitted; inputs and models of each fold
 SETTLED = 3  # epochs before a trial can be judged
 
 
@@ -60,7 +62,10 @@ def expected_memory_mb(config: TrialConfig, folds: int = 1) -> float:
     """Generous estimate of a trial's peak memory, MB: libraries, data, five copies of the weights, curvature terms.
 
     For each molecule of the curvature term the closed form needs a few K x n and K x m matrices, and K x K in chunks.
+    What is fitted at once needs a few N x N matrices for the most labels that it learns from, fold after fold.
     """
+    if find_method(config.method).fits_at_once:
+        return 1500 + FITTED_MB + folds * FITTED_FOLD_MB
     units = config.transfer.width * config.transfer.depth
     n, m = config.encoder.latent, config.transfer.frame
     width = config.embedding.width

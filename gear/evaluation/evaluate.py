@@ -12,7 +12,7 @@ from gear.device import pick_device
 from gear.evaluation.held_out import HeldOutPredictions
 from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
 from gear.methods import build_method
-from gear.methods.base import Method
+from gear.methods.base import Model
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, read_state
 from gear.training.loop import predict_rows
@@ -48,7 +48,7 @@ class Scores:
         return Interval(*(getattr(self, name + end) for end in ("", "_low", "_high")))
 
 
-def load_best(checkpoint: Path, spec: TrialSpec) -> Method:
+def load_best(checkpoint: Path, spec: TrialSpec) -> Model:
     """The model of a training checkpoint with its best weights, in evaluation mode.
 
     Raises:

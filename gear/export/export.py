@@ -29,7 +29,7 @@ from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card
 from gear.label_scaler import Scaler
 from gear.methods import build_method
-from gear.methods.base import Method
+from gear.methods.base import Model
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
 
@@ -38,7 +38,7 @@ __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model"
 FORMAT = 4  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
-PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "gear-search")
+PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "scikit-learn", "lightgbm", "gear-search")
 SNIPPET = '''"""Predict with the model in this folder. Needs only the core install of gear-search."""
 
 from pathlib import Path
@@ -72,7 +72,7 @@ class Member:
 class ExportedMember:
     """A member of an export, loaded: its model in evaluation mode and the scaler of its labels."""
 
-    model: Method
+    model: Model
     scaler: Scaler
 
 

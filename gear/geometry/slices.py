@@ -13,7 +13,8 @@ def principal_directions(z: Tensor, rank: int) -> Tensor:
     covariance = torch.nan_to_num(centred.mT @ centred)
     try:
         _, vectors = torch.linalg.eigh(covariance)
-    except torch.linalg.LinAlgError:  # all molecules at one point, up to rounding: any directions do
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        # all molecules at one point, up to rounding: any directions do
         vectors = torch.eye(len(covariance), dtype=z.dtype, device=z.device)
     leading: Tensor = vectors[:, -rank:].flip(1)
     return leading

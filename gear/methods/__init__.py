@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gear.config import TrialConfig
 from gear.errors import InputDataError, UnknownNameError
+from gear.methods.classical import BOOSTING, DELTA, GP, SVR
 from gear.methods.distil import GSP_KD, KD
 from gear.methods.finetune import FINETUNE_ALL, FINETUNE_HEAD
 from gear.methods.gate import GATE
@@ -21,12 +22,13 @@ from gear.plugins import load_object
 from gear.variants import VARIANTS, method_of, with_values
 
 if TYPE_CHECKING:
-    from gear.methods.base import Method
+    from gear.methods.base import Model
 
 __all__ = ["METHODS", "base_of", "build_method", "find_method", "method_class"]
 
 METHODS: dict[str, MethodSpec] = {
-    spec.name: spec for spec in (GEAR, GATE, STL, MTL, FINETUNE_ALL, FINETUNE_HEAD, KD, GSP_KD)
+    spec.name: spec
+    for spec in (GEAR, GATE, STL, MTL, FINETUNE_ALL, FINETUNE_HEAD, KD, GSP_KD, SVR, GP, BOOSTING, DELTA)
 }
 
 
@@ -50,9 +52,9 @@ def find_method(name: str) -> MethodSpec:
     return spec
 
 
-def method_class(name: str) -> "type[Method]":
+def method_class(name: str) -> "type[Model]":
     """The class of a method, which `find_method` describes; imports torch."""
-    found: type[Method] = load_object(find_method(name).model, "method")
+    found: type[Model] = load_object(find_method(name).model, "method")
     return found
 
 
@@ -70,7 +72,7 @@ def base_of(name: str, base: TrialConfig) -> TrialConfig:
     return with_values(config, variant.fixed)
 
 
-def build_method(config: TrialConfig, sources: int = 1) -> "Method":
+def build_method(config: TrialConfig, sources: int = 1) -> "Model":
     """The untrained model of a configuration, on the CPU, initialised by PyTorch's global generator.
 
     Args:

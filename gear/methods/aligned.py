@@ -58,7 +58,7 @@ class Aligned(Method):
 
     def alignment_terms(self, latents: list[Tensor], frames: list[Tensor], batch: PairBatch) -> dict[str, Tensor]:
         """Regression, autoencoder, consistency and mapping, those that have a weight."""
-        target, *sources = self.branches
+        sources = self.branches[1:]
         own = [branch.head(z) for branch, z in zip(self.branches, latents, strict=True)]
         terms = {"reg": labelled_mse(own[0], batch.target) + self.sources_mse(own[1:], batch)}
         weights = self.config.weights
@@ -68,17 +68,40 @@ class Aligned(Method):
         if weights.cons > 0:
             terms["cons"] = mean_of([point_mse(frame, frames[0]) for frame in frames[1:]])
         if weights.map > 0:
-            to_target = [labelled_mse(target.head(target.inverse(frame)), batch.target) for frame in frames[1:]]
+            to_target = [labelled_mse(mapped, batch.target) for mapped in self._mapped_to_target(frames[1:])]
             to_source = self.sources_mse([b.head(b.inverse(frames[0])) for b in sources], batch)
             terms["map"] = mean_of(to_target) + to_source
         return terms
 
+    @property
+    def predicting_kinds(self) -> frozenset[str]:
+        """Those of both branches where the sources' predict with the target's."""
+        embedding = self.config.embedding
+        return frozenset(
+            {embedding.kind} if self._way_to_target == "direct" else {embedding.kind, embedding.of_source.kind}
+        )
+
+    @property
+    def _way_to_target(self) -> str:
+        """How the target is predicted: without the mapping loss nothing trains the way through the sources."""
+        return self.config.transfer.prediction if self.config.weights.map > 0 else "direct"
+
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
-        """Predictions of a task (B,), standardised, by the task's own branch."""
-        branch = self.branches[task]
-        embedding = self.embeddings[0 if self.one_embedding else task]
-        prediction: Tensor = branch.head(branch.encoder(embedding(molecules)))
-        return prediction
+        """Predictions of a task (B,), standardised: a source's by its own branch, the target's as configured."""
+        way = self._way_to_target
+        if task > 0 or way == "direct":
+            branch = self.branches[task]
+            embedding = self.embeddings[0 if self.one_embedding else task]
+            direct: Tensor = branch.head(branch.encoder(embedding(molecules)))
+            return direct
+        latents = self.latents(molecules)
+        mapped = mean_of(self._mapped_to_target(self.frames(latents)[1:]))
+        return mapped if way == "mapped" else (self.branches[0].head(latents[0]) + mapped) / 2
+
+    def _mapped_to_target(self, frames: list[Tensor]) -> list[Tensor]:
+        """Predictions of the target (B,) from the frame points of each source."""
+        target = self.branches[0]
+        return [target.head(target.inverse(frame)) for frame in frames]
 
     def source_terms(self, batch: PairBatch) -> dict[str, Tensor]:
         """Regression and autoencoder loss of the source branches."""

@@ -1,6 +1,7 @@
 """What every method provides; the loop, data, seeds, checkpoints and evaluation are shared.
 
-A method is a configuration, a model and the loss of a batch. Tasks are counted from 0, the target; sources follow.
+A method is a configuration, a model and the way it learns: by the loss of a batch, step by step (`Method`), or at once
+(`gear.methods.fitted`). Tasks are counted from 0, the target; sources follow.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +18,7 @@ from gear.methods.spec import MethodSpec
 from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
 
-__all__ = ["LossTerms", "Method", "mean_of"]
+__all__ = ["LossTerms", "Method", "Model", "mean_of"]
 
 
 class LossTerms(NamedTuple):
@@ -27,28 +28,62 @@ class LossTerms(NamedTuple):
     failed_share: Tensor
 
 
-class Method(nn.Module, ABC):
-    """A model with its losses, for a target and a number of sources.
+class Model(nn.Module, ABC):
+    """What predicts a target, however it has learnt: all that evaluation, exports and predictions need.
 
     Attributes:
         spec: its name, search space and settings.
-        sees_sources: whether batches hold source molecules beside the target's, and source predictions are validated.
-        one_embedding: whether all tasks share one embedding, so that target and source must be read in one form.
+        sees_sources: whether it learns from source molecules beside the target's, and predicts the sources too.
         notes: sentences the user should read once.
     """
 
     spec: ClassVar[MethodSpec]
     sees_sources: ClassVar[bool] = False
-    one_embedding: ClassVar[bool] = False
 
     def __init__(self, config: TrialConfig, sources: int) -> None:
         super().__init__()
+        self.config = config
+        self.notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
+        """Predictions of a task (B,), standardised; of sources only where `sees_sources`."""
+
+    @property
+    def learns_from_sources(self) -> bool:
+        """Whether any of the training reads source molecules."""
+        return self.sees_sources
+
+    @property
+    def embedding_kinds(self) -> frozenset[str]:
+        """Forms of molecules that training reads."""
+        return self.predicting_kinds
+
+    @property
+    def predicting_kinds(self) -> frozenset[str]:
+        """Forms of molecules that a prediction of the target reads."""
+        return frozenset({self.config.embedding.kind})
+
+    def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
+        """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
+        return {}
+
+
+class Method(Model):
+    """A model with its losses, trained step by step, for a target and a number of sources.
+
+    Attributes:
+        one_embedding: whether all tasks share one embedding, so that target and source must be read in one form.
+    """
+
+    one_embedding: ClassVar[bool] = False
+
+    def __init__(self, config: TrialConfig, sources: int) -> None:
+        super().__init__(config, sources)
         if self.one_embedding and config.embedding.of_source.kind != config.embedding.kind:
             raise InputDataError(
                 f"method {self.spec.name} has one embedding for all tasks: embedding.source_kind must be 'same'"
             )
-        self.config = config
-        self.notes: tuple[str, ...] = ()
 
     @abstractmethod
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
@@ -59,10 +94,6 @@ class Method(nn.Module, ABC):
             step: of the whole training, from 0.
             generator: on the CPU, the only randomness beside the device's own, which is seeded alike.
         """
-
-    @abstractmethod
-    def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
-        """Predictions of a task (B,), standardised; of sources only where `sees_sources`."""
 
     @property
     def begins_with_sources(self) -> bool:
@@ -101,10 +132,6 @@ class Method(nn.Module, ABC):
         """Of a loss term beside the regression, which has weight 1: a plug-in's own terms have theirs in `settings`."""
         weights, settings = self.config.weights, self.config.settings
         return float(settings[term] if term in settings else getattr(weights, term))
-
-    def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
-        """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
-        return {}
 
     def sources_mse(self, predictions: list[Tensor], batch: PairBatch) -> Tensor:
         """Regression loss of the sources' predictions, (B,) each, averaged over the sources."""

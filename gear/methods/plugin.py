@@ -36,15 +36,21 @@ def load_plugin(method: str) -> MethodSpec:
     Raises:
         InputDataError: it cannot be imported, is no method, or has another name than it was recorded by.
     """
-    from gear.methods.base import Method  # torch, not before a plug-in is asked for
+    from gear.methods.base import Model  # torch, not before a plug-in is asked for
+    from gear.methods.fitted import FittedMethod
 
     path = path_of(method)
     found = load_object(path, "method")
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        raise InputDataError(f"method '{path}' must be a class derived from gear.methods.base.Method")
+    if not (isinstance(found, type) and issubclass(found, Model)):
+        raise InputDataError(f"method '{path}' must be a class derived from gear.methods.base.Method or FittedMethod")
     spec = vars(found).get("spec")  # its own, not that of a method it derives from
     if not isinstance(spec, MethodSpec):
         raise InputDataError(f"method '{path}' has no specification: give the class spec = MethodSpec(...)")
+    if spec.fits_at_once != issubclass(found, FittedMethod):
+        raise InputDataError(
+            f"method '{path}': spec.fits_at_once must be true where the class is derived from "
+            "gear.methods.fitted.FittedMethod, and false elsewhere"
+        )
     if method not in (path, f"{spec.name}={path}"):
         raise InputDataError(
             f"method '{path}' is recorded as {short_name(method)}, but its spec has the name {spec.name}"

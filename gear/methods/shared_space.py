@@ -3,7 +3,7 @@
 from gear.embeddings import EMBEDDINGS
 from gear.space import Choice, Dimension, Float, Integer
 
-__all__ = ["ALIGNMENT", "NETWORK", "OPTIONAL", "SOURCE_EMBEDDING", "SOURCE_EPOCHS", "TRANSFER"]
+__all__ = ["ALIGNMENT", "NETWORK", "OPTIONAL", "PATHS", "SOURCE_EMBEDDING", "SOURCE_EPOCHS", "TRANSFER"]
 
 # Upper bounds are moderate: a search on a laptop spends its time on many small models, not on a few large ones.
 NETWORK: tuple[Dimension, ...] = (
@@ -34,4 +34,5 @@ ALIGNMENT: tuple[Dimension, ...] = (
 # Searched on request, `--vary PATH ...`.
 _KINDS = tuple(EMBEDDINGS)
 SOURCE_EMBEDDING = Choice("embedding.source_kind", ("same", *_KINDS))
+PATHS = Choice("transfer.prediction", ("direct", "mapped", "mean"))
 OPTIONAL: tuple[Dimension, ...] = (Choice("embedding.kind", _KINDS), Float("training.ema", 0.9, 0.99, log=False))

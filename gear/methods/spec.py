@@ -22,9 +22,13 @@ class MethodSpec:
         title: what it is, in a few words.
         space: the dimensions that are searched; the defaults must lie in them.
         optional: dimensions that are searched on request, `--vary PATH`.
-        settings: the defaults of settings that no other method has, weights of its own loss terms among them. They are
-            at `settings.NAME` in a configuration and in the space.
+        settings: the defaults of settings of its own, weights of its own loss terms among them. They are at
+            `settings.NAME` in a configuration and in the space.
+        fits_at_once: whether it is a `gear.methods.fitted.FittedMethod`, whose trial is one epoch, however many
+            `training.epochs` says.
+        kinds: forms of molecules that it may read whatever `embedding.kind` says; empty for a method with embeddings.
         colour: of a built-in method's studies in the report, a name in `tracking.report.drawing.COLOURS`.
+        uses_sources: whether it needs a source; a target without one is searched only by methods that do not.
         model: import path of the class, `package.module:Class`. Left out by a plug-in, which is named by that path.
     """
 
@@ -33,7 +37,10 @@ class MethodSpec:
     space: tuple[Dimension, ...]
     optional: tuple[Dimension, ...] = OPTIONAL
     settings: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    fits_at_once: bool = False
+    kinds: tuple[str, ...] = ()
     colour: str = "purple"
+    uses_sources: bool = True
     model: str = ""
 
     def __post_init__(self) -> None:

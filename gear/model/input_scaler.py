@@ -46,8 +46,12 @@ class InputScaler(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Scaled values (B, F) float32."""
+        return self.scaled(values).float()
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Scaled values (B, F) float64."""
         scaled = (self._seen(values) - self.centre) / self.scale
-        return scaled.nan_to_num(nan=0.0, posinf=CLIP, neginf=-CLIP).clamp(-CLIP, CLIP).float()
+        return scaled.nan_to_num(nan=0.0, posinf=CLIP, neginf=-CLIP).clamp(-CLIP, CLIP)
 
     def _seen(self, values: Tensor) -> Tensor:
         wide = values.double()

@@ -2,8 +2,8 @@
 
 from gear.testing.method_conformance import MethodConformance
 
-class TestMine(MethodConformance):
-method = "my_method:Delta"
+class TestMine(MethodConformance):  # FittedConformance for a method that is fitted at once
+method = "my_method:Corrected"
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ import torch
 from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec, Value
 from gear.data.pairs import PairData
 from gear.device import peak_memory_mb
+from gear.errors import InputDataError
 from gear.evaluation.diagnostics import MEMORY_RATIO, expected_memory_mb
 from gear.export import Member, export_model
 from gear.methods import base_of, build_method, find_method
@@ -29,12 +30,14 @@ from gear.methods.pair_batch import PairBatch
 from gear.methods.spec import MethodSpec
 from gear.predict import load_predictor
 from gear.results import EpochResult
+from gear.space import Choice
 from gear.testing.pairs import synthetic_pair
 from gear.training.batching import TrainingData
+from gear.training.folds import single_run
 from gear.training.loop import TrainingRun, fit, predict_rows
 from gear.variants import get_value, method_of, with_values
 
-__all__ = ["Case", "MethodConformance", "RunConformance"]
+__all__ = ["Case", "FittedConformance", "FittedRunConformance", "MethodConformance", "RunConformance"]
 
 MACHINE_DEPENDENT = {"seconds", "molecules_per_second", "peak_memory_mb"}
 CPU = torch.device("cpu")
@@ -55,8 +58,8 @@ class Case(NamedTuple):
     overfits_below: float = 0.1
 
 
-class RunConformance:
-    """What a method must do however it is configured."""
+class _Case:
+    """What is tested, and what holds however a method learns and is configured."""
 
     method: ClassVar[str]
 
@@ -68,6 +71,69 @@ class RunConformance:
     @pytest.fixture(autouse=True)
     def _own_cache(self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GEAR_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+    def test_exported_model_predicts_as_the_trained_one(self, case: Case, tmp_path: Path) -> None:
+        """What is exported is what was trained."""
+        config, pair = _configured(case), _data(case)
+        run = single_run(config, pair)
+        list(run.epochs())
+        run.save(tmp_path / "checkpoint")
+        spec = PairSpec(TaskSpec("target"), tuple(TaskSpec(source.property) for source in pair.sources))
+        member = Member(tmp_path / "checkpoint", TrialSpec(spec, "random", config=config), pair)
+        export_model([member], pair, tmp_path / "export", {})
+        test = pair.target.test
+        best = build_method(config, len(pair.sources))
+        best.load_state_dict(run.best)
+        expected = run.data.scalers[0].to_units(predict_rows(best, run.data, run.data.rows(test)).numpy())
+        found = load_predictor(tmp_path / "export").predict(list(test.smiles))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+class _Specified(_Case):
+    """What holds beside that of every method as it is."""
+
+    def test_finished_run_yields_its_last_row_again(self, case: Case, tmp_path: Path) -> None:
+        """A trial whose last row was lost is not trained again."""
+        config, pair = _configured(case), _data(case)
+        run, again = single_run(config, pair), single_run(config, pair)
+        *_, last = run.epochs()
+        run.save(tmp_path / "checkpoint")
+        again.restore(tmp_path / "checkpoint")
+        assert list(again.epochs()) == [last]
+        assert last.status == "complete"
+
+    def test_told_seconds_are_those_that_passed(self, case: Case) -> None:
+        """The speed of a trial decides what runs next."""
+        run = single_run(_configured(case), _data(case))
+        started = time.perf_counter()
+        told = sum(row.seconds for row in run.epochs())
+        assert 0.5 * (time.perf_counter() - started) < told <= time.perf_counter() - started
+
+    def test_sees_only_labels_of_training_parts(self, case: Case) -> None:
+        """A held-out label may change what is measured, not what is learnt."""
+        pair, config = _data(case), _configured(case)
+        validation = dataclasses.replace(pair.target.validation, value=pair.target.validation.value + 100)
+        test = dataclasses.replace(pair.target.test, value=pair.target.test.value - 100)
+        spoilt = dataclasses.replace(pair, target=dataclasses.replace(pair.target, validation=validation, test=test))
+        assert [r.train_loss for r in _epochs(config, pair)] == [r.train_loss for r in _epochs(config, spoilt)]
+
+    def test_defaults_lie_in_the_space(self, case: Case) -> None:
+        """The first trial of a study is the defaults."""
+        config = base_of(case.method, TrialConfig())
+        for dimension in (*_spec(case).space, *_spec(case).optional):
+            value = get_value(config, dimension.path)
+            assert dimension.holds(value), f"{dimension.path} is {value} by default"
+
+    def test_every_draw_from_the_space_can_be_built(self, case: Case) -> None:
+        """No configuration that a sampler may propose is refused."""
+        spec, base = _spec(case), base_of(case.method, TrialConfig())
+        for seed in range(DRAWS):
+            drawn = {dimension.path: dimension.suggest(_Draw(seed)) for dimension in spec.space}
+            build_method(with_values(base, drawn), case.sources)
+
+
+class RunConformance(_Case):
+    """What a method that is trained step by step must do however it is configured."""
 
     def test_continued_run_equals_uninterrupted_run_and_another_seed_does_not(self, case: Case, tmp_path: Path) -> None:
         """A resumed trial gives the numbers of one that was never interrupted."""
@@ -94,22 +160,6 @@ class RunConformance:
             assert total.isfinite()
             assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
-    def test_exported_model_predicts_as_the_trained_one(self, case: Case, tmp_path: Path) -> None:
-        """What is exported is what was trained."""
-        config, pair = _configured(case), _data(case)
-        run = TrainingRun(config, pair)
-        list(run.epochs())
-        run.save(tmp_path / "checkpoint")
-        spec = PairSpec(TaskSpec("target"), tuple(TaskSpec(source.property) for source in pair.sources))
-        member = Member(tmp_path / "checkpoint", TrialSpec(spec, "random", config=config), pair)
-        export_model([member], pair, tmp_path / "export", {})
-        test = pair.target.test
-        best = build_method(config, len(pair.sources))
-        best.load_state_dict(run.best)
-        expected = run.data.scalers[0].to_units(predict_rows(best, run.data, run.data.rows(test)).numpy())
-        found = load_predictor(tmp_path / "export").predict(list(test.smiles))
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-
     def test_takes_the_epochs_it_was_given_and_the_memory_that_was_estimated(self, case: Case) -> None:
         """Whoever plans a search relies on both."""
         config = _configured(case)
@@ -117,7 +167,7 @@ class RunConformance:
         assert peak_memory_mb(CPU) < MEMORY_RATIO * expected_memory_mb(config)
 
 
-class MethodConformance(RunConformance):
+class MethodConformance(RunConformance, _Specified):
     """What a method must do beside that, once."""
 
     def test_overfits_a_hundred_molecules(self, case: Case) -> None:
@@ -132,15 +182,6 @@ class MethodConformance(RunConformance):
         rows = run.data.train_rows[0]
         error = predict_rows(run.model, run.data, rows) - run.data.labels[rows, 0]
         assert error.square().mean().sqrt() < case.overfits_below
-
-    def test_finished_run_yields_its_last_row_again(self, case: Case, tmp_path: Path) -> None:
-        """A trial whose last row was lost is not trained again."""
-        config, pair = _configured(case), _data(case)
-        run = TrainingRun(config, pair)
-        *_, last = run.epochs()
-        run.save(tmp_path / "checkpoint")
-        assert list(fit(config, pair, tmp_path / "checkpoint")) == [last]
-        assert (last.status, last.reason) == ("complete", "last epoch")
 
     def test_early_stopping_ends_a_run_that_no_longer_improves(self, case: Case) -> None:
         """Patience counts whatever the method does in an epoch."""
@@ -166,6 +207,7 @@ class MethodConformance(RunConformance):
         for term in terms.keys() - {"reg"}:
             path = f"settings.{term}" if term in model.config.settings else f"weights.{term}"
             off = build_method(with_values(model.config, {path: 0.0}), case.sources)
+            assert isinstance(off, Method)
             assert off.loss_terms(batch, 0, torch.Generator()).terms.keys() == terms.keys() - {term}
 
     def test_every_weight_that_is_searched_is_of_a_term(self, case: Case) -> None:
@@ -175,34 +217,35 @@ class MethodConformance(RunConformance):
         paths = (dimension.path for dimension in _spec(case).space)
         assert {path.removeprefix("weights.") for path in paths if path.startswith("weights.")} <= terms.keys()
 
-    def test_told_seconds_are_those_that_passed(self, case: Case) -> None:
-        """The speed of a trial decides what runs next."""
-        run = TrainingRun(_configured(case), _data(case))
-        started = time.perf_counter()
-        told = sum(row.seconds for row in run.epochs())
-        assert 0.5 * (time.perf_counter() - started) < told <= time.perf_counter() - started
 
-    def test_sees_only_labels_of_training_parts(self, case: Case) -> None:
-        """A held-out label may change what is measured, not what is learnt."""
-        pair, config = _data(case), _configured(case)
-        validation = dataclasses.replace(pair.target.validation, value=pair.target.validation.value + 100)
-        test = dataclasses.replace(pair.target.test, value=pair.target.test.value - 100)
-        spoilt = dataclasses.replace(pair, target=dataclasses.replace(pair.target, validation=validation, test=test))
-        assert [r.train_loss for r in fit(config, pair)] == [r.train_loss for r in fit(config, spoilt)]
+class FittedRunConformance(_Case):
+    """What a method that is fitted at once must do however it is configured."""
 
-    def test_defaults_lie_in_the_space(self, case: Case) -> None:
-        """The first trial of a study is the defaults."""
-        config = base_of(case.method, TrialConfig())
-        for dimension in (*_spec(case).space, *_spec(case).optional):
-            value = get_value(config, dimension.path)
-            assert dimension.holds(value), f"{dimension.path} is {value} by default"
+    def test_one_epoch_is_all_and_gives_the_same_numbers_again(self, case: Case) -> None:
+        """Whatever `training.epochs` says; and the memory is what was estimated."""
+        config = _configured(case)
+        first, again = (_numbers(_epochs(config, _data(case))) for _ in range(2))
+        assert first == again
+        assert [(row["epoch"], row["status"]) for row in first] == [(1, "complete")]
+        assert peak_memory_mb(CPU) < MEMORY_RATIO * expected_memory_mb(config)
 
-    def test_every_draw_from_the_space_can_be_built(self, case: Case) -> None:
-        """No configuration that a sampler may propose is refused."""
-        spec, base = _spec(case), base_of(case.method, TrialConfig())
-        for seed in range(DRAWS):
-            drawn = {dimension.path: dimension.suggest(_Draw(seed)) for dimension in spec.space}
-            build_method(with_values(base, drawn), case.sources)
+
+class FittedConformance(FittedRunConformance, _Specified):
+    """What a method that is fitted at once must do beside that, once."""
+
+    def test_predicts_molecules_that_it_has_not_seen(self, case: Case) -> None:
+        """A third of what the mean of the labels gets wrong, or it has learnt nothing."""
+        (row,) = _epochs(_configured(case), _data(case))
+        assert row.validation_rmse < 0.35
+
+    def test_a_setting_of_no_meaning_is_refused(self, case: Case) -> None:
+        """Every dimension of the space is read from the configuration."""
+        base = base_of(case.method, TrialConfig())
+        for dimension in _spec(case).space:
+            wrong: Value = "nonsense" if isinstance(dimension, Choice) else -1
+            if not isinstance(dimension, Choice) or isinstance(dimension.choices[0], str):
+                with pytest.raises(InputDataError, match=dimension.path):
+                    build_method(with_values(base, {dimension.path: wrong}), case.sources)
 
 
 class _Draw:
@@ -230,9 +273,14 @@ def _data(case: Case) -> PairData:
     return _pair(sources=case.sources)
 
 
+def _epochs(config: TrialConfig, pair: PairData) -> list[EpochResult]:
+    return list(single_run(config, pair).epochs())
+
+
 def _built(case: Case, molecules: int) -> tuple[Method, PairBatch]:
     """The untrained model, and a batch of its pair."""
     model = build_method(_configured(case), case.sources)
+    assert isinstance(model, Method)
     batch = TrainingData(_data(case), model.embedding_kinds, CPU).batch(torch.arange(molecules))
     model.fit_inputs(batch.molecules)
     return model, batch

@@ -12,14 +12,22 @@ from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec
 from gear.data.pairs import PairData, load_pair
+from gear.methods import find_method
 from gear.results import EpochResult
 from gear.training.checkpoint import write_folder
+from gear.training.fitted_run import FittedRun
 from gear.training.loop import TrainingRun
 
-__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "single_folds"]
+__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "single_folds", "single_run"]
 
 
-def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "TrainingRun | FoldedRun":
+def single_run(config: TrialConfig, pair: PairData, device: str = "auto") -> TrainingRun | FittedRun:
+    """The run of a configuration on one pair: trained step by step, or fitted at once, by its method."""
+    kind = FittedRun if find_method(config.method).fits_at_once else TrainingRun
+    return kind(config, pair, device)
+
+
+def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "TrainingRun | FittedRun | FoldedRun":
     """The run that a specification describes.
 
     Args:
@@ -28,7 +36,7 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
     """
     folds = range(spec.fold, spec.fold + spec.folds)
     pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in folds]
-    return TrainingRun(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
+    return single_run(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
 
 
 def single_folds(spec: TrialSpec) -> list[TrialSpec]:
@@ -60,7 +68,7 @@ class FoldedRun:
     def __init__(self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto") -> None:
         self.config = config
         without_patience = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
-        self.runs = [TrainingRun(_seeded(without_patience, fold), pair, device) for fold, pair in enumerate(pairs)]
+        self.runs = [single_run(_seeded(without_patience, fold), pair, device) for fold, pair in enumerate(pairs)]
         self.model = self.runs[0].model
 
     def epochs(self) -> Iterator[EpochResult]:
@@ -117,9 +125,9 @@ class FoldedRun:
         for fold, row in enumerate(rows):
             if row.status == "failed":
                 return "failed", f"fold {fold}: {row.reason}"
+        if all(row.status == "complete" for row in rows):
+            return "complete", rows[0].reason
         training, epoch = self.config.training, rows[0].epoch
-        if epoch >= training.epochs:
-            return "complete", "last epoch"
         if training.patience and epoch - max(row.best_epoch for row in rows) >= training.patience:
             return "complete", "early stopping"
         return "running", ""

@@ -20,13 +20,13 @@ from gear.config import TrialConfig
 from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
 from gear.methods import build_method
-from gear.methods.base import Method
+from gear.methods.base import Method, Model
 from gear.results import EpochResult
 from gear.training.batching import TrainingData, epoch_batches
 from gear.training.checkpoint import load_module, module_tensors, read_state, write_state
 from gear.training.ema import WeightAverage
 
-__all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows"]
+__all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows", "validation_losses"]
 
 FINAL_RATE = 0.1  # of the learning rate at the end of the cosine
 DESCRIBED = 64  # number of validation molecules at which the latent spaces are described
@@ -102,7 +102,9 @@ class TrainingRun:
         self.config = config
         self.device = pick_device(device)
         torch.manual_seed(config.seed)
-        self.model: Method = build_method(config, len(pair.sources)).to(self.device)
+        model = build_method(config, len(pair.sources))
+        assert isinstance(model, Method), f"{config.method} is fitted at once: gear.training.folds.single_run"
+        self.model = model.to(self.device)
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
         self._fit_inputs()
         self.average = WeightAverage(self.model, config.training.ema)
@@ -204,7 +206,7 @@ class TrainingRun:
         return f"the source's training {failure}" if failure else ""
 
     def _result(self, tally: _Tally, failure: str, speed: float, started: float) -> EpochResult:
-        losses = self._validate()
+        losses = validation_losses(self.average.model, self.data)
         rmse = math.sqrt(losses["target"])
         if rmse < self.best_rmse:
             self.best_rmse, self.best_epoch = rmse, self.epoch
@@ -227,15 +229,6 @@ class TrainingRun:
             reason=reason,
             notes=self.model.notes,
         )
-
-    def _validate(self) -> dict[str, float]:
-        """MSE of the averaged model on the target's validation part, and its mean MSE on those of the sources."""
-        model, found = self.average.model, []
-        for task, part in enumerate(self.data.validation if self.model.sees_sources else self.data.validation[:1]):
-            predicted = predict_rows(model, self.data, part.rows, task)
-            found.append(float((predicted - part.labels).square().mean()))
-        target, *sources = found
-        return {"target": target} | ({"source": sum(sources) / len(sources)} if sources else {})
 
     def _describe(self) -> dict[str, float]:
         rows = self.data.validation[0].rows[:DESCRIBED]
@@ -299,8 +292,18 @@ def fit(config: TrialConfig, pair: PairData, checkpoint: Path | None = None) -> 
     yield from run.epochs()
 
 
+def validation_losses(model: Model, data: TrainingData) -> dict[str, float]:
+    """MSE of a model on the target's validation part, and its mean MSE on those of the sources if it predicts them."""
+    found = []
+    for task, part in enumerate(data.validation if model.sees_sources else data.validation[:1]):
+        predicted = predict_rows(model, data, part.rows, task)
+        found.append(float((predicted - part.labels).square().mean()))
+    target, *sources = found
+    return {"target": target} | ({"source": sum(sources) / len(sources)} if sources else {})
+
+
 @torch.no_grad()
-def predict_rows(model: Method, data: TrainingData, rows: Tensor, task: int = 0, batch_size: int = 512) -> Tensor:
+def predict_rows(model: Model, data: TrainingData, rows: Tensor, task: int = 0, batch_size: int = 512) -> Tensor:
     """Standardised predictions (B,), float64 on the device, of a model in evaluation mode for molecules `rows` (B,)."""
     model.eval()
     parts = [model.predict(data.store.batch(part), task) for part in rows.split(batch_size)]

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from gear.errors import InputDataError
 __all__ = ["OWN_DATA", "add_own_data", "own_pair"]
 
 ROLES = ("target", "source")
+AUTO = "auto"
 OWN_DATA = (
     "target_data",
     "target_column",
@@ -34,7 +36,13 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
         "--source-data", type=Path, nargs="+", metavar="FILE", help="a table for all source columns, or one for each"
     )
     group.add_argument("--source-column", nargs="+", metavar="NAME", help="a column of values for each source")
-    group.add_argument("--source-property", nargs="+", metavar="CODE", help="built-in properties as sources")
+    group.add_argument(
+        "--source-property",
+        nargs="+",
+        metavar="CODE",
+        help="built-in properties as sources; auto, which no source means too, takes the one that a quick probe finds "
+        "most helpful",
+    )
     for role in ROLES:
         group.add_argument(f"--{role}-unit", metavar="UNIT", help=f"unit of the {role}'s values")
         group.add_argument(
@@ -54,12 +62,17 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def own_pair(args: argparse.Namespace, recorded: PairSpec | None = None) -> list[PairSpec]:
+def own_pair(
+    args: argparse.Namespace,
+    recorded: PairSpec | None = None,
+    choose: Callable[[TaskSpec], Sequence[TaskSpec]] = lambda _: (),
+) -> list[PairSpec]:
     """The pair that the flags ask for, or nothing where none of them is given.
 
     Args:
         args: the flags.
         recorded: the pair that the flags may change: one that is left out keeps its value.
+        choose: gives the sources of a target where no source, or `auto`, is asked for.
 
     Raises:
         InputDataError: flags are missing, do not fit together, or no names can be made of the columns.
@@ -73,7 +86,7 @@ def own_pair(args: argparse.Namespace, recorded: PairSpec | None = None) -> list
         before = {name: value for name, value in before.items() if not name.endswith("smiles_column")}
     flags = argparse.Namespace(**dict.fromkeys(OWN_DATA) | before | given)
     needed = {"--target-data": flags.target_data, "--target-column": flags.target_column}
-    if flags.source_data or flags.source_column or not flags.source_property:
+    if flags.source_data or flags.source_column:
         needed |= {"--source-data": flags.source_data, "--source-column": flags.source_column}
     if missing := [flag for flag, value in needed.items() if value is None]:
         raise InputDataError(f"a pair of your own needs {', '.join(needed)}: {missing[0]} is missing")
@@ -83,8 +96,11 @@ def own_pair(args: argparse.Namespace, recorded: PairSpec | None = None) -> list
         _task(flags, "source" if index else "target", name, file, column)
         for index, (name, file, column) in enumerate(zip(names, files, columns, strict=True))
     )
-    built_in = (TaskSpec(get_property(code).code) for code in flags.source_property or ())
-    return [PairSpec(target, (*sources, *built_in))]
+    asked = [code for code in flags.source_property or () if code != AUTO]
+    sources += [TaskSpec(get_property(code).code) for code in asked]
+    if AUTO in (flags.source_property or ()) and sources:
+        raise InputDataError(f"--source-property {AUTO} chooses the source: name no other")
+    return [PairSpec(target, tuple(sources or choose(target)))]
 
 
 def _flags_of(pair: PairSpec) -> dict[str, Any]:

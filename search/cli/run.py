@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gear.errors import InputDataError, StorageError, user_command
+from gear.methods import find_method
+from gear.variants import method_of
 from search.cli.cluster.remote import run_on_cluster, split_flags
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
 from search.plan.campaign_plan import CampaignPlan
@@ -112,7 +114,8 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Ask before a big search, where there is somebody to ask."""
     if plan.preset != "benchmark" or args.yes or not sys.stdin.isatty():
         return True
-    epochs = len(plan.studies) * plan.search.trials * plan.search.validation_folds * plan.epochs
+    trained = sum(not find_method(method_of(study.method).method).fits_at_once for study in plan.studies)
+    epochs = trained * plan.search.trials * plan.search.validation_folds * plan.epochs
     hours = epochs * SECONDS_PER_EPOCH / 3600
     cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"

@@ -9,7 +9,7 @@ from typing import Any
 
 from gear.command_line import Parser
 from gear.command_line import make_parser as command_parser
-from gear.config import PairSpec, TrialConfig
+from gear.config import PairSpec, TaskSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.embeddings import EMBEDDINGS
@@ -19,6 +19,7 @@ from gear.variants import VARIANTS, with_values
 from search.cli.common_options import add_storage, add_tracking_uri
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
+from search.cli.source_choice import choose_sources
 from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
@@ -151,7 +152,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         plan = PRESETS[preset]
         if gpu:
             plan = dataclasses.replace(plan, search=dataclasses.replace(plan.search, gpus_per_trial=GPU_SHARE))
-    pairs = (*expand_pairs(args.pairs or []), *own_pair(args))
+    pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))
     plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")
@@ -204,7 +205,11 @@ def _on_top_of(plan: CampaignPlan, args: argparse.Namespace) -> CampaignPlan:
     built_in = [pair for pair in base.pairs if pair.is_built_in]
     own = [pair for pair in base.pairs if not pair.is_built_in]
     recorded = own[0] if len(own) == 1 and own[0].target.file is not None else None
-    asked = (*(expand_pairs(args.pairs) if args.pairs else built_in), *(own_pair(args, recorded) or own))
+
+    def choose(_: TaskSpec) -> tuple[TaskSpec, ...]:  # what was chosen at the first time
+        return () if recorded is None else recorded.sources
+
+    asked = (*(expand_pairs(args.pairs) if args.pairs else built_in), *(own_pair(args, recorded, choose) or own))
     return dataclasses.replace(_with_flags(base, args, asked), preset=args.preset or base.preset)
 
 

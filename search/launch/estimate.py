@@ -11,7 +11,7 @@ from gear.config import PairSpec, TrialConfig
 from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
-from gear.methods import base_of
+from gear.methods import base_of, find_method
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.plan.campaign_plan import CampaignPlan
@@ -66,10 +66,13 @@ def _probed(method: str, plan: CampaignPlan, pair: "PairData | None") -> Probe:
 def trial_seconds(config: TrialConfig, pair: "PairData") -> float:
     """Seconds of a trial that nothing stops early, from epochs on a few batches of its data.
 
-    Two sizes tell what a batch takes from what an epoch takes once.
+    Two sizes tell what a batch takes from what an epoch takes once. What is fitted at once is fitted.
     """
+    from gear.training.folds import single_run
     from gear.training.loop import TrainingRun
 
+    if find_method(config.method).fits_at_once:
+        return sum(row.seconds for row in single_run(config, pair).epochs())
     size, training = config.training.batch_size, config.training
     short = dataclasses.replace(config, training=dataclasses.replace(training, epochs=2, source_epochs=1))
     _, few = (row.seconds for row in TrainingRun(short, _cut(pair, FEW * size)).epochs())

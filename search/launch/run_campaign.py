@@ -12,6 +12,7 @@ from search.launch.checks import check_launch
 from search.launch.commands import record_command
 from search.launch.launch_options import Display, LaunchOptions, PlainDisplay
 from search.launch.prepare import DataFacts, create_store, prepare_data, resume_store
+from search.launch.source_check import say_doubtful_sources
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
 from search.results.finalize import finalize
@@ -52,6 +53,7 @@ def run_campaign(
     folder = storage / plan.name
     if folder.exists():
         raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
+    say_doubtful_sources(plan, display.say)
     return _launch(plan, options, display, lambda data: create_store(folder, plan, data))
 
 

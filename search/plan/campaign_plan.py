@@ -78,6 +78,7 @@ class CampaignPlan:
             if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
+        self._check_sources()
         for method in self.methods:  # a plug-in need not be at hand where a campaign is only read
             if method not in (*METHODS, *VARIANTS) and not ("=" in method and is_plugin(method)):
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
@@ -107,7 +108,9 @@ class CampaignPlan:
     def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that some trial may read."""
         embedding = self.config.embedding
-        return frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
+        searched = frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
+        specs = [find_method(method_of(method).method) for method in self.methods]
+        return frozenset().union(*(spec.kinds or searched for spec in specs))
 
     @property
     def _varies_kinds(self) -> bool:
@@ -122,6 +125,18 @@ class CampaignPlan:
                 raise InputDataError(
                     f"--vary embedding.kind chooses among {', '.join(EMBEDDINGS)}: leave it out, or --embedding {kind}"
                 )
+
+    def _check_sources(self) -> None:
+        """Refuse a target without a source where a method needs one."""
+        alone = next((pair for pair in self.pairs if not pair.sources), None)
+        # a plug-in says it itself where it is built
+        known = [method for method in self.methods if method in (*METHODS, *VARIANTS)]
+        needing = next((name for name in known if METHODS[method_of(name).method].uses_sources), None)
+        if alone is not None and needing is not None:
+            without = " ".join(name for name, spec in METHODS.items() if not spec.uses_sources)
+            raise InputDataError(
+                f"target {alone.id} has no source, which {needing} needs: name one, or use --methods {without}"
+            )
 
     def folds(self, split: str, purpose: Purpose) -> int:
         """Validation folds of a trial."""

@@ -12,7 +12,18 @@ from gear.plugins import source_of
 __all__ = ["Answer", "ask_others", "different", "facts"]
 
 ANSWER_SECONDS = 60.0
-PACKAGES = ("ray", "torch", "chemprop", "rdkit", "cuik-molmaker-pin", "numpy", "pyarrow", "safetensors")
+PACKAGES = (
+    "ray",
+    "torch",
+    "chemprop",
+    "rdkit",
+    "cuik-molmaker-pin",
+    "numpy",
+    "pyarrow",
+    "safetensors",
+    "scikit-learn",
+    "lightgbm",
+)
 CODE = ("gear", "search", "tracking")
 
 Answer = Any  # the return value of the function, or the exception that it raised

@@ -15,6 +15,7 @@ from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 __all__ = ["curves_chart", "parity_chart"]
 
 HIGHEST = 2.0  # times the median RMSE of the first epoch; what lies above is drawn at the upper edge
+MOST_NUMBERS = 10  # on the axis of trials
 SIDE, PITCH = 360.0, 460.0  # pixels of a parity plot, and from one to the next
 
 
@@ -32,6 +33,8 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
     values = [value for trial in trials for _, value in trial.curve]
     top = min(max(values), HIGHEST * float(np.median([trial.curve[0][1] for trial in trials])))
     epochs = max(trial.curve[-1][0] for trial in trials)
+    if epochs == 1:  # fitted at once
+        return _values_chart(name, study, trials)
     panel = Panel(Scale(1, max(epochs, 2), 60, WIDTH - 165), span([min(values), max(top, min(values))], 270, 12))
     marks = panel.frame("epoch", "validation RMSE")
     winner = None if study.winner is None else study.winner.number
@@ -40,10 +43,34 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
             marks += _curve(trial, panel, density)
     if study.winner is not None and study.winner.curve:
         marks += _winning_curve(study.winner, panel, method_colour(study.method))
+    return Drawing(name, f"Learning curves of {study.name}", _told(study), WIDTH, 310, marks)
+
+
+def _values_chart(name: str, study: StudyRecord, trials: Sequence[TrialRecord]) -> Drawing:
+    """Validation RMSE of trials of one epoch, by their number."""
+    points = [(float(trial.number), trial.curve[0][1]) for trial in trials]
+    top = min(max(y for _, y in points), HIGHEST * float(np.median([y for _, y in points])))
+    last = max(int(points[-1][0]), 1)
+    panel = Panel(Scale(0, last, 60, WIDTH - 165), span([min(y for _, y in points), top], 270, 12))
+    numbers = range(0, last + 1, max(1, last // MOST_NUMBERS))
+    marks = panel.frame("trial", "validation RMSE", xticks=[(number, str(number)) for number in numbers])
+    marks += [
+        Dots(panel.place([point]), "muted", 3, 0.8, label=_tip(trial))
+        for point, trial in zip(points, trials, strict=True)
+    ]
+    if study.winner is not None and study.winner.curve:
+        best = study.winner
+        place = panel.place([(float(best.number), best.curve[0][1])])
+        colour = method_colour(study.method)
+        marks += [Dots(place, colour, 5, label=_tip(best)), _winner_words(best, *place[0], colour)]
+    return Drawing(name, f"Trials of {study.name}", _told(study), WIDTH, 310, marks)
+
+
+def _told(study: StudyRecord) -> str:
     told = ", ".join(f"{study.count(state)} {state}" for state in STATES) + " trials."
-    if study.validation_rmse is not None:
-        told += f" The winner, trial {winner}, reaches a validation RMSE of {study.validation_rmse:.4f}."
-    return Drawing(name, f"Learning curves of {study.name}", told, WIDTH, 310, marks)
+    if study.winner is not None and study.validation_rmse is not None:
+        told += f" The winner, trial {study.winner.number}, reaches a validation RMSE of {study.validation_rmse:.4f}."
+    return told
 
 
 def _curve(trial: TrialRecord, panel: Panel, density: int) -> list[Mark]:
@@ -61,8 +88,12 @@ def _curve(trial: TrialRecord, panel: Panel, density: int) -> list[Mark]:
 def _winning_curve(trial: TrialRecord, panel: Panel, colour: str) -> list[Mark]:
     path, tip = panel.place(trial.curve), _tip(trial)
     x, y = path[-1]
-    words = Text(x + 9, y + 4, f"winner, #{trial.number}: {trial.value:.4f}", colour, LABEL, bold=True)
+    words = _winner_words(trial, x, y, colour)
     return [Line(path, colour, 2.5, label=tip), Dots(((x, y),), colour, 4, label=tip), words]
+
+
+def _winner_words(trial: TrialRecord, x: float, y: float, colour: str) -> Text:
+    return Text(x + 9, y + 4, f"winner, #{trial.number}: {trial.value:.4f}", colour, LABEL, bold=True)
 
 
 def _tip(trial: TrialRecord) -> str:

@@ -1,13 +1,11 @@
-"""RDKit's full set of two-dimensional descriptors, computed once for a set of molecules, and their scaling.
+"""RDKit's full set of two-dimensional descriptors, computed once for a set of molecules.
 
 Values of one descriptor range over many orders of magnitude (`Ipc` grows exponentially with the size of a molecule), so
-models see sign(x) log(1 + |x|), centred and scaled by the molecules they are trained on and clipped. Descriptors that
-are constant there carry nothing and are dropped; a value that RDKit cannot compute is replaced by the centre.
+models scale them by the molecules they are trained on (`gear.model.input_scaler`).
 """
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,8 @@ from gear.data.molecules.molecule import parse
 from gear.data.parallel import map_chunks
 from gear.errors import InputDataError
 
-__all__ = ["CLIP", "DescriptorScaler", "descriptor_names", "descriptors", "packed_descriptors"]
+__all__ = ["descriptor_names", "descriptors", "packed_descriptors"]
 
-CLIP = 6.0  # standard deviations; beyond them a molecule is unlike all that was trained on
 COLUMNS = ("descriptors",)
 
 
@@ -49,43 +46,6 @@ def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
     """
     path = cache_folder() / "descriptors" / f"{content_key(smiles)}.parquet"
     return cached(path, _read, lambda: _build(path, list(smiles)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DescriptorScaler:
-    """Log-modulus, then (x - centre) / scale of the kept columns, clipped to +-CLIP.
-
-    Attributes:
-        kept: (K,) columns that vary in the training part.
-        centre: (K,) their means there.
-        scale: (K,) their standard deviations there.
-    """
-
-    kept: np.ndarray
-    centre: np.ndarray
-    scale: np.ndarray
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> "DescriptorScaler":
-        """The scaler of descriptors (N, D) of the training part."""
-        seen = _log_modulus(values)
-        known = np.isfinite(seen).any(0)
-        centre, scale = np.zeros(seen.shape[1]), np.zeros(seen.shape[1])
-        centre[known], scale[known] = np.nanmean(seen[:, known], 0), np.nanstd(seen[:, known], 0)
-        kept = np.flatnonzero(scale > 1e-8)
-        return cls(kept, centre[kept], scale[kept])
-
-    def transform(self, values: np.ndarray) -> np.ndarray:
-        """Inputs (M, K) float64 of a model, of descriptors (M, D)."""
-        scaled = (_log_modulus(values[:, self.kept]) - self.centre) / self.scale
-        inputs: np.ndarray = np.nan_to_num(scaled, nan=0.0).clip(-CLIP, CLIP)
-        return inputs
-
-
-def _log_modulus(values: np.ndarray) -> np.ndarray:
-    wide = values.astype(np.float64)
-    found: np.ndarray = np.sign(wide) * np.log1p(np.abs(wide))
-    return found
 
 
 def _build(path: Path, smiles: list[str]) -> None:

@@ -1,6 +1,6 @@
 """GATE: branches on one embedding, aligned by the distances from a molecule to points near it (arXiv 2310.06369)."""
 
-from gear.methods.shared_space import ALIGNMENT, NETWORK, TRANSFER
+from gear.methods.shared_space import ALIGNMENT, NETWORK, OPTIONAL, PATHS, TRANSFER
 from gear.methods.spec import MethodSpec
 from gear.space import Float
 
@@ -12,4 +12,5 @@ GATE = MethodSpec(
     model="gear.methods.gate.model:Gate",
     colour="orange",
     space=(*ALIGNMENT, Float("weights.dist", 0.03, 3.0), *TRANSFER, *NETWORK),
+    optional=(PATHS, *OPTIONAL),
 )

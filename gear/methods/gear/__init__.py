@@ -1,6 +1,6 @@
 """GEAR: branches whose latent spaces meet in one flat frame and share their Ricci curvature (arXiv 2506.13015)."""
 
-from gear.methods.shared_space import ALIGNMENT, NETWORK, OPTIONAL, SOURCE_EMBEDDING, TRANSFER
+from gear.methods.shared_space import ALIGNMENT, NETWORK, OPTIONAL, PATHS, SOURCE_EMBEDDING, TRANSFER
 from gear.methods.spec import MethodSpec
 from gear.space import Choice, Float, Integer
 
@@ -19,6 +19,7 @@ GEAR = MethodSpec(
         Choice("curvature.metric", ("roundtrip", "isometry")),
         Integer("curvature.slice_rank", 8, 40, step=8),
         Choice("curvature.every", (1, 2, 4, 8)),
+        PATHS,
         SOURCE_EMBEDDING,
         *OPTIONAL,
     ),

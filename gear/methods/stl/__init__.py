@@ -10,5 +10,6 @@ STL = MethodSpec(
     title="the target by itself",
     model="gear.methods.stl.model:SingleTask",
     colour="muted",
+    uses_sources=False,
     space=NETWORK,
 )

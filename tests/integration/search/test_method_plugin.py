@@ -11,7 +11,7 @@ import mlflow
 import pytest
 
 ROOT = Path(__file__).parents[3]
-STUDY = "st_from_ri.random-n60.delta"
+STUDY = "st_from_ri.random-n60.corrected"
 SMALL = "--pairs st_from_ri --splits random-n60 --trials 1 --epochs 1 --name mine".split()
 
 
@@ -27,7 +27,7 @@ def campaign(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mine")
     shutil.copy(ROOT / "examples/plugins/my_method.py", folder)
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
-    done = run(folder, "-m", "search.run", "--methods", "my_method:Delta", *SMALL)
+    done = run(folder, "-m", "search.run", "--methods", "my_method:Corrected", *SMALL)
     assert done.returncode == 0, done.stderr
     assert "not registered" not in done.stdout
     return folder
@@ -47,19 +47,19 @@ def predict(folder, export):
 @pytest.mark.ray
 def test_search_trains_exports_and_registers_it_under_its_short_name(campaign):
     place = campaign / "campaigns/mine"
-    assert json.loads((place / "campaign.json").read_text())["plan"]["methods"] == ["delta=my_method:Delta"]
+    assert json.loads((place / "campaign.json").read_text())["plan"]["methods"] == ["corrected=my_method:Corrected"]
     config = json.loads((place / "exports" / STUDY / "config.json").read_text())["members"][0]["trial"]["config"]
-    assert config["method"] == "delta=my_method:Delta"
+    assert config["method"] == "corrected=my_method:Corrected"
     assert config["settings"] == {"correction": 0.03}
-    assert "`my_method:Delta`" in (place / "exports" / STUDY / "README.md").read_text()
+    assert "`my_method:Corrected`" in (place / "exports" / STUDY / "README.md").read_text()
     client = mlflow.MlflowClient(f"sqlite:///{campaign}/mlflow.db")
     model = client.get_registered_model("gear.st_from_ri.random-n60")
-    assert set(model.aliases) == {"best_delta", "champion"}
+    assert set(model.aliases) == {"best_corrected", "champion"}
     (trial,) = client.search_runs(
         [client.get_experiment_by_name("mine").experiment_id], "tags.`gear.trial` = '0'", max_results=1
     )
     assert trial.data.params["settings.correction"] == "0.03"
-    assert trial.data.tags["gear.method"] == "delta"
+    assert trial.data.tags["gear.method"] == "corrected"
 
 
 @pytest.mark.ray
@@ -70,7 +70,7 @@ def test_export_predicts_where_the_module_is_and_says_so_where_it_is_not(campaig
     done = predict(elsewhere, export)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: method 'my_method:Delta': there is no module my_method: run in the folder that holds my_method.py, "
+        "error: method 'my_method:Corrected': there is no module my_method: run in the folder that holds my_method.py, "
         "or install it\n"
     )
 
@@ -105,7 +105,7 @@ def test_campaign_is_read_without_the_module_and_resumed_only_with_it(campaign, 
     resume = ("-m", "search.run", "--resume", "--name", "mine", "--trials", "2")
     done = run(elsewhere, *resume)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: method 'my_method:Delta': there is no module my_method")
+    assert done.stderr.startswith("error: method 'my_method:Corrected': there is no module my_method")
     done = run(campaign, *resume)
     assert done.returncode == 0, done.stderr
     assert "2/2: trial 1 complete" in done.stdout

@@ -50,7 +50,7 @@ def test_hashes_tell_splits_and_seeds_apart():
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ("hv", "unknown pair 'hv'; known: hv_from_ds"),
+        ("hvs", "unknown pair 'hvs'; known: hv_from_ds"),
         ("hv_from_xy", "unknown property 'xy'"),
         ("xy_from_hv", "unknown property 'xy'"),
         ("hv_from_hv", "names a task twice"),

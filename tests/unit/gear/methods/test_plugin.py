@@ -13,9 +13,13 @@ from gear.methods import METHODS, base_of, build_method, find_method
 from gear.methods.plugin import is_plugin, short_name
 from gear.methods.spec import MethodSpec
 from gear.space import Float
+from gear.training.folds import single_run
 from gear.variants import VARIANTS, get_value, with_values
 
 MODULE = """
+import torch
+
+from gear.methods.fitted import FittedMethod
 from gear.methods.spec import MethodSpec
 from gear.methods.stl.model import SingleTask
 from gear.space import Float, Integer
@@ -41,6 +45,28 @@ class Taken(SingleTask):
 
 class TakenByVariant(SingleTask):
     spec = MethodSpec(name="gear-no-curv", title="", space=())
+
+
+class Median(FittedMethod):
+    spec = MethodSpec(name="median", title="the median of the labels", space=(), fits_at_once=True)
+
+    def __init__(self, config, sources):
+        super().__init__(config, sources)
+        self.register_buffer("median", torch.zeros(()))
+
+    def fit(self, batch, seed):
+        self.median = batch.target.nanmedian()
+
+    def predict(self, molecules, task=0):
+        return self.median.expand(molecules.size)
+
+
+class FittedAndNotSaying(Median):
+    spec = MethodSpec(name="median", title="", space=())
+
+
+class SayingAndNotFitted(SingleTask):
+    spec = MethodSpec(name="mine", title="", space=(), fits_at_once=True)
 
 
 function = print
@@ -78,6 +104,8 @@ def test_plugin_is_found_by_its_path_and_by_its_recorded_name():
         ("mine_for_tests:function", "must be a class derived from gear.methods.base.Method"),
         ("mine_for_tests:Absent", "has no 'Absent'"),
         ("no_such_module:Mine", "there is no module no_such_module: run in the folder that holds no_such_module.py"),
+        ("mine_for_tests:FittedAndNotSaying", "spec.fits_at_once must be true where"),
+        ("mine_for_tests:SayingAndNotFitted", "and false elsewhere"),
         ("mine_for_tests:Taken", "is named gear as one that comes with gear"),
         ("mine_for_tests:TakenByVariant", "is named gear-no-curv as one"),
         (f"other={PATH}", "is recorded as other, but its spec has the name mine"),
@@ -86,6 +114,13 @@ def test_plugin_is_found_by_its_path_and_by_its_recorded_name():
 def test_plugin_that_cannot_be_used_is_told_in_a_line(method, message):
     with pytest.raises(InputDataError, match=message):
         find_method(method)
+
+
+def test_plugin_may_be_fitted_at_once(pair):
+    run = single_run(base_of("mine_for_tests:Median", TrialConfig(method="mine_for_tests:Median")), pair)
+    (row,) = run.epochs()
+    assert row.status == "complete"
+    assert row.train_loss["reg"] == pytest.approx(1 + float(run.model.median) ** 2, rel=1e-4)
 
 
 @pytest.mark.parametrize("method", ["magic", "Mine=", "a=b=c:D", "a b=c:D", "../x:Y"])

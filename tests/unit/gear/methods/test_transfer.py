@@ -48,6 +48,31 @@ def test_warm_start_leaves_an_embedding_alone_that_reads_something_else(pair, qu
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.embeddings[0].state_dict().items())
 
 
+@pytest.mark.parametrize("method", ["gear", "gate"])
+@pytest.mark.parametrize("sources", [1, 2])
+def test_target_is_predicted_by_both_ways(method, sources, quick_config):
+    pair = synthetic_pair(sources=sources)
+
+    def predicted(changes):
+        torch.manual_seed(0)
+        model = build_method(with_values(quick_config(method), changes), sources).eval()
+        molecules = batch_of(pair).molecules
+        with torch.no_grad():
+            return model, molecules, model.predict(molecules)
+
+    model, molecules, direct = predicted({"transfer.prediction": "direct"})
+    *_, mapped = predicted({"transfer.prediction": "mapped"})
+    *_, mean = predicted({})
+    with torch.no_grad():
+        target, *others = model.branches
+        latents = model.latents(molecules)
+        ways = [target.head(target.inverse(b.transfer(z))) for b, z in zip(others, latents[1:], strict=True)]
+    torch.testing.assert_close(mapped, sum(ways) / len(ways))
+    torch.testing.assert_close(mean, (direct + mapped) / 2)
+    assert not torch.allclose(direct, mapped)
+    torch.testing.assert_close(predicted({"weights.map": 0.0})[-1], direct)
+
+
 def test_fine_tuned_head_stands_on_frozen_features(pair, quick_config):
     run = TrainingRun(quick_config("finetune_head", epochs=2), pair)
     rows = run.epochs()
@@ -140,7 +165,7 @@ def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
     assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if method_class(name).one_embedding])
+@pytest.mark.parametrize("method", [name for name in METHODS if getattr(method_class(name), "one_embedding", False)])
 def test_method_with_one_embedding_refuses_two_forms_of_input(method):
     config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})
     with pytest.raises(InputDataError, match=r"embedding\.source_kind must be 'same'"):
@@ -157,3 +182,9 @@ def test_forms_that_no_embedding_reads_are_not_prepared(pair, quick_config):
     assert build_method(with_values(quick_config("stl"), {"embedding.source_kind": "text"})).embedding_kinds == {
         "dmpnn"
     }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_needs_a_source_is_known_before_a_model_is_built(name):
+    """A target without a source is refused for these methods, and only for them."""
+    assert METHODS[name].uses_sources == build_method(TrialConfig(method=name)).learns_from_sources

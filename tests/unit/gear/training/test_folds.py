@@ -8,7 +8,8 @@ import pytest
 
 from gear.config import PairSpec, TaskSpec, TrialSpec
 from gear.testing.pairs import synthetic_pair
-from gear.training.folds import FoldedRun, fold_checkpoints, make_run, single_folds
+from gear.training.fitted_run import FittedRun
+from gear.training.folds import FoldedRun, fold_checkpoints, make_run, single_folds, single_run
 from gear.training.loop import TrainingRun
 
 FOLDS = 3
@@ -69,6 +70,20 @@ def test_a_fold_that_fails_fails_the_trial(config, pairs):
     *_, last = run.epochs()
     assert last.status == "failed"
     assert last.reason.startswith("fold 1: ")
+
+
+def test_folds_of_a_method_that_is_fitted_at_once_are_one_epoch(quick_config, pairs, tmp_path):
+    config = quick_config("svr", epochs=50)
+    run, again = FoldedRun(config, pairs), FoldedRun(config, pairs)
+    (row,) = run.epochs()
+    assert (row.epoch, row.status, row.reason) == (1, "complete", "fitted at once")
+    specs = single_folds(TrialSpec(PAIR, "random", config=config, folds=FOLDS))
+    alone = [next(single_run(spec.config, pair).epochs()) for spec, pair in zip(specs, pairs, strict=True)]
+    assert row.validation_rmse == pytest.approx(fmean(one.validation_rmse for one in alone))
+    run.save(tmp_path / "end")
+    again.restore(tmp_path / "end")
+    assert numbers(again.epochs()) == numbers([row])
+    assert isinstance(make_run(TrialSpec(PAIR, "random", config=config), lambda *_: pairs[0]), FittedRun)
 
 
 def test_a_specification_says_how_many_folds_are_trained(config, pairs):

@@ -187,6 +187,56 @@ def test_flags_that_describe_no_table_are_refused(flags):
         new_plan(parse(*flags), gpu=False)
 
 
+MINE = ("--target-data", "mine.csv", "--target-column", "tg")
+
+
+@pytest.mark.parametrize(
+    "flags", [[], ["--source-property", "auto"], ["--methods", "stl", "mtl"], ["--methods", "all"]]
+)
+def test_a_target_without_a_named_source_takes_the_most_helpful_one(flags, monkeypatch):
+    asked = []
+
+    def chosen(target, args):
+        asked.append(target.property)
+        return (TaskSpec("bp"),)
+
+    monkeypatch.setattr("search.cli.run_options.choose_sources", chosen)
+    plan, _ = new_plan(parse(*MINE, *flags), gpu=False)
+    assert [pair.id for pair in plan.pairs] == ["tg_from_bp"]
+    assert asked == ["tg"]
+
+
+def test_methods_that_use_only_the_target_need_no_source():
+    plan, _ = new_plan(parse(*MINE, "--methods", "stl", "svr"), gpu=False)
+    assert [study.name for study in plan.studies] == [
+        f"tg.{split}.{method}" for split in ("random", "scaffold") for method in ("stl", "svr")
+    ]
+    plan, _ = new_plan(parse("--pairs", "hv", "--methods", "gp", "--splits", "random"), gpu=False)
+    assert [study.name for study in plan.studies] == ["hv.random.gp"]
+
+
+def test_methods_that_need_a_source_are_refused_without_one():
+    with pytest.raises(
+        InputDataError, match="target hv has no source, which gear needs: name one, or use --methods stl"
+    ):
+        new_plan(parse("--pairs", "hv", "--methods", "stl", "gear"), gpu=False)
+    with pytest.raises(InputDataError, match="target hv has no source, which gear-no-curv needs"):
+        new_plan(parse("--pairs", "hv", "--methods", "gear-no-curv"), gpu=False)
+
+
+def test_auto_stands_by_itself():
+    with pytest.raises(InputDataError, match="--source-property auto chooses the source: name no other"):
+        new_plan(parse(*MINE, "--source-property", "auto", "bp"), gpu=False)
+
+
+def test_a_resume_keeps_the_source_that_was_chosen(tmp_path):
+    plan = own(tmp_path)
+    pair = dataclasses.replace(plan.pairs[0], sources=(TaskSpec("bp"),))
+    plan = dataclasses.replace(plan, pairs=(pair,))
+    again = extended(plan, parse("--resume", "--source-property", "auto", "--trials", "12"))
+    assert again.pairs == (pair,)
+
+
 def test_labels_take_the_place_of_those_of_the_preset():
     plan, _ = new_plan(parse("--preset", "quick", "--labels", "30"), gpu=False)
     assert plan.splits == ("random-n30", "scaffold-n30")

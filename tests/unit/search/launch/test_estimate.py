@@ -75,6 +75,12 @@ def test_a_trial_is_its_epochs_and_the_training_of_its_sources(pair, quick_confi
     assert trial_seconds(config, pair) == pytest.approx(seconds)
 
 
+def test_what_is_fitted_at_once_is_timed_once_whatever_the_epochs(pair, quick_config):
+    short, long = (trial_seconds(quick_config("svr", epochs=epochs), pair) for epochs in (1, 100_000))
+    assert 0 < short < 60
+    assert 0 < long < 60
+
+
 def test_the_methods_of_a_plan_are_timed_on_its_first_pair(pair, monkeypatch):
     monkeypatch.setattr(estimate, "is_built", lambda code: True)
     monkeypatch.setattr(estimate, "load_pair", lambda *_: pair)

@@ -90,6 +90,8 @@ def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
     assert dataclasses.replace(plan, config=mixed).embedding_kinds == {"dmpnn", "text"}
     varied = dataclasses.replace(plan.search, vary=("embedding.kind",))
     assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "descriptors", "fingerprint", "text"}
+    assert small_plan(methods=["svr"]).embedding_kinds == {"descriptors", "fingerprint"}
+    assert small_plan(methods=["stl", "svr"]).embedding_kinds == {"dmpnn", "descriptors", "fingerprint"}
 
 
 def test_own_code_that_trials_run_is_known_beforehand():
@@ -100,7 +102,7 @@ def test_own_code_that_trials_run_is_known_beforehand():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hv", "'hv'")]
+    ("pattern", "named"), [("hv_from_nothing", "'nothing'"), ("nothing_*", r"'nothing_\*'"), ("hvs", "'hvs'")]
 )
 def test_a_pair_that_does_not_exist_is_named(pattern, named):
     with pytest.raises(UnknownNameError, match=named):
@@ -203,7 +205,7 @@ def test_a_seed_depends_on_its_parts_alone():
 def example(monkeypatch):
     """The example of a user's own method can be imported; gives its recorded name."""
     monkeypatch.syspath_prepend(EXAMPLES)
-    return "delta=my_method:Delta"
+    return "corrected=my_method:Corrected"
 
 
 def test_methods_come_by_name_all_together_and_by_import_path(example):
@@ -212,10 +214,10 @@ def test_methods_come_by_name_all_together_and_by_import_path(example):
         *[m for m in METHODS if m != "stl"],
         "gear-no-curv",
     )
-    assert expand_methods(["my_method:Delta", "delta=my_method:Delta"]) == (example,)
-    plan = make_plan(["hv_from_ds"], ["random"], ["my_method:Delta"])
-    assert [study.name for study in plan.studies] == ["hv_from_ds.random.delta"]
-    assert plan.import_paths == ("my_method:Delta",)
+    assert expand_methods(["my_method:Corrected", "corrected=my_method:Corrected"]) == (example,)
+    plan = make_plan(["hv_from_ds"], ["random"], ["my_method:Corrected"])
+    assert [study.name for study in plan.studies] == ["hv_from_ds.random.corrected"]
+    assert plan.import_paths == ("my_method:Corrected",)
     with pytest.raises(UnknownNameError, match="unknown method 'magic'"):
         expand_methods(["magic"])
 
@@ -232,7 +234,7 @@ def test_a_plan_is_read_where_its_plug_ins_are_not(tmp_path):
 
 def test_a_users_plan_names_methods_as_the_command_does(example, tmp_path):
     (tmp_path / "mine.toml").write_text(
-        'pairs = ["hv_from_ds"]\nsplits = ["random"]\nmethods = ["my_method:Delta"]\n'
+        'pairs = ["hv_from_ds"]\nsplits = ["random"]\nmethods = ["my_method:Corrected"]\n'
         "[config.settings]\ncorrection = 0.1\n"
     )
     plan = read_plan(tmp_path / "mine.toml")

@@ -9,14 +9,15 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import tracking
-from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, record
+from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, record, study, trial
 from tests.support.report_page import NOW, page_of, words
 from tracking.client import open_client
 from tracking.report import __main__ as command
 from tracking.report.campaigns import read_campaigns
-from tracking.report.drawing import to_svg
+from tracking.report.drawing import Dots, to_svg
 from tracking.report.page import make_page
 from tracking.report.publish import plots_folder
+from tracking.report.study_charts import curves_chart
 
 
 class Reader(html.parser.HTMLParser):
@@ -83,6 +84,17 @@ def test_every_chart_is_on_the_page_with_words_for_who_cannot_see_it(full):
     assert len({drawing.name for drawing in full.drawings}) == len(full.drawings)
     for drawing in full.drawings:
         ET.fromstring(to_svg(drawing))
+
+
+def test_trials_that_were_fitted_at_once_are_drawn_by_their_number():
+    fitted = study([trial(number, 0.5 - 0.1 * number, epochs=1) for number in range(3)], method="svr")
+    chart = curves_chart("name", fitted, 100)
+    assert chart.title == "Trials of hv_from_ds.random.svr"
+    assert "The winner, trial 2, reaches a validation RMSE of 0.3000." in chart.description
+    dots = [mark for mark in chart.marks if isinstance(mark, Dots)]
+    xs = [mark.points[0][0] for mark in dots[:3]]
+    assert xs == sorted(set(xs))
+    assert curves_chart("name", study([trial(0, epochs=2)]), 100).title == "Learning curves of hv_from_ds.random.gear"
 
 
 def test_causes_that_differ_in_their_numbers_are_counted_together(full):

@@ -1,19 +1,14 @@
-"""Descriptors of molecules and their scaling."""
+"""Descriptors of molecules."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
 from gear.data.molecules import descriptors as module
-from gear.data.molecules.descriptors import CLIP, DescriptorScaler, descriptor_names, descriptors, packed_descriptors
+from gear.data.molecules.descriptors import descriptor_names, descriptors, packed_descriptors
 from gear.errors import InputDataError
 from gear.testing.pairs import molecules
-
-VALUES = hnp.arrays(np.float32, (8, 5), elements=st.floats(-(2.0**99), 2.0**99, width=32) | st.just(np.nan))
 
 
 def test_they_are_rdkits_own():
@@ -40,23 +35,3 @@ def test_they_are_computed_once(tmp_path, monkeypatch):
     first = packed_descriptors(smiles)
     monkeypatch.setattr(module, "descriptors", None)
     np.testing.assert_array_equal(packed_descriptors(smiles), first)
-
-
-@given(VALUES, VALUES)
-def test_inputs_of_a_model_are_finite_and_bounded(train, test):
-    scaler = DescriptorScaler.fit(train)
-    for values in (train, test):
-        inputs = scaler.transform(values)
-        assert inputs.shape == (8, len(scaler.kept))
-        assert np.isfinite(inputs).all()
-        assert (np.abs(inputs) <= CLIP).all()
-
-
-def test_scaling_is_that_of_the_training_part_and_drops_what_is_constant_there():
-    train = np.column_stack([np.full(4, 3.0), [0.0, 9.0, 99.0, 999.0], [np.nan] * 4]).astype(np.float32)
-    scaler = DescriptorScaler.fit(train)
-    assert scaler.kept.tolist() == [1]
-    inputs = scaler.transform(train)[:, 0]
-    assert (inputs.mean(), inputs.std()) == pytest.approx((0.0, 1.0), abs=1e-6)
-    assert scaler.transform(np.array([[0.0, -9.0, 0.0]], np.float32)) < scaler.transform(train[:1])
-    assert scaler.transform(np.array([[0.0, np.nan, 0.0]], np.float32)) == 0

@@ -1,0 +1,42 @@
+"""The source that a search takes where none is named: the built-in property that a quick probe finds most helpful."""
+
+import argparse
+import sys
+
+from gear.config import TaskSpec
+from gear.methods import find_method
+from gear.variants import method_of
+
+__all__ = ["choose_sources"]
+
+SHOWN = 3  # of the candidates
+
+
+def choose_sources(target: TaskSpec, args: argparse.Namespace) -> tuple[TaskSpec, ...]:
+    """The most helpful built-in source of a target, told on the terminal; none where no method asked for needs one.
+
+    Args:
+        target: the user's.
+        args: the flags of the search.
+
+    Raises:
+        UnknownNameError: a method that does not exist.
+        InputDataError, StorageError: the target's file cannot be used.
+    """
+    if args.methods and not any(_uses_sources(name) for name in args.methods):
+        return ()
+    from gear.evaluation.source_ranking import built_in_candidates, expectation, rank_sources  # torch, seconds
+
+    labels = [count for count in args.labels or () if count is not None]
+    split = f"random-n{min(labels)}" if labels else "random"
+    print(f"choosing a source for {target.property}, a minute at the first time ...", file=sys.stderr)
+    ranked = rank_sources(target, built_in_candidates(target), split, args.split_seed or 0)
+    for one in ranked[:SHOWN]:
+        print(f"  {one.source.property}: {expectation(one)}", file=sys.stderr)
+    if not ranked[0].helps:
+        print("  no source is sure to help: the search compares with methods that use none", file=sys.stderr)
+    return (ranked[0].source,)
+
+
+def _uses_sources(name: str) -> bool:
+    return name == "all" or find_method(method_of(name).method).uses_sources

@@ -1,0 +1,97 @@
+"""The probe of sources: one that knows the target's answer helps, one of noise does not, and nothing leaks."""
+
+import csv
+
+import numpy as np
+import pytest
+from rdkit.Chem import MolFromSmiles
+from rdkit.Chem.Descriptors import TPSA, MolLogP, NumRotatableBonds
+
+from gear.config import TaskSpec
+from gear.data.builtin.tables import load_property
+from gear.errors import InputDataError
+from gear.evaluation.source_ranking import MINIMUM, built_in_candidates, expectation, rank_sources
+from gear.evaluation.source_table import search_command, source_lines
+
+
+@pytest.fixture(scope="module")
+def molecules():
+    smiles = load_property("hv")["smiles"].to_pylist()
+    return [smiles[row] for row in np.random.default_rng(0).permutation(len(smiles))[:400]]
+
+
+@pytest.fixture(scope="module")
+def table(molecules, tmp_path_factory):
+    """40 labels of a hard function; an easier twin of it, noise, and one too small, on other molecules."""
+    file = tmp_path_factory.mktemp("sources") / "mine.csv"
+    generator = np.random.default_rng(1)
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["smiles", "hard", "twin", "noise", "tiny"])
+        for row, text in enumerate(molecules):
+            mol = MolFromSmiles(text)
+            answer = MolLogP(mol) ** 2 - 2 * NumRotatableBonds(mol) + TPSA(mol) / 10
+            cells = ["", 2 * answer + 1, generator.normal(), generator.normal() if row < 45 else ""]
+            writer.writerow([text, *([f"{answer:.6f}", "", "", ""] if row < 40 else cells)])
+    return file
+
+
+def task(table, column):
+    return TaskSpec(column, file=str(table), column=column)
+
+
+@pytest.fixture(scope="module")
+def ranked(table):
+    return rank_sources(task(table, "hard"), [task(table, name) for name in ("noise", "tiny", "twin")])
+
+
+def test_the_source_that_knows_the_answer_comes_first(ranked):
+    first, second = ranked
+    assert (first.source.property, second.source.property) == ("twin", "noise")  # 5 molecules are too few
+    assert first.molecules == 360
+    assert first.helps
+    assert first.change.ratio.value < 0.9
+    assert not second.helps
+
+
+def test_what_to_expect_is_said_in_words(ranked):
+    first, second = map(expectation, ranked)
+    assert "lower error than without a source (" in first
+    assert second == "no gain that these labels can show" or "higher error" in second
+
+
+def test_held_out_labels_change_nothing(table, ranked, tmp_path):
+    """The same file with other labels in the test part gives the same ranking, digit by digit."""
+    from gear.config import PairSpec
+    from gear.data import load_pair
+
+    tested = set(load_pair(PairSpec(task(table, "hard"), ()), "random").target.test.smiles)
+    assert tested
+    rows = list(csv.DictReader(table.open()))
+    changed = tmp_path / "mine.csv"
+    with changed.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | ({"hard": "3.0"} if row["hard"] and row["smiles"] in tested else {}))
+    again = rank_sources(task(changed, "hard"), [task(changed, "twin")])
+    assert again[0].change == ranked[0].change
+
+
+def test_a_target_whose_candidates_are_all_too_small_is_refused(table):
+    with pytest.raises(InputDataError, match=f"no source has {MINIMUM} molecules that hard lacks"):
+        rank_sources(task(table, "hard"), [task(table, "tiny")])
+
+
+def test_a_built_in_target_is_no_candidate_for_itself():
+    codes = {candidate.property for candidate in built_in_candidates(TaskSpec("hv"))}
+    assert "hv" not in codes
+    assert {"bp", "ds"} < codes
+    assert "hv" in {candidate.property for candidate in built_in_candidates(TaskSpec("hv", file="a.csv", column="hv"))}
+
+
+def test_lines_end_with_the_command_that_searches(ranked, table):
+    *_, last = source_lines(task(table, "hard"), ranked, 40)
+    assert last.endswith(search_command(task(table, "hard"), ranked[0].source, 40))
+    assert f"--target-data {table} --target-column hard --source-data {table} --source-column twin" in last
+    assert search_command(TaskSpec("hv"), TaskSpec("bp"), None) == "gear-search run --pairs hv_from_bp"

@@ -1,0 +1,22 @@
+"""Settings that an earlier version did not record have the values that it used."""
+
+import dataclasses
+
+from gear.config import TrialConfig, to_dict
+from gear.recorded import recorded_config
+
+
+def test_recorded_configuration_is_kept_and_an_older_one_completed() -> None:
+    """Whoever trains a recorded trial again gets its numbers, whatever the defaults are by then."""
+    today = to_dict(TrialConfig())
+    assert recorded_config(today) == TrialConfig()
+    del today["embedding"]["aggregation"], today["training"]["epoch_steps"], today["transfer"]["prediction"]
+    older = recorded_config(today)
+    assert (older.embedding.aggregation, older.training.epoch_steps, older.transfer.prediction) == ("mean", 1, "direct")
+
+
+def test_file_written_by_hand_takes_the_defaults() -> None:
+    """One that names only what it changes is not a record of an earlier version."""
+    written = recorded_config({"transfer": {"frame": 60}, "training": {"epochs": 3}})
+    assert written.transfer == dataclasses.replace(TrialConfig().transfer, frame=60)
+    assert written.training == dataclasses.replace(TrialConfig().training, epochs=3)
