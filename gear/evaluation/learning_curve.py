@@ -20,10 +20,11 @@ from gear.data.splits.split_name import without
 from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST, champions, sees_logarithm
 from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import LEVEL, Interval, interval, resampled, rmse
+from gear.methods.classical import BOOSTING, GP, SVR
 
 __all__ = ["LabelsNeeded", "LearningCurve", "Point", "Saving", "TestedModel", "labels_needed", "learning_curves"]
 
-RIVALS = (BASELINE, REFERENCES[STRONGEST])  # what a champion is asked to save labels against
+CLASSICAL = tuple(spec.name for spec in (SVR, GP, BOOSTING))  # classical methods without transfer
 FEWER, MORE = 0.0, math.inf  # than were measured
 
 
@@ -130,7 +131,8 @@ class LearningCurve:
         molecules: number of test molecules that all models have predicted.
         points: by method or reference, fewest labels first.
         champions: the method with the lowest validation error, by number of labels.
-        savings: for each champion and each rival that was tested with more than one number of labels.
+        savings: for each champion: what single-task learning, the classical method with the lowest validation error and
+            the strongest reference need for its error, as far as they were tested with more than one number of labels.
     """
 
     pair: str
@@ -195,9 +197,19 @@ def _curve(pair: str, split: str, group: Sequence[TestedModel]) -> LearningCurve
     points: dict[str, list[Point]] = {}
     for (method, labels), found in errors.items():
         points.setdefault(method, []).append(Point(labels, interval(found, rmse)))
-    best = {model.labels: model.method for model in champions(models.values()).values()}
-    best = dict(sorted(best.items()))
-    return LearningCurve(pair, split, log, len(both), points, best, _savings(errors, best))
+    best = {labels: model.method for labels, model in _chosen(group).items()}
+    classical = _chosen(model for model in group if model.method in CLASSICAL)
+    rivals = {
+        labels: [BASELINE, *([classical[labels].method] if labels in classical else []), REFERENCES[STRONGEST]]
+        for labels in best
+    }
+    return LearningCurve(pair, split, log, len(both), points, best, _savings(errors, best, rivals))
+
+
+def _chosen(group: Iterable[TestedModel]) -> dict[int, TestedModel]:
+    """The model that validation chooses, by number of labels, ascending."""
+    found = {model.labels: model for model in champions(group).values()}
+    return dict(sorted(found.items()))
 
 
 def _logarithm(group: Sequence[TestedModel]) -> bool:
@@ -217,7 +229,9 @@ def _errors(predictions: PartPredictions, smiles: Sequence[str], *, log: bool) -
     return np.asarray(seen(predictions.predicted[rows]) - seen(predictions.true[rows]))
 
 
-def _savings(errors: Mapping[tuple[str, int], np.ndarray], best: Mapping[int, str]) -> list[Saving]:
+def _savings(
+    errors: Mapping[tuple[str, int], np.ndarray], best: Mapping[int, str], rivals: Mapping[int, Sequence[str]]
+) -> list[Saving]:
     """What each rival needs for the errors of the champions.
 
     The interval is of a paired bootstrap: the same molecules are drawn for all errors of the rival and the champion's.
@@ -228,7 +242,7 @@ def _savings(errors: Mapping[tuple[str, int], np.ndarray], best: Mapping[int, st
             drawn[key] += rmse(found[rows]).tolist()
     made = []
     for labels, champion in best.items():
-        for rival in RIVALS:
+        for rival in rivals[labels]:
             measured = [at for method, at in errors if method == rival]
             if rival != champion and len(measured) > 1:
                 curve = np.array([drawn[rival, at] for at in measured]).T

@@ -121,6 +121,17 @@ def test_references_are_rivals_and_never_champions():
     assert saving.words().endswith(" for the test error that gear reaches with 60 labels; labels saved: 75")
 
 
+def test_of_the_classical_methods_validation_chooses_the_rival():
+    classical = [
+        model(method, labels, power_law(labels, scale), validation, 2)
+        for labels in SPLITS
+        for method, scale, validation in (("svr", 25.0, 0.8), ("gp", 30.0, 0.7))  # the better on test is not chosen
+    ]
+    (curve,) = learning_curves([*campaign(), *classical])
+    assert {saving.rival for saving in curve.savings} == {"stl", "gp"}
+    assert set(curve.points) == {"gear", "stl", "svr", "gp"}
+
+
 def test_a_champion_is_not_its_own_rival():
     models = campaign(gear=80.0, stl=40.0)
     swapped = [model("stl", m.labels, power_law(m.labels), 0.1) if m.method == "stl" else m for m in models]
