@@ -43,8 +43,8 @@ ADDED = {
 class Prediction(NamedTuple):
     """Predictions for B molecules."""
 
-    value: np.ndarray  # (B,) in the unit, the mean over the members
-    spread: np.ndarray  # (B,) standard deviation over the members, NaN for one member
+    value: np.ndarray  # (B,) in the unit, the weighted mean over the members
+    spread: np.ndarray  # (B,) standard deviation over the members (`gear.evaluation.uncertainty.spread`), NaN for one
     similarity: np.ndarray  # (B,) Tanimoto, to the nearest training molecule; NaN for an export of formats 1 and 2
 
 
@@ -56,6 +56,7 @@ class Predictor:
         unit: unit of the predictions.
         method: method that trained the model, or the first model of an ensemble.
         members: number of models.
+        weights: of the models in the mean, (K,), which sum to 1.
 
     Args:
         folder: the export.
@@ -69,6 +70,7 @@ class Predictor:
         exported = load_export(folder)
         self.device, self.batch_size = pick_device(device), batch_size
         self.models = [(member.model.to(self.device), member.scaler) for member in exported.members]
+        self.weights = np.array([member.weight for member in exported.members])
         self.property: str = exported.info["property"]
         self.unit: str = exported.info["unit"]
         self.method = short_name(exported.info["members"][0]["trial"]["config"]["method"])
@@ -108,7 +110,7 @@ class Predictor:
             batch = store.batch(rows)
             for of_member, (model, scaler) in zip(found, self.models, strict=True):
                 of_member[rows.numpy()] = scaler.to_units(model.predict(batch).cpu().double().numpy())
-        return Prediction(found.mean(axis=0), spread(found), query.similarity)
+        return Prediction(self.weights @ found, spread(found, self.weights), query.similarity)
 
     def _of(self, smiles: Sequence[str], ready: Callable[[Sequence[Cell]], Query]) -> Prediction:
         parts = [self.answer(ready([]))]

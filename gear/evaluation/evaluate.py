@@ -81,11 +81,15 @@ def predict_held_out(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldO
     )
 
 
-def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
+def combined(members: Sequence[HeldOutPredictions], weights: np.ndarray | None = None) -> HeldOutPredictions:
     """What an ensemble predicts: the mean of its members, with their spread.
 
     Members that were trained on different folds have seen each other's validation molecules, so only the test part is
     kept. One member is returned as it is.
+
+    Args:
+        members: with one test part.
+        weights: of the members, (K,), that sum to 1; by default all are equal.
 
     Raises:
         ValueError: the members' test parts differ.
@@ -96,8 +100,8 @@ def combined(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
     if not all(np.array_equal(first.smiles, other.smiles) for other in others):
         raise ValueError("the members of an ensemble must have one test part")
     predictions = np.stack([test.prediction for test in tests])
-    mean = predictions.mean(axis=0)
-    return HeldOutPredictions(first.smiles, first.part, first.value, mean, spread(predictions), first.scaler)
+    mean = np.average(predictions, axis=0, weights=weights)
+    return HeldOutPredictions(first.smiles, first.part, first.value, mean, spread(predictions, weights), first.scaler)
 
 
 def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:

@@ -51,9 +51,17 @@ def mae(errors: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(errors).mean(axis=-1))
 
 
-def spread(predictions: np.ndarray) -> np.ndarray:
-    """Standard deviation (N,) over the members' predictions (K, N) of an ensemble; NaN for one member."""
-    return predictions.std(axis=0, ddof=1) if len(predictions) > 1 else np.full(predictions.shape[1], np.nan)
+def spread(predictions: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Standard deviation (N,) over the members' predictions (K, N) of an ensemble; NaN for one member.
+
+    With weights (K,) that sum to 1, the root of `sum(w (x - mean)^2) / (1 - sum(w^2))`, where the mean is weighted, too.
+    For equal weights it is the sample standard deviation, whose divisor is K - 1.
+    """
+    if len(predictions) == 1:
+        return np.full(predictions.shape[1], np.nan)
+    shares = np.full(len(predictions), 1 / len(predictions)) if weights is None else weights
+    squares = shares @ np.square(predictions - shares @ predictions)
+    return np.asarray(np.sqrt(squares / (1 - np.square(shares).sum())))
 
 
 def interval(errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples: int = 2000) -> Interval:

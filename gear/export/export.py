@@ -35,7 +35,7 @@ from gear.training.checkpoint import write_folder
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
-FORMAT = 4  # `gear.export.legacy_formats` reads older ones
+FORMAT = 5  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "scikit-learn", "lightgbm", "gear-search")
@@ -61,19 +61,25 @@ class Member:
         checkpoint: folder that `TrainingRun.save` wrote.
         spec: of the trial.
         pair: the data it was trained on, for its scaler; the fold may differ between members.
+        weight: in the mean of the ensemble, relative to those of the others.
     """
 
     checkpoint: Path
     spec: TrialSpec
     pair: PairData
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedMember:
-    """A member of an export, loaded: its model in evaluation mode and the scaler of its labels."""
+    """A member of an export, loaded: its model in evaluation mode, the scaler of its labels, its weight in the mean.
+
+    The weights of all members sum to 1.
+    """
 
     model: Model
     scaler: Scaler
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
     """Write the best weights of training checkpoints as an export folder, atomically.
 
     Args:
-        members: one trained model, or several whose mean is the prediction.
+        members: one trained model, or several whose weighted mean is the prediction.
         pair: the data that the model was tested on, for the card.
         to: the folder to write.
         evidence: numbers and names to keep with the model (JSON), for the card and for reviewers. A number with its
@@ -142,7 +148,7 @@ def load_export(folder: Path) -> ExportedModel:
             model = build_method(spec.config, len(spec.pair.sources))
             weights = load_file(folder / _weights(index, info["format"]))
             model.load_state_dict(current_weights(weights, info))
-            members.append(ExportedMember(model.eval(), Scaler(**member["scaler"])))
+            members.append(ExportedMember(model.eval(), Scaler(**member["scaler"]), member["weight"]))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise StorageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     return ExportedModel(tuple(members), info, folder / NEIGHBOURS if info["format"] >= 3 else None)
@@ -150,6 +156,7 @@ def load_export(folder: Path) -> ExportedModel:
 
 def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json holds."""
+    total = sum(member.weight for member in members)
     return {
         "format": FORMAT,
         "property": pair.target.property,
@@ -169,6 +176,7 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
                 "scaler": dataclasses.asdict(Scaler.fit(member.pair.target.train.value, member.pair.target.log10)),
                 "split": member.pair.split,
                 "split_hash": member.pair.split_hash,
+                "weight": member.weight / total,
             }
             for member in members
         ],

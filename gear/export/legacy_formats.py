@@ -3,6 +3,7 @@
 1   a pair had one source, modules were called `target` and `source`, the only methods were GEAR and single-task
 2   one member in the folder itself; no fingerprints, no usage
 3   settings of a trial that came later are missing
+4   all members have the same weight
 """
 
 from collections.abc import Mapping
@@ -32,13 +33,10 @@ RENAMED = {
 
 def current_config(info: dict[str, Any]) -> dict[str, Any]:
     """A config.json of any format in the current one; `format` keeps its value."""
-    if info["format"] >= 4:
+    if info["format"] >= 5:
         return info
-    if info["format"] == 3:
-        return info | {"members": [member | {"trial": _completed(member["trial"])} for member in info["members"]]}
-    trial = _two_task_trial(info["trial"]) if info["format"] == 1 else info["trial"]
-    member = {name: info[name] for name in ("scaler", "split", "split_hash")}
-    return info | {"members": [{"trial": _completed(trial), **member}]}
+    members = info["members"] if info["format"] >= 3 else [_only_member(info)]
+    return info | {"members": [_weighted(member, len(members)) for member in members]}
 
 
 def current_weights(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -47,8 +45,16 @@ def current_weights(tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> d
     return {_renamed(name, renamed): tensor for name, tensor in tensors.items()}
 
 
-def _completed(trial: dict[str, Any]) -> dict[str, Any]:
-    return trial | {"config": complete(trial["config"])}
+def _only_member(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The member of formats 1 and 2."""
+    trial = _two_task_trial(info["trial"]) if info["format"] == 1 else info["trial"]
+    return {"trial": trial, **{name: info[name] for name in ("scaler", "split", "split_hash")}}
+
+
+def _weighted(member: dict[str, Any], members: int) -> dict[str, Any]:
+    """A member with all settings of its trial, and with its weight."""
+    trial = member["trial"]
+    return member | {"trial": trial | {"config": complete(trial["config"])}, "weight": 1 / members}
 
 
 def _renamed(name: str, rules: list[tuple[str, str]]) -> str:

@@ -64,6 +64,8 @@ def _members(members: list[dict[str, Any]]) -> str:
         return f"{named}."
     folds = len({member["split_hash"] for member in members})
     apart = f", on {folds} choices of validation molecules" if folds > 1 else ""
+    if len({round(member["weight"], 9) for member in members}) > 1:
+        return f"{named}: the weighted mean of {len(members)} models{apart}."
     return f"{named}: the mean of {len(members)} models, trained from different seeds{apart}."
 
 

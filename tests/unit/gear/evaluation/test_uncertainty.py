@@ -80,3 +80,13 @@ def test_p_values_of_equal_models_are_spread_evenly():
 def test_spread_is_over_the_members():
     np.testing.assert_allclose(spread(np.array([[1.0, 2.0], [3.0, 2.0]])), [np.sqrt(2), 0])
     assert np.isnan(spread(np.array([[1.0, 2.0]]))).all()
+
+
+def test_spread_counts_members_by_their_weights():
+    """A member with weight 2/4 spreads as two members with 1/4 each would, but for the smaller divisor."""
+    predictions, weights = np.array([[1.0], [3.0], [4.0]]), np.array([0.5, 0.25, 0.25])
+    mean = weights @ predictions
+    squares = weights @ (predictions - mean) ** 2
+    np.testing.assert_allclose(spread(predictions, weights), np.sqrt(squares / (1 - 0.375)))
+    equal = np.full(3, 1 / 3)
+    np.testing.assert_allclose(spread(predictions, equal), predictions.std(axis=0, ddof=1))

@@ -96,14 +96,33 @@ def test_ensemble_predicts_the_mean_of_its_members_each_with_its_own_scaler(ense
     assert "the mean of 3 models" in (ensemble_export / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["format1-gear", "format1-stl", "format2-gear", "format3-gear"])
+def test_members_count_by_their_weights_in_mean_and_spread(ensemble, tmp_path):
+    weighted = [dataclasses.replace(member, weight=w) for member, w in zip(ensemble, (3, 1, 2), strict=True)]
+    export_model(weighted, ensemble[0].pair, tmp_path / "blend", {})
+    alone = []
+    for index, member in enumerate(ensemble):
+        export_model([member], member.pair, tmp_path / str(index), {})
+        alone.append(load_predictor(tmp_path / str(index)).predict(SMILES))
+    shares = np.array([1 / 2, 1 / 6, 1 / 3])
+    found = load_predictor(tmp_path / "blend").assess(SMILES)
+    mean = shares @ np.array(alone)
+    np.testing.assert_allclose(found.value, mean, rtol=1e-6)
+    spread = np.sqrt(shares @ (np.array(alone) - mean) ** 2 / (1 - shares @ shares))
+    np.testing.assert_allclose(found.spread, spread, rtol=1e-4)
+    assert "the weighted mean of 3 models" in (tmp_path / "blend" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["format1-gear", "format1-stl", "format2-gear", "format3-gear", "format4-stl"])
 def test_folder_of_an_older_format_predicts_what_it_predicted_then(name):
     expected = json.loads((OLDER / f"{name}.predictions.json").read_text())
     assert f"format{load_export(OLDER / name).info['format']}" in name
     found = load_predictor(OLDER / name).assess(list(expected))
     np.testing.assert_allclose(found.value, list(expected.values()), rtol=1e-5)
     assert np.isnan(found.similarity).all() == (name < "format3")
-    assert np.isnan(found.spread).all()
+    members = load_export(OLDER / name).members
+    assert [member.weight for member in members] == [1 / len(members)] * len(members)
+    assert np.isnan(found.spread).all() == (len(members) == 1)
+    assert (len(members) == 2) == (name == "format4-stl")
 
 
 @pytest.mark.parametrize(("method", "warm"), [("gear", (True, 2)), ("stl", (False, 20))])
