@@ -206,7 +206,8 @@ class TrainingConfig:
     (the budget, rungs of early stopping, patience, checkpoints) then means the same for 50 labels as for 5,000.
     `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over only the source before the
     first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and GATE one of them. `patience`
-    0 switches early stopping off.
+    0 switches early stopping off. `keep` says whose weights are kept: those of the epoch with the lowest validation
+    RMSE, or the last ones.
     """
 
     epochs: int = 20
@@ -219,6 +220,7 @@ class TrainingConfig:
     warm_start: bool = True
     source_epochs: int = 20
     patience: int = 25
+    keep: Literal["best", "last"] = "best"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,7 @@ class TrialSpec:
 
     `folds` models are trained side by side, each with validation molecules of its own (`gear.training.folds`): those of
     fold `fold` and of the folds after it. Together they may use the share `gpu_share` of a GPU's memory; 0 means all.
+    With `labels` `all` the target is trained on its validation and test part, too (`gear.data.all_labels`).
     """
 
     pair: PairSpec
@@ -296,6 +299,7 @@ class TrialSpec:
     folds: int = 1
     gpu_share: float = 0.0
     fold: int = 0
+    labels: Literal["train", "all"] = "train"
 
 
 T = TypeVar("T")

@@ -10,20 +10,33 @@ from gear.evaluation.comparison import Change, reference_words
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
-CHANGE, AGAINST_REFERENCE, WARNINGS = "against_single_task", "against_reference", "warnings"  # tags
-COMPARISONS = {CHANGE: "single-task learning", AGAINST_REFERENCE: "an untuned support vector machine"}
+CHANGE, AGAINST_REFERENCE, AGAINST_BEST = "against_single_task", "against_reference", "against_best"  # tags
+WARNINGS = "warnings"
+COMPARISONS = {
+    AGAINST_BEST: "the best single method",
+    CHANGE: "single-task learning",
+    AGAINST_REFERENCE: "an untuned support vector machine",
+}
 # prefixes of a rival's numbers
 BASELINES = {"stl_": "single-task", "reference_": "untuned SVR", "champion_before_": "previous champion"}
+ALL_LABELS = (
+    "Its models were then trained again on all labels of the target, validation and test part included: the errors are "
+    "those of models of the same configuration without these labels."
+)
+# of a winner, in a form of their own or not at all
+NOT_TAGS = ("scores", "single_task", "change", "reference", "reference_change", "warnings", "against_best", "own_code")
 
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The best trial of a study, with its evidence.
+    """The best trial of a study, or a blend of a pair and split, with its evidence.
 
     Attributes:
-        number: of the trial.
+        number: of the trial; None for a blend, the mean of several trials.
         trials: numbers of the trials that trained its configuration again and whose models predict together; empty
-            where its own model predicts.
+            where its own model predicts. Of a blend its members.
+        labels: `all` if its models were trained again on all labels of the target, whose errors are then estimates by
+            those of the models that were tested; else empty.
         scores: its numbers by name, with `validation_rmse` and `test_rmse` (both standardised by the target's training
             part); `X_low` and `X_high` are the 95 % interval of X.
         test_evaluations: how often the study was evaluated on the test part.
@@ -33,7 +46,9 @@ class Winner:
         reference: numbers of the strongest reference on the same test molecules, if there are any.
         reference_change: of the test RMSE against that reference, if there is any.
         warnings: what whoever uses the model must know, a sentence each.
+        against_best: of a blend, how its test RMSE compares with that of the best single method, in words.
         config: complete configuration of the trial.
+        own_code: import paths of the user's own code that the models need.
         versions: of this program and the packages beneath it.
     """
 
@@ -42,11 +57,12 @@ class Winner:
     method: str
     study: str
     campaign: str
-    number: int
+    number: int | None
     split_hash: str
     scores: Mapping[str, float]
     data_hash: str = ""
     trials: str = ""
+    labels: str = ""
     test_evaluations: int = 1
     unit: str = ""
     created: str = ""
@@ -55,8 +71,10 @@ class Winner:
     reference: Mapping[str, float] = field(default_factory=dict)
     reference_change: Change | None = None
     warnings: Sequence[str] = ()
+    against_best: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
+    own_code: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,13 +90,14 @@ class RegisteredVersion:
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
     """The evidence for a winner as tags, with the numbers of the previous champion on the same split and data."""
-    apart = ("scores", "single_task", "change", "reference", "reference_change", "warnings")
-    known = {name: value for name, value in asdict(winner).items() if name not in apart}
+    known = {name: value for name, value in asdict(winner).items() if name not in NOT_TAGS and value is not None}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
     known |= {f"reference_{name}": value for name, value in winner.reference.items()}
     if winner.change is not None:
         known[CHANGE] = winner.change.words(winner.method)
+    if winner.against_best:
+        known[AGAINST_BEST] = winner.against_best
     if winner.reference_change is not None:
         known[AGAINST_REFERENCE] = reference_words(winner.reference_change, winner.method)
     if winner.warnings:
@@ -92,9 +111,10 @@ def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, st
 def description(tags: Mapping[str, str]) -> str:
     """The evidence in a few lines of Markdown, for the version's page."""
     lines = [
-        f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: trial {tags['number']} of study "
-        f"`{tags['study']}` in campaign `{tags['campaign']}`, chosen on validation. RMSEs are standardised by the "
-        f"target's training part, with 95 % intervals.",
+        f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: {_made_of(tags)} in campaign "
+        f"`{tags['campaign']}`, chosen on validation. RMSEs are standardised by the target's training part, with 95 % "
+        "intervals.",
+        *([ALL_LABELS] if tags.get("labels") else []),
         "",
         "| | validation RMSE | test RMSE |",
         "|--|--|--|",
@@ -113,6 +133,12 @@ def description(tags: Mapping[str, str]) -> str:
         f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",
     ]
     return "\n".join(lines)
+
+
+def _made_of(tags: Mapping[str, str]) -> str:
+    if "number" not in tags:
+        return f"the mean of trials, {tags['trials']},"
+    return f"trial {tags['number']} of study `{tags['study']}`"
 
 
 def shown(tags: Mapping[str, str], name: str) -> str:
@@ -162,7 +188,14 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
 def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]:
     """For each fact that any version has: its label, and one text per version."""
     tags = [v.tags for v in versions]
-    plain = {"method": "method", "campaign": "campaign", "trial": "number", "seed": "seed"}
+    plain = {
+        "method": "method",
+        "campaign": "campaign",
+        "trial": "number",
+        "trials": "trials",
+        "labels": "labels",
+        "seed": "seed",
+    }
     rows = [(label, [t.get(name, "") for t in tags]) for label, name in plain.items()]
     for part in ("validation", "test"):
         for prefix, who in {"": "", **{prefix: f", {who}" for prefix, who in BASELINES.items()}}.items():

@@ -1,4 +1,4 @@
-"""Registered models: the winner of every study is a version, and the best of a pair and split is its champion.
+"""Registered models: winners of studies and blends are versions, and the best of a pair and split is its champion.
 
 A model is named `gear.PAIR.SPLIT` and has the aliases `best_METHOD`, `champion` and `challenger`. Versions with the
 same split and data hash are ranked by their validation RMSE; the test part never decides. An alias moves only after the
@@ -17,8 +17,7 @@ import pandas as pd
 
 import gear
 from gear.errors import GearError, StorageError, UnknownNameError
-from gear.plugins import import_paths, source_of
-from gear.recorded import recorded_config
+from gear.plugins import source_of
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
@@ -111,8 +110,8 @@ def champions(tracking_uri: str) -> list[RegisteredVersion]:
 
 def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
     """The version that an earlier launch registered for this result."""
-    names = ("campaign", "created", "study", "number", "trials")
-    own = [str(getattr(winner, name)) for name in names]
+    names = ("campaign", "created", "study", "number", "trials", "labels")
+    own = ["" if (value := getattr(winner, name)) is None else str(value) for name in names]
     same = (v for v in _versions(client, name) if [v.tags.get(name, "") for name in names] == own)
     return next((str(version.version) for version in same), None)
 
@@ -122,12 +121,12 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
-    """Log the model under the trial's run, register it, and check that it predicts."""
+    """Log the model under the run of its trial or blend, register it, and check that it predicts."""
     run = find_run(client, winner.campaign, winner.created, winner.study, winner.number).info
     try:
         with mlflow.start_run(run_id=run.run_id):
             info = mlflow.pyfunc.log_model(
-                name=f"{winner.method}-{winner.number}",
+                name=winner.method if winner.number is None else f"{winner.method}-{winner.number}",
                 python_model=str(Path(__file__).with_name("serving.py")),
                 artifacts={"export": str(export)},
                 code_paths=_code(winner),
@@ -135,7 +134,7 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
                 signature=SIGNATURE,
                 input_example=EXAMPLE,
             )
-    finally:  # the trial ended then, whether or not registering it succeeds
+    finally:  # the run ended then, whether or not registering it succeeds
         client.set_terminated(run.run_id, "FINISHED", run.end_time)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
@@ -152,8 +151,8 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
 
 
 def _code(winner: Winner) -> list[str]:
-    """What a registered model brings along: this package, and the module of a user's own method."""
-    own = map(source_of, import_paths(recorded_config(winner.config)))
+    """What a registered model brings along: this package, and the modules of a user's own code."""
+    own = map(source_of, winner.own_code)
     return [str(Path(gear.__file__).parent), *(str(source) for source in own if source is not None)]
 
 
@@ -191,12 +190,13 @@ def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str)
 
 
 def _best(versions: list[ModelVersion]) -> str:
-    """The version with the lowest validation RMSE; of equal ones a refit of the trial, then the older."""
-    return str(
-        min(
-            versions, key=lambda v: (float(v.tags["validation_rmse"]), not v.tags.get("trials"), int(v.version))
-        ).version
-    )
+    """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older."""
+
+    def rank(version: ModelVersion) -> tuple[float, bool, bool, int]:
+        tags = version.tags
+        return float(tags["validation_rmse"]), not tags.get("labels"), not tags.get("trials"), int(version.version)
+
+    return str(min(versions, key=rank).version)
 
 
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:

@@ -87,7 +87,7 @@ def select(predictions: np.ndarray, truth: np.ndarray, scaler: Scaler) -> np.nda
         total = total + predictions[added]
         if errors[added] < lowest:
             best, lowest = counts.copy(), float(errors[added])
-    return best // np.gcd.reduce(best)
+    return np.asarray(best // np.gcd.reduce(best))
 
 
 def _mean(predictions: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -54,8 +54,8 @@ def mae(errors: np.ndarray) -> np.ndarray:
 def spread(predictions: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Standard deviation (N,) over the members' predictions (K, N) of an ensemble; NaN for one member.
 
-    With weights (K,) that sum to 1, the root of `sum(w (x - mean)^2) / (1 - sum(w^2))`, where the mean is weighted, too.
-    For equal weights it is the sample standard deviation, whose divisor is K - 1.
+    With weights (K,) that sum to 1 it is the root of `sum(w (x - mean)^2) / (1 - sum(w^2))`, with the weighted mean;
+    for equal weights that is the sample standard deviation, whose divisor is K - 1.
     """
     if len(predictions) == 1:
         return np.full(predictions.shape[1], np.nan)

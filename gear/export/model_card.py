@@ -9,6 +9,9 @@ from gear.plugins import is_import_path, path_of
 
 __all__ = ["model_card"]
 
+ALL_LABELS = """These parts served to choose and to test the model. Then it was trained again on all their molecules,
+those for validation and test included. The errors below are estimates: they are those of models of the same
+configuration that were trained without these molecules."""
 LIMITS = """## Limits
 
 The model ignores stereochemistry and isotopes. It extrapolates to structures that the training molecules lack; a low
@@ -72,11 +75,13 @@ def _members(members: list[dict[str, Any]]) -> str:
 def _data(info: Mapping[str, Any]) -> str:
     target, sources = info["sizes"]["target"], info["sizes"]["sources"]
     leak = "some" if parse_split(info["split"]).overlap else "none"
+    learnt = sorted({member["trial"].get("labels", "train") for member in info["members"]})
+    whole = f"\n\n{ALL_LABELS}" if "all" in learnt else ""
     learnt_from = ", ".join(f"{name} ({count} molecules)" for name, count in sources.items())
     return f"""## Data
 
 Target: {target["train"]} molecules for training, {target["validation"]} for validation, {target["test"]} for test.
-Learnt from: {learnt_from}; {leak} of the target's validation and test molecules among them.
+Learnt from: {learnt_from}; {leak} of the target's validation and test molecules among them.{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec
+from gear.data.all_labels import with_all_labels
 from gear.data.pairs import PairData, load_pair
 from gear.methods import find_method
 from gear.results import EpochResult
@@ -18,7 +19,7 @@ from gear.training.checkpoint import write_folder
 from gear.training.fitted_run import FittedRun
 from gear.training.loop import TrainingRun
 
-__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "single_folds", "single_run"]
+__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "pair_of", "single_folds", "single_run"]
 
 
 def single_run(config: TrialConfig, pair: PairData, device: str = "auto") -> TrainingRun | FittedRun:
@@ -34,9 +35,14 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
         spec: of the trial.
         load: as `load_pair`: returns a pair by its specification, split, seed and fold.
     """
-    folds = range(spec.fold, spec.fold + spec.folds)
-    pairs = [load(spec.pair, spec.split, spec.split_seed, fold) for fold in folds]
+    pairs = [pair_of(single, load) for single in single_folds(spec)]
     return single_run(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
+
+
+def pair_of(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> PairData:
+    """The data of a specification of one fold; `load`: see `make_run`."""
+    pair = load(spec.pair, spec.split, spec.split_seed, spec.fold)
+    return with_all_labels(pair) if spec.labels == "all" else pair
 
 
 def single_folds(spec: TrialSpec) -> list[TrialSpec]:
@@ -107,7 +113,7 @@ class FoldedRun:
             epoch=rows[0].epoch,
             validation_rmse=fmean(row.validation_rmse for row in rows),
             best_validation_rmse=fmean(row.best_validation_rmse for row in rows),
-            best_epoch=max(row.best_epoch for row in rows),
+            best_epoch=round(fmean(row.best_epoch for row in rows)),
             train_loss=_means([row.train_loss for row in rows]),
             validation_loss=_means([row.validation_loss for row in rows]),
             seconds=sum(row.seconds for row in rows),

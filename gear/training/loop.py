@@ -208,7 +208,7 @@ class TrainingRun:
     def _result(self, tally: _Tally, failure: str, speed: float, started: float) -> EpochResult:
         losses = validation_losses(self.average.model, self.data)
         rmse = math.sqrt(losses["target"])
-        if rmse < self.best_rmse:
+        if rmse < self.best_rmse or self.config.training.keep == "last":
             self.best_rmse, self.best_epoch = rmse, self.epoch
             self.best = {name: t.clone() for name, t in module_tensors(self.average.model, "").items()}
         status, reason = self._status(failure, rmse)

@@ -15,10 +15,18 @@ from typing import Literal
 from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
 from gear.errors import GearError
 from gear.results import OBJECTIVE, State
-from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.events import (
+    AttemptLost,
+    BlendFinished,
+    EpochReported,
+    Event,
+    StudyFinished,
+    TrialAsked,
+    TrialEnded,
+)
 from search.campaign.proposer import Proposer
 from search.campaign.pruning import Pruner, TrialProgress, find_pruner
-from search.campaign.selection import repeats_to_start
+from search.campaign.selection import repeats_to_start, unvalidated
 from search.campaign.study import Study, Trial, finite
 from search.campaign.study_transfer import transferred_start
 from search.campaign.trial_report import TrialReport
@@ -64,6 +72,7 @@ class Campaign:
         search = plan.search
         self.studies = {study.name: Study(study, search.trials, search.replacements) for study in plan.studies}
         self._proposers = {study.name: Proposer(study.method, plan.config, search) for study in plan.studies}
+        self.blends: dict[str, list[BlendFinished]] = {}  # by name, oldest first
         self.listeners: list[Callable[..., None]] = []  # called with the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from a thread of its own
         self._record_event = record
@@ -76,6 +85,16 @@ class Campaign:
     def done(self) -> bool:
         """Whether every study has used its budget, every trial has ended, and none is to be trained again."""
         return all(not study.running and not self.left(study) for study in self.studies.values())
+
+    @property
+    def newest_blends(self) -> list[BlendFinished]:
+        """The newest blend of each pair and split, if the campaign is to end with blends."""
+        return [found[-1] for found in self.blends.values()] if self.plan.search.final == "blend" else []
+
+    @property
+    def tested_blends(self) -> list[BlendFinished]:
+        """Those of them that have several members."""
+        return [blend for blend in self.newest_blends if blend.scores]
 
     @property
     def live(self) -> int:
@@ -158,12 +177,25 @@ class Campaign:
         with self.lock:
             self._record(finished)
 
+    def finish_blend(self, finished: BlendFinished) -> None:
+        """Record that the members of a blend were chosen and tested."""
+        with self.lock:
+            self._record(finished)
+
     def spec(self, study: str, number: int) -> TrialSpec:
         """The full specification of a trial."""
         plan, settings, trial = self.studies[study].plan, self.plan.search, self.studies[study].trials[number]
         config, folds = from_dict(TrialConfig, trial.config), self.plan.folds(plan.split, trial.purpose)
-        share = settings.gpus_per_trial
-        return TrialSpec(plan.pair, plan.split, settings.split_seed, settings.cpus_per_trial, config, folds, share)
+        return TrialSpec(
+            pair=plan.pair,
+            split=plan.split,
+            split_seed=settings.split_seed,
+            threads=settings.cpus_per_trial,
+            config=config,
+            folds=folds,
+            gpu_share=settings.gpus_per_trial,
+            labels="all" if trial.purpose == "all-labels" else "train",
+        )
 
     def _interrupted(self) -> Trial | None:
         live = {id(trial) for trial in self._live.values()}
@@ -208,13 +240,16 @@ class Campaign:
             for repeat in repeats_to_start(study, self.plan.search):
                 trial, number = repeat.trial, len(study.trials)
                 seed = stable_seed(self.plan.search.seed, study.name, repeat.purpose, number)
+                config = {**trial.config, "seed": seed}
+                if repeat.purpose == "all-labels":
+                    config["training"] = trial.config["training"] | unvalidated(study, trial)
                 return TrialAsked(
                     study=study.name,
                     number=number,
                     attempt=0,
                     params=trial.params,
                     distributions=trial.distributions,
-                    config={**trial.config, "seed": seed},
+                    config=config,
                     origin=f"{repeat.purpose} of #{trial.number}",
                     purpose=repeat.purpose,
                     of=trial.number,
@@ -265,7 +300,13 @@ class Campaign:
             listener(*events)
 
     def _apply(self, event: Event) -> None:
-        self.studies[event.study].apply(event)
+        if isinstance(event, BlendFinished):
+            self.blends.setdefault(event.name, []).append(event)
+            for study in self.studies.values():
+                if (study.plan.pair.id, study.plan.split) == (event.pair, event.split):
+                    study.apply(event)
+        else:
+            self.studies[event.study].apply(event)
 
 
 def _max_running(study: Study) -> int:

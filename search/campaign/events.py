@@ -3,20 +3,26 @@
 A trial is one `TrialAsked`, an `EpochReported` for each epoch, and one `TrialEnded`. If its worker dies, an
 `AttemptLost` and another `TrialAsked` with the next attempt come between. A driver that dies writes nothing: a trial
 that was asked for and has not ended was interrupted.
+
+After the search come one `StudyFinished` for the winner of each study, and one `BlendFinished` for each blend.
 """
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gear.config import to_dict
 from gear.recorded import complete
 from gear.results import State
+from search.plan.campaign_plan import BLEND
 from search.plan.purpose import Purpose
 
 __all__ = [
     "AttemptLost",
+    "BlendFinished",
+    "BlendMember",
     "EpochReported",
     "Event",
     "StudyFinished",
@@ -107,17 +113,66 @@ class StudyFinished:
 
         A model's own errors on validation are left out where the winner was chosen by a mean over seeds or folds.
         """
-        found = {name: float(value) for name, value in self.scores.items() if isinstance(value, int | float)}
-        named = {name if name.startswith("validation_") else f"test_{name}": value for name, value in found.items()}
+        named = _named(self.scores)
         own = named.pop("validation_rmse", math.nan)
         if not math.isclose(own, self.validation_rmse, rel_tol=1e-3):
             named = {name: value for name, value in named.items() if not name.startswith("validation_")}
         return {"validation_rmse": self.validation_rmse, **named}
 
 
-Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished
+@dataclass(frozen=True, slots=True)
+class BlendMember:
+    """A trial in a blend, and how often it was taken."""
+
+    study: str
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlendFinished:
+    """The members of a blend were chosen among `candidates`, numbers of trials by study, and tested together.
+
+    Of a single member there is nothing to test: then `scores` is empty, and no blend takes part. RMSEs are standardised
+    by the target's training part and on molecules that the models were not trained on: `selected_rmse` on those that
+    the members were chosen by, `expected_rmse` and `single_rmse` by cross-validation for the blend and for the best
+    single trial. `validation_rmse`, by which the blend is ranked among the winners of studies, is the lowest of theirs
+    times the ratio of the latter two. `test_evaluations` counts the tests of this pair and split's blends.
+    """
+
+    pair: str
+    split: str
+    members: list[BlendMember]
+    candidates: dict[str, list[int]]
+    selected_rmse: float
+    expected_rmse: float
+    single_rmse: float
+    validation_rmse: float
+    test_evaluations: int = 0
+    scores: dict[str, Any] = field(default_factory=dict)
+    split_hash: str = ""
+    data_hash: str = ""
+
+    @property
+    def name(self) -> str:
+        """The blend's name, made like that of a study."""
+        return f"{self.pair}.{self.split}.{BLEND}"
+
+    @property
+    def better(self) -> bool:
+        """Whether the blend can be expected to have a lower error than the best single trial."""
+        return self.expected_rmse < self.single_rmse
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Every number, by its part: `validation_rmse`, `test_rmse`, `test_mae_low`, ..."""
+        chosen = {name: getattr(self, name) for name in ("selected_rmse", "expected_rmse", "single_rmse")}
+        return {"validation_rmse": self.validation_rmse, **chosen, **_named(self.scores)}
+
+
+Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished | BlendFinished
 _TYPES: dict[str, type[Event]] = {
-    cls.__name__: cls for cls in (TrialAsked, EpochReported, AttemptLost, TrialEnded, StudyFinished)
+    cls.__name__: cls for cls in (TrialAsked, EpochReported, AttemptLost, TrialEnded, StudyFinished, BlendFinished)
 }
 
 
@@ -133,4 +188,15 @@ def decode(data: dict[str, Any]) -> Event:
         KeyError, TypeError: not an event, or one that this version does not know.
     """
     event = _TYPES[data["event"]](**{name: value for name, value in data.items() if name != "event"})
-    return dataclasses.replace(event, config=complete(event.config)) if isinstance(event, TrialAsked) else event
+    match event:
+        case TrialAsked():
+            return dataclasses.replace(event, config=complete(event.config))
+        case BlendFinished():
+            return dataclasses.replace(event, members=[BlendMember(**member) for member in data["members"]])
+    return event
+
+
+def _named(scores: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among scores by their part; those without one are of the test."""
+    found = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
+    return {name if name.startswith("validation_") else f"test_{name}": value for name, value in found.items()}

@@ -1,15 +1,18 @@
-"""The leaderboard of a campaign: the winner of each study and what it reached."""
+"""The leaderboard of a campaign: the winner of each study and what it reached, and the blends beside them."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from search.campaign.campaign import Campaign
+from search.campaign.events import BlendFinished, StudyFinished
 from search.campaign.selection import score, winner
 from search.campaign.study import Study
+from search.plan.campaign_plan import BLEND
 from search.plan.settings import SearchSettings
 
-__all__ = ["Standing", "standings", "units"]
+__all__ = ["Standing", "row_of", "standings", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,8 @@ class Standing:
     """A line of the leaderboard. RMSEs are standardised by the target's training part, except `test_rmse_units`.
 
     `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
-    `test_r2` and `test_molecules` are missing where an earlier version tested.
+    `test_r2` and `test_molecules` are missing where an earlier version tested. A blend has its name for `study`,
+    `blend` for `method`, and `members` trials, none of its own.
     """
 
     study: str
@@ -35,6 +39,7 @@ class Standing:
     test_evaluations: int = 0
     split_hash: str = ""
     data_hash: str = ""
+    members: int = 0
 
     @property
     def judged_on(self) -> tuple[str, str]:
@@ -43,8 +48,18 @@ class Standing:
 
 
 def standings(campaign: Campaign) -> list[Standing]:
-    """The leaderboard, in the order of the plan."""
-    return [_standing(study, campaign.plan.search) for study in campaign.studies.values()]
+    """The leaderboard, in the order of the plan; after the studies of a pair and split their blend, if there is one."""
+    studies = [_standing(study, campaign.plan.search) for study in campaign.studies.values()]
+    blends = {(blend.pair, blend.split): _blend_standing(blend) for blend in campaign.tested_blends}
+    rows: list[Standing] = []
+    for place, of_place in itertools.groupby(studies, key=lambda row: (row.pair, row.split)):
+        rows += [*of_place, *([blends[place]] if place in blends else [])]
+    return rows
+
+
+def row_of(name: str, rows: Sequence[Standing]) -> Standing:
+    """The line of a study or blend."""
+    return next(row for row in rows if row.study == name)
 
 
 def units(head: Mapping[str, Any]) -> dict[str, str]:
@@ -64,11 +79,34 @@ def _standing(study: Study, settings: SearchSettings) -> Standing:
         pruned=study.count("pruned"),
         failed=study.count("failed"),
         validation_rmse=None if best is None else score(study, best),
-        test_rmse=None if tested is None else tested.scores["rmse"],
-        test_rmse_units=None if tested is None else tested.scores["rmse_units"],
-        test_r2=None if tested is None else tested.scores.get("r2"),
-        test_molecules=None if tested is None else tested.scores.get("n"),
         test_evaluations=len(study.finished),
-        split_hash="" if tested is None else tested.split_hash,
-        data_hash="" if tested is None else tested.data_hash,
+        **({} if tested is None else _tested(tested)),
     )
+
+
+def _blend_standing(blend: BlendFinished) -> Standing:
+    return Standing(
+        study=blend.name,
+        pair=blend.pair,
+        split=blend.split,
+        method=BLEND,
+        complete=0,
+        pruned=0,
+        failed=0,
+        validation_rmse=blend.validation_rmse,
+        test_evaluations=blend.test_evaluations,
+        members=len(blend.members),
+        **_tested(blend),
+    )
+
+
+def _tested(finished: StudyFinished | BlendFinished) -> dict[str, Any]:
+    """What a test fills in of a line."""
+    return {
+        "test_rmse": finished.scores["rmse"],
+        "test_rmse_units": finished.scores["rmse_units"],
+        "test_r2": finished.scores.get("r2"),
+        "test_molecules": finished.scores.get("n"),
+        "split_hash": finished.split_hash,
+        "data_hash": finished.data_hash,
+    }

@@ -3,17 +3,31 @@
 The lowest of many noisy values is low by luck in part. With `finalists`, the best few trials of the search are trained
 again on fresh seeds, and the trial with the lowest mean over these seeds wins. With `final = "refit"`, the winner's
 configuration is then trained on several validation folds and seeds, and these models together are the study's result.
+With `final = "blend"`, the best few trials of all studies of a pair and split are candidates for one more result, the
+mean of some of them (`search.results.blend`). With `final_labels = "all"`, what won is trained once more, on all labels
+of the target: these models are taken home, and their errors are estimated by the ones that were tested.
 """
 
 import math
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from search.campaign.study import Study, Trial
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
 
-__all__ = ["Repeat", "kept", "members", "repeats_to_start", "score", "winner"]
+__all__ = [
+    "Repeat",
+    "blend_candidates",
+    "delivered",
+    "kept",
+    "members",
+    "repeats_to_start",
+    "score",
+    "unvalidated",
+    "winner",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,16 @@ def repeats_to_start(study: Study, settings: SearchSettings) -> list[Repeat]:
         for trial in _finalists(study, settings)
         for _ in range(settings.finalist_seeds - len(_repeated(study, trial, "rescore")))
     ]
-    if missing or study.running or settings.final != "refit":
-        return missing
     best = winner(study, settings)
-    if best is None:
+    if missing or best is None or _runs(study, "rescore"):
+        return missing
+    if settings.final == "refit" and (refits := _again(study, best, "refit", settings)):
+        return refits
+    if settings.final_labels == "train" or _runs(study, "refit"):
         return []
-    return [Repeat(best, "refit")] * (settings.refit_seeds - len(_repeated(study, best, "refit")))
+    blended = study.blended if settings.final == "blend" else ()
+    chosen = sorted({best.number, *blended})
+    return [again for number in chosen for again in _again(study, study.trials[number], "all-labels", settings)]
 
 
 def winner(study: Study, settings: SearchSettings) -> Trial | None:
@@ -62,14 +80,46 @@ def score(study: Study, trial: Trial) -> float:
 
 def members(study: Study, best: Trial, settings: SearchSettings) -> list[Trial]:
     """The trials whose models are the study's result: the complete trials of the refit, or the winner itself."""
-    refits = [trial for trial in _repeated(study, best, "refit") if trial.state == "complete"]
+    refits = _complete(study, best, "refit")
     return refits if settings.final == "refit" and refits else [best]
+
+
+def delivered(study: Study, trial: Trial, settings: SearchSettings) -> list[Trial]:
+    """The trials whose models are taken home in place of a winner or a member of a blend.
+
+    They are those on all labels, where these were asked for and any is complete, or the ones that were tested.
+    """
+    whole = _complete(study, trial, "all-labels")
+    if settings.final_labels == "all" and whole:
+        return whole
+    return members(study, trial, settings)
+
+
+def unvalidated(study: Study, trial: Trial) -> dict[str, Any]:
+    """Settings of the training of a trial's configuration where no molecule is left to validate on.
+
+    It ends after as many epochs as were best before, in the mean of all trials with that configuration, and its last
+    weights are kept.
+    """
+    before = [again for again in study.repeats.get(trial.number, ()) if again.purpose in ("rescore", "refit")]
+    epochs = [one.best_epoch for one in (trial, *before) if one.state == "complete" and one.best_epoch]
+    return {"epochs": max(1, round(fmean(epochs))) if epochs else trial.epoch, "patience": 0, "keep": "last"}
+
+
+def blend_candidates(study: Study, settings: SearchSettings) -> list[Trial]:
+    """The trials that a blend may take from a study: the best few and the winner, in the order of their numbers."""
+    best = winner(study, settings)
+    found = {trial.number: trial for trial in [*study.ranking[: settings.blend_candidates], *([best] if best else [])]}
+    return [found[number] for number in sorted(found)]
 
 
 def kept(study: Study, settings: SearchSettings) -> set[int]:
     """Numbers of the ended trials whose checkpoints may still be needed."""
     best = winner(study, settings)
-    models = [] if best is None else members(study, best, settings)
+    models = [] if best is None else [*members(study, best, settings), *delivered(study, best, settings)]
+    if settings.final == "blend":
+        models += blend_candidates(study, settings)
+        models += [again for number in study.blended for again in delivered(study, study.trials[number], settings)]
     return {trial.number for trial in [*study.ranking[: max(1, settings.finalists)], *models]}
 
 
@@ -80,6 +130,19 @@ def _finalists(study: Study, settings: SearchSettings) -> list[Trial]:
 
 def _repeated(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
     return [again for again in study.repeats.get(trial.number, ()) if again.purpose == purpose]
+
+
+def _complete(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
+    return [again for again in _repeated(study, trial, purpose) if again.state == "complete"]
+
+
+def _again(study: Study, trial: Trial, purpose: Purpose, settings: SearchSettings) -> list[Repeat]:
+    """What is missing of a trial's repetitions, one for each seed."""
+    return [Repeat(trial, purpose)] * (settings.refit_seeds - len(_repeated(study, trial, purpose)))
+
+
+def _runs(study: Study, purpose: Purpose) -> bool:
+    return any(trial.purpose == purpose for trial in study.running.values())
 
 
 def _ended(study: Study, trial: Trial) -> list[Trial]:

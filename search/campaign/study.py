@@ -13,7 +13,15 @@ from typing import Any, Literal
 
 from gear.evaluation.diagnostics import Finding, diagnose
 from gear.results import OBJECTIVE, EpochResult, State
-from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.events import (
+    AttemptLost,
+    BlendFinished,
+    EpochReported,
+    Event,
+    StudyFinished,
+    TrialAsked,
+    TrialEnded,
+)
 from search.plan.campaign_plan import StudyPlan
 from search.plan.purpose import Purpose
 
@@ -42,6 +50,7 @@ class Trial:
     checkpoint: str | None = None
     curve: dict[int, float] = field(default_factory=dict)
     epoch: int = 0
+    best_epoch: int = 0
     seconds: float = 0.0
     state: State | Literal["running"] = "running"
     reason: str = ""
@@ -61,6 +70,7 @@ class Study:
         searched: the trials of the search itself, in order.
         repeats: by number of a trial of the search, the trials that train it again.
         finished: evaluations of its winner on the test part, oldest first.
+        blended: numbers of its trials that are members of the newest blend of its pair and split.
         running: trials that have not ended, by number, lowest first.
         ranking: complete trials of the search, best first.
         curves: of the trials of the search, by number.
@@ -75,6 +85,7 @@ class Study:
     searched: list[Trial] = field(default_factory=list)
     repeats: dict[int, list[Trial]] = field(default_factory=dict)
     finished: list[StudyFinished] = field(default_factory=list)
+    blended: tuple[int, ...] = ()
     running: dict[int, Trial] = field(default_factory=dict)
     ranking: list[Trial] = field(default_factory=list)
     curves: dict[int, dict[int, float]] = field(default_factory=dict)
@@ -123,7 +134,7 @@ class Study:
         return self._ends[state]
 
     def apply(self, event: Event) -> None:
-        """Update the state by an event of this study."""
+        """Update the state by an event of this study, or a blend of its pair and split."""
         match event:
             case TrialAsked(attempt=0):
                 self._begin(event)
@@ -137,6 +148,9 @@ class Study:
                 self._end(self.running.pop(event.number), event)
             case StudyFinished():
                 self.finished.append(event)
+            case BlendFinished():
+                several = event.members if len(event.members) > 1 else ()
+                self.blended = tuple(member.number for member in several if member.study == self.name)
 
     def _begin(self, event: TrialAsked) -> None:
         what = (event.params, event.distributions, event.config, event.origin, event.purpose, event.of)
@@ -151,6 +165,7 @@ class Study:
 
     def _epoch(self, trial: Trial, event: EpochReported) -> None:
         trial.epoch = max(trial.epoch, event.epoch)
+        trial.best_epoch = int(event.metrics.get("best_epoch", event.epoch))
         trial.checkpoint = event.checkpoint
         trial.seconds += event.metrics.get("seconds", 0.0)
         if "validation_rmse" in event.metrics:  # simulated epochs have only the objective

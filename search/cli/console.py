@@ -47,4 +47,8 @@ def _selection(search: SearchSettings) -> list[str]:
         told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
     if search.final == "refit":
         told.append(f"the winner refitted on {search.refit_folds} folds x {search.refit_seeds} seeds")
+    if search.final == "blend":
+        told.append(f"and the mean of some of the best {search.blend_candidates} trials of each method")
+    if search.final_labels == "all":
+        told.append(f"what is taken home trained on all labels with {search.refit_seeds} seeds")
     return ["  " + ", ".join(told)] if told else []

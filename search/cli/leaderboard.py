@@ -41,7 +41,12 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
             table.add_section()
         table.add_row(*_reference_row(reference, board.units), reference.split_hash[:HASH_SHOWN], style="dim")
     console.print(table)
-    compared = (*_against_single_task(board), *_against_references(board), *_against_random(board.standings))
+    compared = (
+        *board.blends,
+        *_against_single_task(board),
+        *_against_references(board),
+        *_against_random(board.standings),
+    )
     for line in (*compared, *_findings(board)):
         console.print(line, soft_wrap=True)
     print_label_curves(console, board.curves, board.units)
@@ -51,7 +56,7 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
     in_units = "" if row.test_rmse_units is None else f"{row.test_rmse_units:.4g} {units[row.pair]}"
     return [
         row.study,
-        f"{row.complete}/{row.pruned}/{row.failed}",
+        f"{row.members} of them" if row.members else f"{row.complete}/{row.pruned}/{row.failed}",
         _number(row.validation_rmse, ".4f"),
         _number(row.test_rmse, ".4f"),
         in_units,

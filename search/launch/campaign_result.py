@@ -56,7 +56,7 @@ class CampaignResult:
         return self.folder.name
 
     def leaderboard(self) -> pd.DataFrame:
-        """One row per study: pair, split, method, number of trials, validation and test RMSE of its winner, hashes.
+        """One row per study or blend: pair, split, method, number of trials, validation and test RMSE, hashes.
 
         RMSEs are in standard deviations of the target's training part, `test_rmse_units` in the property's unit.
         `change` is that of the test RMSE relative to `stl` on the same test molecules, -0.1 is lower by 10 %, with its
@@ -111,11 +111,11 @@ class CampaignResult:
         return pd.DataFrame(rows, columns=["study", "trial", "epoch", OBJECTIVE])
 
     def champions(self) -> dict[tuple[str, str], str]:
-        """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""
+        """The study or blend with the lowest validation RMSE of each pair and split, by (pair, split)."""
         return {place: row.study for place, row in champions(standings(self.campaign)).items()}
 
     def predictions(self, study: str) -> pd.DataFrame:
-        """What the winner of a study predicts for held-out molecules: smiles, value, prediction, spread, part.
+        """What a study's winner or a blend predicts for held-out molecules: smiles, value, prediction, spread, part.
 
         Raises:
             UnknownNameError: no such study, or it has no tested winner.
@@ -127,7 +127,7 @@ class CampaignResult:
 
     @contextlib.contextmanager
     def exported(self, study: str) -> Iterator[Path]:
-        """The export folder of a study's winner, on this machine for the length of a block.
+        """The export folder of a study's winner or a blend, on this machine for the length of a block.
 
         Raises:
             UnknownNameError: no such study, or it has no tested winner.
@@ -139,7 +139,7 @@ class CampaignResult:
             yield path
 
     def predictor(self, study: str) -> Predictor:
-        """The winner of a study, loaded: `.predict(smiles)`.
+        """The winner of a study, or a blend, loaded: `.predict(smiles)`.
 
         Raises:
             UnknownNameError: no such study, or it has no tested winner.
@@ -150,12 +150,13 @@ class CampaignResult:
             return load_predictor(path)
 
     def _known(self, study: str) -> str:
-        if study not in self.campaign.studies:
-            raise UnknownNameError("study", study, list(self.campaign.studies))
+        known = [row.study for row in standings(self.campaign)]
+        if study not in known:
+            raise UnknownNameError("study", study, known)
         return study
 
     def _tested(self) -> list[str]:
-        return [study.name for study in self.campaign.studies.values() if study.finished] or ["none yet"]
+        return [row.study for row in standings(self.campaign) if row.test_evaluations] or ["none yet"]
 
 
 def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:

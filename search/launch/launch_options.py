@@ -90,7 +90,8 @@ def trial_ended_line(campaign: Campaign, event: TrialEnded) -> str:
     """Which trial of how many ended, how and why, and what it reached."""
     study = campaign.studies[event.study]
     trial = study.trials[event.number]
-    value = "" if event.value is None else f", validation RMSE {event.value:.4f}"
+    blind = event.value is None or trial.purpose == "all-labels"  # where nothing is left to validate on
+    value = "" if blind else f", validation RMSE {event.value:.4f}"
     name = f"trial {event.number}" + (f", {trial.origin}," if trial.purpose != "search" else "")
     return f"{event.study} {study.ended}/{study.planned}: {name} {event.state} ({event.reason}){value}"
 

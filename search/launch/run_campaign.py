@@ -1,6 +1,7 @@
 """Run a campaign from Python: `run_campaign` starts one, `resume_campaign` goes on with one; the command calls them."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -15,7 +16,7 @@ from search.launch.prepare import DataFacts, create_store, prepare_data, resume_
 from search.launch.source_check import say_doubtful_sources
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
-from search.results.finalize import finalize
+from search.results.finalize import deliver, judge_results
 from search.results.mlflow_records import MlflowRecords, history
 from search.runtime.connection import connected
 from search.runtime.resources import Slots
@@ -121,13 +122,23 @@ def _launch(
             display.say(_away(options.tracking_uri, store))
         listener, shown = display.follow(campaign, slots.now)
         campaign.listeners += [CheckpointCleanup(campaign, store), records, listener]
-        outcome: Outcome = "done"
-        if not campaign.done:  # a done one was resumed to evaluate, export or register its winners
+        ends = None if options.time_budget is None else time.monotonic() + options.time_budget
+
+        def search() -> Outcome:
+            if campaign.done:
+                return "done"
             with shown:
-                outcome = run_search(campaign, store, Launch(slots.limit, options.time_budget))
+                left = None if ends is None else max(ends - time.monotonic(), 0.0)
+                return run_search(campaign, store, Launch(slots.limit, left))
+
+        outcome = search()  # of a done campaign nothing: it was resumed to test, export or register
         if outcome != "interrupted":
-            recorder.flush()  # a registered model links to its trial's run
-            finalize(campaign, store, options.tracking_uri, display.say)
+            judge_results(campaign, store, display.say)
+        if outcome == "done":
+            outcome = search()  # of members of blends, chosen just now, on all labels
+        if outcome != "interrupted":
+            recorder.flush()  # a registered model links to the run of its trial or blend
+            deliver(campaign, store, options.tracking_uri, display.say)
         return CampaignResult(campaign, store.head, store.folder, outcome)
 
 

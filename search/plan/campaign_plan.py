@@ -20,6 +20,7 @@ from search.plan.settings import SearchSettings
 from search.plan.space import OPTIONAL
 
 __all__ = [
+    "BLEND",
     "CampaignPlan",
     "StudyPlan",
     "check_settings",
@@ -28,6 +29,8 @@ __all__ = [
     "make_plan",
     "stable_seed",
 ]
+
+BLEND = "blend"  # stands for a method in the name of a mean of trials of several methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class CampaignPlan:
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
         ids = tuple(pair.id for pair in self.pairs)
         methods = tuple(map(short_name, self.methods))
+        if BLEND in methods:
+            raise InputDataError(f"a method cannot be named {BLEND}, which a mean of several methods is: rename it")
         for kind, names in (("pair", ids), ("split", self.splits), ("method", methods)):
             if not names:
                 raise InputDataError(f"the plan has no {kind}: name at least one")
@@ -140,6 +145,8 @@ class CampaignPlan:
 
     def folds(self, split: str, purpose: Purpose) -> int:
         """Validation folds of a trial."""
+        if purpose == "all-labels":
+            return 1
         if purpose != "refit":
             return self.search.validation_folds
         return self.search.refit_folds if parse_split(split).base in FOLDED else 1

@@ -4,4 +4,4 @@ from typing import Literal
 
 __all__ = ["Purpose"]
 
-Purpose = Literal["search", "rescore", "refit"]
+Purpose = Literal["search", "rescore", "refit", "all-labels"]

@@ -9,7 +9,8 @@ from search.plan.space import OPTIONAL
 
 __all__ = ["SearchSettings"]
 
-FinalName = Literal["best", "refit"]
+FinalName = Literal["best", "refit", "blend"]
+LabelsName = Literal["train", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,21 @@ class SearchSettings:
     )
     finalist_seeds: int = setting(2, "fresh seeds for each finalist", minimum=1)
     final: FinalName = setting(
-        "best", "take the winner as it was trained, or refit its configuration as an ensemble", resume="free"
+        "best",
+        "the models that are taken home: each winner as it was trained (best), its configuration trained anew as an "
+        "ensemble (refit), or each winner and beside them the mean of the best trials of all methods (blend)",
+        resume="free",
     )
-    refit_seeds: int = setting(2, "seeds of a refit", minimum=1)
+    final_labels: LabelsName = setting(
+        "train",
+        "labels of the models that are taken home: those of the training part, or all, the test part's too: trained "
+        "anew, as many epochs as were best before, their errors estimated by those that were tested",
+        resume="free",
+    )
+    blend_candidates: int = setting(
+        5, "best trials of each study that a blend is chosen from", minimum=1, resume="free"
+    )
+    refit_seeds: int = setting(2, "seeds of a refit, and of models that are trained on all labels", minimum=1)
     refit_folds: int = setting(4, "validation folds of a refit, each trained with every seed", minimum=1)
     replacements: int = setting(4, "maximum failed trials of a study that are replaced", minimum=0)
     attempts: int = setting(3, "a trial fails when it has lost this many workers", minimum=1)

@@ -1,108 +1,119 @@
-"""After the search: the winner of each study, chosen on validation, is evaluated on test, exported and registered."""
+"""After the search: winners of studies, chosen on validation, and blends are tested once, exported and registered."""
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gear.errors import GearError
-from gear.evaluation.comparison import BASELINE, Change, baseline_of, reference_words
-from gear.results import STATES
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
-from search.campaign.leaderboard import Standing, standings
-from search.campaign.selection import members, score, winner
+from search.campaign.selection import delivered, members, score, winner
 from search.campaign.study import Study, Trial
-from search.results.ensemble import judge, models
+from search.results.blend import judge_blends
+from search.results.blend_evidence import blend_card, delivered_members, winner_of_blend
+from search.results.ensemble import judge, models, predict_all, tested_on, weights_of
+from search.results.evidence import study_card, winner_of
 from search.results.reference_records import record_references
-from search.results.references import (
-    judge_references,
-    read_references,
-    reference_change,
-    strongest_for,
-)
-from search.results.winners import change_of, warnings_of
+from search.results.references import judge_references
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
-from tracking.registry import Winner, register_winner
+from tracking.evidence import Winner
+from tracking.registry import register_winner
 from tracking.runs import PREDICTIONS, attach
 
-if TYPE_CHECKING:
-    from gear.export import Member
-
-__all__ = ["finalize", "register_winners", "winner_of"]
+__all__ = ["deliver", "judge_results", "register_results"]
 
 
-def finalize(
-    campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None] = print
-) -> list[Standing]:
-    """Evaluate, export and register the winner of every study that has one, and return the leaderboard.
+def judge_results(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
+    """Test the winner of every study that has one, the references, and the blends if the campaign ends with them.
 
-    A winner that an earlier launch evaluated is not evaluated again; exporting and registering are repeated, since they
-    may have been interrupted.
+    What an earlier launch tested is not tested again.
+
+    Raises:
+        GearError: a checkpoint cannot be read, or predictions cannot be written.
+    """
+    for study in campaign.studies.values():
+        best = winner(study, campaign.plan.search)
+        if best is None:
+            say(_without_winner(study))
+        else:
+            _judge_winner(campaign, store, study, best)
+    judge_references(campaign, store, say)
+    if campaign.plan.search.final == "blend":
+        judge_blends(campaign, store, say)
+
+
+def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None]) -> None:
+    """Export and register all that was tested; both are repeated at a resume, since they may have been interrupted.
+
+    Args:
+        campaign: whose results were tested.
+        store: its folder.
+        tracking_uri: of MLflow, which must have recorded the winners' trials and the blends.
+        say: takes a line for what could not be registered.
 
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
-    judge_references(campaign, store, say)
-    for study in _baselines_first(campaign):
+    for study in campaign.studies.values():
         best = winner(study, campaign.plan.search)
-        if best is None:
-            say(_without_winner(study))
-            continue
-        with models(campaign, store, study, best) as ensemble:
-            finished = _evaluated(campaign, store, study, best, ensemble)
-            with store.export(study.name) as folder:
-                _export(campaign, study, finished, ensemble, store.folder, folder)
-    register_winners(campaign, store.head, store.folder, tracking_uri, say)
-    return standings(campaign)
+        if best is not None:
+            shares = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
+            _export(campaign, store, study.name, shares, study_card(campaign, store.head, store.folder, study))
+    for blend in campaign.tested_blends:
+        shares = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
+        _export(campaign, store, blend.name, shares, blend_card(campaign, store.head, store.folder, blend))
+    register_results(campaign, store.head, store.folder, tracking_uri, say)
 
 
-def _baselines_first(campaign: Campaign) -> list[Study]:
-    """The studies, those of single-task learning first, since the evidence of the others compares with them."""
-    return sorted(campaign.studies.values(), key=lambda study: study.plan.method != BASELINE)
-
-
-def register_winners(
+def register_results(
     campaign: Campaign,
     head: Mapping[str, Any],
     folder: StoragePath,
     tracking_uri: str,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Register the exported winner of every study, after all were evaluated, since single-task learning is evidence.
+    """Register the exported winner of every study and the exported blends.
 
-    The references that winners are compared with are recorded beside them.
+    The references that they are compared with are recorded beside them.
 
     Args:
         campaign: as it is now.
         head: its campaign.json.
         folder: of the campaign.
-        tracking_uri: of MLflow, which must have recorded the winners' trials.
-        say: takes a line for each winner that could not be registered.
+        tracking_uri: of MLflow, which must have recorded the winners' trials and the blends.
+        say: takes a line for what could not be registered.
     """
     record_references(campaign, head, folder, tracking_uri, say)
     for study in campaign.studies.values():
-        place = folder / EXPORTS / study.name
-        try:
-            if study.finished and place.exists():
-                with place.local() as export:
-                    register_winner(tracking_uri, export, winner_of(campaign, head, folder, study))
-                _attach_predictions(folder, study, tracking_uri, campaign.plan.name, head["created"])
-        except (GearError, OSError) as error:
-            say(f"{study.name}: exported, but not registered: {error}")
+        if study.finished:
+            _register(folder, tracking_uri, study.name, partial(winner_of, campaign, head, folder, study), say)
+    for blend in campaign.tested_blends:
+        _register(folder, tracking_uri, blend.name, partial(winner_of_blend, campaign, head, folder, blend), say)
 
 
-def _attach_predictions(folder: StoragePath, study: Study, tracking_uri: str, campaign: str, created: str) -> None:
-    """Attach the winner's predictions to the study's run, for the report."""
-    predictions = folder / predictions_file(study.name)
-    if predictions.exists():
-        with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
-            copy = Path(scratch) / PREDICTIONS
-            copy.write_bytes(predictions.read_bytes())
-            attach(tracking_uri, campaign, created, study.name, copy)
+def _register(
+    folder: StoragePath, tracking_uri: str, name: str, evidence: Callable[[], Winner], say: Callable[[str], None]
+) -> None:
+    """Register an export, and attach its predictions to the run of its study or blend, for the report."""
+    place, predictions = folder / EXPORTS / name, folder / predictions_file(name)
+    try:
+        if not place.exists():
+            return
+        won = evidence()
+        with place.local() as export:
+            register_winner(tracking_uri, export, won)
+        if predictions.exists():
+            with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+                copy = Path(scratch) / PREDICTIONS
+                copy.write_bytes(predictions.read_bytes())
+                attach(tracking_uri, won.campaign, won.created, name, copy)
+    except (GearError, OSError) as error:
+        say(f"{name}: exported, but not registered: {error}")
 
 
 def _without_winner(study: Study) -> str:
@@ -114,14 +125,14 @@ def _without_winner(study: Study) -> str:
     return f"{study.name}: stopped, since all {study.ended} trials failed, {count} of them with: {reason}"
 
 
-def _evaluated(
-    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, ensemble: "Sequence[Member]"
-) -> StudyFinished:
-    """The test scores of the winner: recorded, or computed now and recorded."""
-    trials = [trial.number for trial in members(study, best, campaign.plan.search) if trial is not best]
+def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) -> None:
+    """Test the winner of a study and record its scores, unless that is recorded."""
+    ensemble = members(study, best, campaign.plan.search)
+    trials = [trial.number for trial in ensemble if trial is not best]
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
-        return last[0]
-    predictions, scores = judge(ensemble)
+        return
+    with models(campaign, store, [(trial, 1.0) for trial in ensemble]) as found:
+        predictions, scores = judge(predict_all(found), weights_of(found))
     store.write_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
@@ -129,102 +140,18 @@ def _evaluated(
         validation_rmse=score(study, best),
         test_evaluations=len(study.finished) + 1,
         scores=scores,
-        split_hash=ensemble[0].pair.split_hash,
-        data_hash=ensemble[0].pair.data_hash,
+        split_hash=found[0].pair.split_hash,
+        data_hash=found[0].pair.data_hash,
         trials=trials,
     )
     campaign.finish_study(finished)
-    return finished
 
 
 def _export(
-    campaign: Campaign,
-    study: Study,
-    finished: StudyFinished,
-    ensemble: "Sequence[Member]",
-    folder: StoragePath,
-    to: Path,
+    campaign: Campaign, store: CampaignStore, name: str, shares: list[tuple[Trial, float]], card: Mapping[str, Any]
 ) -> None:
-    """Export a winner with its evidence, once single-task learning was tested."""
-    from gear.export import export_model
+    """Export the models of trials by their shares, with the evidence for its card."""
+    from gear.export import export_model  # torch, not before it is needed
 
-    pair = ensemble[0].pair
-    counts = ", ".join(str(study.count(state)) for state in STATES)
-    evidence: dict[str, Any] = {
-        "campaign": campaign.plan.name,
-        "study": study.name,
-        "trial": finished.winner,
-        f"trials ({', '.join(STATES)})": counts,
-        "validation RMSE": finished.validation_rmse,
-        "test RMSE": _with_interval(finished.scores, "rmse"),
-        f"test RMSE ({pair.target.unit})": _with_interval(finished.scores, "rmse_units"),
-        f"test MAE ({pair.target.unit})": _with_interval(finished.scores, "mae_units"),
-        "test R2": finished.scores["r2"],
-        "test evaluations": finished.test_evaluations,
-    }
-    if "rmse_alone" in finished.scores:
-        alone = "test RMSE of one model, mean and standard deviation"
-        evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
-    change = _change(campaign, folder, study)
-    if change is not None:
-        evidence["against single-task learning"] = change.words(study.plan.method)
-    against = _reference_change(campaign, folder, study)
-    if against is not None:
-        evidence["against an untuned support vector machine"] = reference_words(against, study.plan.method)
-    if warnings := warnings_of(study.trials[finished.winner], study.plan.method, against):
-        evidence["warnings"] = warnings
-    export_model(ensemble, pair, to, evidence)
-
-
-def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
-    return {"value": scores[name], "low": scores[f"{name}_low"], "high": scores[f"{name}_high"]}
-
-
-def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> Winner:
-    """The evidence for a study's winner, for a reviewer.
-
-    Raises:
-        StorageError: predictions cannot be read.
-    """
-    plan, finished = study.plan, study.finished[-1]
-    rows = standings(campaign)
-    rival = baseline_of(_row_of(study, rows), rows)
-    reference = strongest_for(_row_of(study, rows), read_references(campaign, folder))
-    against = _reference_change(campaign, folder, study)
-    config = study.trials[finished.winner].config
-    return Winner(
-        pair=plan.pair.id,
-        split=plan.split,
-        method=plan.method_name,
-        study=study.name,
-        campaign=campaign.plan.name,
-        created=head["created"],
-        number=finished.winner,
-        trials=" ".join(map(str, finished.trials)),
-        test_evaluations=finished.test_evaluations,
-        split_hash=finished.split_hash,
-        data_hash=finished.data_hash,
-        unit=head["data"][f"{plan.pair.id}.{plan.split}"]["unit"],
-        scores=finished.numbers,
-        single_task={} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
-        change=_change(campaign, folder, study),
-        reference={} if reference is None else reference.numbers,
-        reference_change=against,
-        warnings=warnings_of(study.trials[finished.winner], plan.method_name, against),
-        config=config,
-        seed=config["seed"],
-        versions=head["versions"],
-    )
-
-
-def _change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
-    rows = standings(campaign)
-    return change_of(_row_of(study, rows), rows, folder)
-
-
-def _reference_change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
-    return reference_change(_row_of(study, standings(campaign)), read_references(campaign, folder), folder)
-
-
-def _row_of(study: Study, rows: Sequence[Standing]) -> Standing:
-    return next(row for row in rows if row.study == study.name)
+    with models(campaign, store, shares) as found, store.export(name) as to:
+        export_model(found, tested_on(found[0]), to, card)

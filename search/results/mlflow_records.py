@@ -8,13 +8,14 @@ from typing import Any
 
 from gear.config import to_dict
 from gear.results import OBJECTIVE, STATES
-from search.campaign.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.events import BlendFinished, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
 from search.campaign.selection import repeats_to_start
 from search.campaign.study import Study
-from search.plan.campaign_plan import CampaignPlan, StudyPlan
+from search.plan.campaign_plan import BLEND, CampaignPlan, StudyPlan
 from search.plan.plan_file import plan_to_toml
 from search.plan.space import defaults, space
+from search.results.blend_evidence import members_words
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 from tracking.recording import messages
@@ -79,13 +80,15 @@ class _Translator:
             yield messages.StudyStarted(
                 name=study.name,
                 budget=self._plan.search.trials,
-                tags=_tags(study) | dict(self._hashes[f"{study.pair.id}.{study.split}"]),
+                tags=self._tags(study),
                 params={"epochs": self._plan.epochs, **to_dict(self._plan.search)},
                 files={"plan.toml": plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
             )
 
     def records_of(self, event: Event) -> list[Record]:
         """The records of an event."""
+        if isinstance(event, BlendFinished):
+            return self._blend(event)
         study = self._studies[event.study]
         study.apply(event)
         match event:
@@ -100,6 +103,28 @@ class _Translator:
             case StudyFinished():
                 return [_conclusion(study, event)]
         return []
+
+    def _tags(self, study: StudyPlan) -> dict[str, str]:
+        return _tags(study) | dict(self._hashes[f"{study.pair.id}.{study.split}"])
+
+    def _blend(self, blend: BlendFinished) -> list[Record]:
+        """A tested blend: a study without trials. Of a single member nothing is recorded."""
+        for study in self._studies.values():
+            if (study.plan.pair.id, study.plan.split) == (blend.pair, blend.split):
+                study.apply(blend)
+        if not blend.scores:
+            return []
+        pair = next(pair for pair in self._plan.pairs if pair.id == blend.pair)
+        tags = self._tags(StudyPlan(pair, blend.split, BLEND))
+        return [
+            messages.StudyStarted(blend.name, 0, tags),
+            messages.StudyResult(
+                study=blend.name,
+                tests=blend.test_evaluations,
+                metrics=_of_winner(blend.numbers),
+                tags={"members": members_words(self._studies, blend)},
+            ),
+        ]
 
     def _end(self, study: Study, event: TrialEnded) -> list[Record]:
         """The end of a trial, and the state of its study after it."""
@@ -141,8 +166,7 @@ def _standing(study: Study) -> dict[str, float]:
 
 
 def _conclusion(study: Study, event: StudyFinished) -> Record:
-    numbers = event.numbers.items()  # the best of the search, as the study's curve has it, is another number
-    metrics = {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers}
+    metrics = _of_winner(event.numbers)
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
     return messages.StudyResult(
@@ -152,6 +176,11 @@ def _conclusion(study: Study, event: StudyFinished) -> Record:
         tags={"winner": str(event.winner), "models": " ".join(map(str, event.trials or [event.winner]))},
         files={"importance.json": json.dumps(shares, indent=1)} if shares else {},
     )
+
+
+def _of_winner(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Metrics of a result; the best of the search on validation, as the study's curve has it, is another number."""
+    return {f"winner_{name}" if name.startswith("validation_") else name: value for name, value in numbers.items()}
 
 
 def _space(plan: CampaignPlan, study: StudyPlan) -> str:

@@ -66,7 +66,7 @@ def _tuner(
 ) -> tune.Tuner:
     search = campaign.plan.search
     trainable = make_trainable(store.folder.resolved(), search, factory)
-    again = search.finalists * search.finalist_seeds + search.refit_seeds
+    again = search.finalists * search.finalist_seeds + (2 + search.blend_candidates) * search.refit_seeds
     max_trials = len(campaign.studies) * (search.trials + search.replacements + again) * search.attempts
     return tune.Tuner(
         tune.with_resources(trainable, {"cpu": search.cpus_per_trial, "gpu": search.gpus_per_trial}),

@@ -4,11 +4,11 @@ campaign.json            format, plan, versions of packages, data and split hash
                          place of the folder when it was last driven
 plan.toml                the plan again, to be read by a person or given to --plan
 splits/PAIR.SPLIT.parquet    the molecules of each part
-predictions/STUDY.parquet    the predictions of its winner for the held-out molecules
+predictions/STUDY.parquet    the predictions of its winner for the held-out molecules; of a blend by the blend's name
 references/PAIR.SPLIT.json   errors of untuned references on the test part, their predictions beside those of winners
 events/NNNNNN.jsonl      one line for each step of the campaign: a JSON list of events that belong together
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials, trial.json by the driver
-exports/STUDY/           the exported winner of a study
+exports/STUDY/           the exported winner of a study; a blend by its name
 lease/NNNNNN.json        the driver, see `search.storage.lease`
 """
 
@@ -35,7 +35,7 @@ from search.storage.retry import retry_while_unavailable
 
 __all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "read_head"]
 
-FORMAT = 3  # 2 lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
+FORMAT = 4  # 3 has no blends; 2 also lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
 
 
@@ -239,7 +239,7 @@ def read_head(folder: StoragePath) -> dict[str, Any]:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text())
     except (OSError, ValueError) as error:
         raise StorageError(f"no campaign in {folder}: {error}") from error
-    if head.pop("format") not in (2, FORMAT):
+    if head.pop("format") not in (2, 3, FORMAT):
         raise StorageError(f"{folder} was written by another version of this program: use that version")
     return head
 

@@ -21,7 +21,7 @@ __all__ = ["CampaignRecord", "ReferenceRecord", "StudyRecord", "TrialRecord", "r
 
 RAN = ("complete", "pruned")  # states of a trial whose value can be compared
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
-REPEAT = re.compile(r"(rescore|refit) of #\d+")  # origins
+REPEAT = re.compile(r"(rescore|refit|all-labels) of #\d+")  # origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class StudyRecord:
         predictions: by part, `validation` and `test`; empty where they were not recorded.
         repeats: trials of the search, trained again with another seed.
         labels: of the target, for training and validation together; 0 where an earlier version did not record it.
+        members: of a blend, which has no trials of its own: the trials that it is the mean of, in words.
     """
 
     campaign: str
@@ -79,6 +80,7 @@ class StudyRecord:
     predictions: dict[str, PartPredictions] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
     labels: int = 0
+    members: str = ""
 
     @property
     def target(self) -> str:
@@ -279,6 +281,7 @@ def _study(client: MlflowClient, campaign: str, parent: Run, children: list[Run]
         predictions=_predictions(client, parent.info.run_id),
         repeats=tuple(trial for trial in everything if trial.is_repeat),
         labels=_labels(tags),
+        members=tags.get("gear.members", ""),
     )
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,7 +25,7 @@ from search.cli.run_options import begun_again, extended, make_parser, new_plan
 from search.runtime import connection, resources
 from tests.support.fake_training import small_plan
 from tracking.client import open_client
-from tracking.registry import champions
+from tracking.registry import champions, rivals
 
 
 @pytest.fixture
@@ -290,6 +291,33 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
     table = pq.read_table(tmp_path / "campaigns/mine/predictions/st_from_ri.random.stl.parquet")
     assert table["smiles"].to_pylist() == list(load_pair("st_from_ri", "random").target.test.smiles)
     assert min(table["spread"].to_pylist()) > 0
+
+
+@pytest.mark.ray
+def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_from_all_labels(
+    call, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
+    few = "--pairs ct_from_bp --methods stl mtl --splits random --labels 60 --trials 2 --epochs 2 --name mine"
+    code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend")
+    assert code == 0
+    assert re.search(r"ct_from_bp random-n60: blend of \d+ % (stl|mtl) #\d, .*(the blend is|stays) the champion", out)
+    assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)
+    export = tmp_path / "campaigns/mine/exports/ct_from_bp.random-n60.blend"
+    weights = [member["weight"] for member in json.loads((export / "config.json").read_text())["members"]]
+    assert sum(weights) == pytest.approx(1)
+    assert len(weights) % 3 == 0
+    (champion,) = champions("sqlite:///mlflow.db")
+    found = {alias for version in rivals("sqlite:///mlflow.db", champion.name) for alias in version.aliases}
+    assert {"best_blend", "best_stl", "best_mtl", "champion"} <= found
+    code, out, _ = call("--resume", "--name", "mine", "--final-labels", "all")
+    assert code == 0
+    assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)  # not tested again
+    info = json.loads((export / "config.json").read_text())
+    assert {member["trial"]["labels"] for member in info["members"]} == {"all"}
+    assert info["sizes"]["target"]["train"] == 48
+    assert "trained again on all their molecules" in (export / "README.md").read_text()
+    assert np.isfinite(load_campaign("mine", "campaigns").predictor(export.name).predict(["CCO"])).all()
 
 
 @pytest.mark.ray

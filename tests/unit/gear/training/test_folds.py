@@ -101,3 +101,29 @@ def test_a_specification_says_how_many_folds_are_trained(config, pairs):
         run.data.train_rows[0].tolist() for run in run.runs
     ]
     assert asked[1:] == [("random", 7, 0), ("random", 7, 1)]
+
+
+def test_a_trial_on_all_labels_keeps_its_last_weights(config, pairs):
+    training = dataclasses.replace(config.training, keep="last", patience=0)
+    spec = TrialSpec(PAIR, "random", config=dataclasses.replace(config, training=training), labels="all")
+    run = make_run(spec, lambda *_: pairs[0])
+    rows = list(run.epochs())
+    assert len(run.data.train_rows[0]) == sum(len(part.rows) for part in pairs[0].target.parts())
+    assert rows[-1].best_epoch == rows[-1].epoch == 4
+    assert all((run.best[name] == tensor).all() for name, tensor in run.average.model.state_dict().items())
+
+
+def test_the_last_weights_are_kept_even_where_an_earlier_epoch_was_better(quick_config, pairs):
+    def trained(keep):
+        config = quick_config("stl", epochs=6, learning_rate=0.03, ema=0.0, keep=keep)
+        return list(TrainingRun(dataclasses.replace(config, seed=2), pairs[0]).epochs())
+
+    best, last = trained("best"), trained("last")
+    assert best[-1].best_epoch < best[-1].epoch == last[-1].best_epoch
+    assert last[-1].best_validation_rmse == last[-1].validation_rmse == best[-1].validation_rmse
+
+
+def test_the_best_epoch_of_folds_is_the_mean_of_theirs(config, pairs):
+    run = FoldedRun(config, pairs)
+    row = list(run.epochs())[-1]
+    assert row.best_epoch == round(fmean(single.best_epoch for single in run.runs))

@@ -1,11 +1,21 @@
 """Who wins: by one look at the trials, on fresh seeds, or refitted; and nothing trained for it is counted as search."""
 
+import dataclasses
 from statistics import fmean
 
 import pytest
 
-from search.campaign.events import TrialAsked
-from search.campaign.selection import kept, members, score, winner
+from search.campaign.events import BlendFinished, BlendMember, TrialAsked
+from search.campaign.selection import (
+    blend_candidates,
+    delivered,
+    kept,
+    members,
+    repeats_to_start,
+    score,
+    unvalidated,
+    winner,
+)
 from tests.support.fake_training import BrokenRun, FakeRun, Simulation, small_plan
 
 PLAN = {"methods": ["stl"], "trials": 9}
@@ -112,3 +122,77 @@ def test_checkpoints_are_kept_of_all_that_may_still_win():
     study, search = only_study(simulation)
     result = {trial.number for trial in members(study, winner(study, search), search)}
     assert kept(study, search) == {trial.number for trial in study.ranking[:3]} | result
+
+
+def test_for_a_blend_the_best_few_and_the_winner_keep_their_checkpoints():
+    plan = small_plan(**PLAN, finalists=4, final="blend", blend_candidates=2)
+    study, search = only_study(Simulation(plan).run())
+    candidates = blend_candidates(study, search)
+    assert {t.number for t in candidates} == {t.number for t in [*study.ranking[:2], winner(study, search)]}
+    assert kept(study, search) == {t.number for t in study.ranking[:4]}
+    fewer = dataclasses.replace(search, finalists=0, blend_candidates=5)
+    assert kept(study, fewer) == {t.number for t in study.ranking[:5]}
+    assert kept(study, dataclasses.replace(fewer, final="best")) == {study.best.number}
+
+
+@pytest.mark.parametrize("final", ["best", "refit"])
+def test_what_is_taken_home_is_trained_on_all_labels_once_it_is_known(final):
+    simulation = Simulation(small_plan(**PLAN, finalists=2, final=final, final_labels="all")).run()
+    study, search = only_study(simulation)
+    best, again = winner(study, search), asked(simulation, "all-labels")
+    assert simulation.campaign.done
+    assert [event.of for event in again] == [best.number] * search.refit_seeds
+    assert [trial.number for trial in delivered(study, best, search)] == [event.number for event in again]
+    tested = [trial.purpose for trial in members(study, best, search)]
+    assert tested == (["refit"] * 2 if final == "refit" else ["search"])
+    for event in again:
+        spec = simulation.campaign.spec(study.name, event.number)
+        assert (spec.labels, spec.folds) == ("all", 1)
+        assert (spec.config.training.patience, spec.config.training.keep) == (0, "last")
+    assert len({event.config["seed"] for event in again} | {best.config["seed"]}) == 3
+    assert {event.number for event in again} <= kept(study, search)
+
+
+def test_a_training_without_validation_takes_as_many_epochs_as_were_best_before():
+    simulation = Simulation(small_plan(**PLAN, finalists=2, final_labels="all")).run()
+    study, search = only_study(simulation)
+    best = winner(study, search)
+    for trial, epoch in zip([best, *study.repeats[best.number]], (3, 5, 8, 100, 100), strict=True):
+        trial.best_epoch = epoch
+    assert unvalidated(study, best)["epochs"] == 5  # of the winner and its two fresh seeds
+
+
+def test_models_on_all_labels_that_failed_leave_those_that_were_tested():
+    class FailsOnAllLabels(BrokenRun):
+        def epochs(self):
+            return super().epochs() if self.spec.labels == "all" else FakeRun.epochs(self)
+
+    simulation = Simulation(small_plan(**PLAN, final_labels="all"), factory=FailsOnAllLabels).run()
+    study, search = only_study(simulation)
+    assert simulation.campaign.done
+    assert len(asked(simulation, "all-labels")) == 2
+    assert delivered(study, winner(study, search), search) == [winner(study, search)]
+
+
+def blended(simulation, *members):
+    (study,) = simulation.campaign.studies.values()
+    place = study.plan.pair.id, study.plan.split
+    found = [BlendMember(study.name, number, 1) for number in members]
+    simulation.campaign.finish_blend(BlendFinished(*place, found, {study.name: list(members)}, 1.0, 1.0, 1.0, 1.0))
+    return study, simulation.campaign.plan.search
+
+
+def test_members_of_a_blend_are_trained_on_all_labels_when_they_are_known():
+    simulation = Simulation(small_plan(**PLAN, final="blend", final_labels="all")).run()
+    first, second = (trial.number for trial in only_study(simulation)[0].ranking[:2])
+    assert simulation.campaign.done
+    study, search = blended(simulation, first, second)
+    assert not simulation.campaign.done
+    assert [again.trial.number for again in repeats_to_start(study, search)] == [second, second]
+    simulation.run()
+    assert simulation.campaign.done
+    assert [trial.of for trial in delivered(study, study.trials[second], search)] == [second, second]
+    assert {trial.number for trial in study.repeats[second]} <= kept(study, search)
+    resumed = Simulation(simulation.campaign.plan, simulation.steps)
+    assert resumed.campaign.done
+    assert resumed.campaign.blends == simulation.campaign.blends

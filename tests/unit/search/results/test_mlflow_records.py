@@ -5,7 +5,15 @@ import json
 import tomllib
 
 from gear.results import EpochResult
-from search.campaign.events import AttemptLost, EpochReported, StudyFinished, TrialAsked, TrialEnded
+from search.campaign.events import (
+    AttemptLost,
+    BlendFinished,
+    BlendMember,
+    EpochReported,
+    StudyFinished,
+    TrialAsked,
+    TrialEnded,
+)
 from search.plan.plan_file import plan_from_dict
 from search.results.mlflow_records import MlflowRecords, story
 from tests.support.fake_training import Simulation, small_plan
@@ -169,3 +177,22 @@ def test_a_launch_that_goes_on_tells_what_the_whole_story_tells():
         feed = MlflowRecords(listener, small_plan(methods=["gear"]), HASHES, events[:cut])
         feed(*events[cut:])
         assert told(*events) == told(*events[:cut]) + listener.records
+
+
+def test_a_blend_is_told_as_a_study_without_trials():
+    members = [BlendMember(STUDY, 0, 3), BlendMember(STUDY, 1, 1)]
+    numbers = {"selected_rmse": 0.3, "expected_rmse": 0.4, "single_rmse": 0.5, "validation_rmse": 0.36}
+    more = {"test_evaluations": 1, "scores": {"rmse": 0.45, "n": 50}}
+    blend = BlendFinished("hv_from_ds", "random", members, {STUDY: [0, 1]}, **numbers, **more)
+    started, result = told(*life(0), *life(1), blend)[-2:]
+    assert isinstance(started, StudyStarted)
+    assert (started.name, started.budget, started.tags["method"]) == ("hv_from_ds.random.blend", 0, "blend")
+    assert {name: started.tags[name] for name in HASHES["hv_from_ds.random"]} == HASHES["hv_from_ds.random"]
+    assert isinstance(result, StudyResult)
+    assert (result.study, result.tests, result.tags) == (started.name, 1, {"members": "75 % gear #0, 25 % gear #1"})
+    assert (result.metrics["winner_validation_rmse"], result.metrics["test_rmse"]) == (0.36, 0.45)
+
+
+def test_nothing_is_told_of_a_blend_of_one_trial():
+    alone = BlendFinished("hv_from_ds", "random", [BlendMember(STUDY, 0, 1)], {STUDY: [0, 1]}, 0.3, 0.4, 0.4, 0.4)
+    assert told(*life(0), *life(1), alone) == told(*life(0), *life(1))

@@ -1,0 +1,123 @@
+"""The blend of a pair and split: the mean of trials that are chosen over all methods, by molecules they did not see.
+
+The candidates are the best few trials of every study of the pair and split. Each predicts the molecules that it was
+validated on, by the models that did not train on them (`gear.evaluation.held_out.out_of_fold`), and
+`gear.evaluation.blending` chooses among them. The test part decides nothing: the blend is tested once, beside the
+winners of the studies. It is ranked by what it is expected to reach, so it is the champion of its pair and split only
+if cross-validation says that it beats the best single trial.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gear.evaluation.blending import choose_blend
+from gear.evaluation.held_out import HeldOutPredictions, out_of_fold
+from search.campaign.campaign import Campaign
+from search.campaign.events import BlendFinished, BlendMember
+from search.campaign.selection import blend_candidates, score, winner
+from search.campaign.study import Study, Trial
+from search.plan.campaign_plan import BLEND
+from search.results.ensemble import judge, predict_all, trained
+from search.storage.campaign_store import CampaignStore
+
+__all__ = ["judge_blends"]
+
+
+def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
+    """Choose and test the blend of every pair and split, unless an earlier launch did so with the same candidates.
+
+    Raises:
+        StorageError: a checkpoint cannot be read, or predictions cannot be written.
+    """
+    of_place: dict[tuple[str, str], list[Study]] = {}
+    for study in campaign.studies.values():
+        of_place.setdefault((study.plan.pair.id, study.plan.split), []).append(study)
+    for (pair, split), studies in of_place.items():
+        candidates = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
+        if len(candidates) < 2:
+            say(f"{pair} {split}: no blend, since there are no two trials to choose from")
+        elif not _is_chosen(campaign.blends.get(f"{pair}.{split}.{BLEND}", ()), candidates):
+            _choose(campaign, store, studies, candidates)
+
+
+def _with_checkpoints(
+    campaign: Campaign, store: CampaignStore, study: Study, say: Callable[[str], None]
+) -> list[Trial]:
+    """The candidates of a study whose checkpoints were kept; those of the others are said."""
+    wanted = blend_candidates(study, campaign.plan.search)
+    there = [trial for trial in wanted if trial.checkpoint and (store.folder / trial.checkpoint).exists()]
+    if gone := len(wanted) - len(there):
+        say(
+            f"{study.name}: the checkpoints of {gone} of the best {len(wanted)} trials were removed, since the "
+            "campaign was run without --final blend; the blend takes what is left"
+        )
+    return there
+
+
+def _is_chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> bool:
+    """Whether the newest of some blends was chosen among these candidates."""
+    return any(blend.candidates == _numbers(candidates) for blend in blends[-1:])
+
+
+def _numbers(trials: Sequence[Trial]) -> dict[str, list[int]]:
+    """Numbers of trials by study."""
+    found: dict[str, list[int]] = {}
+    for trial in trials:
+        found.setdefault(trial.study, []).append(trial.number)
+    return found
+
+
+def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], candidates: Sequence[Trial]) -> None:
+    """Choose the members of a blend, test it if there are several, and record it."""
+    with contextlib.ExitStack() as stack:
+        library = [trained(campaign, store, trial, stack) for trial in candidates]
+        alone = [predict_all(ensemble) for ensemble in library]
+    found = [out_of_fold(members) for members in alone]
+    usable = [index for index, one in enumerate(found) if np.isfinite(one.prediction).all()]
+    chosen = choose_blend(np.stack([found[index].prediction for index in usable]), found[0].value, found[0].scaler)
+    counts = {index: int(count) for index, count in zip(usable, chosen.counts, strict=True) if count}
+    plan, pair = studies[0].plan, library[0][0].pair
+    blend = BlendFinished(
+        pair=plan.pair.id,
+        split=plan.split,
+        members=[BlendMember(candidates[i].study, candidates[i].number, count) for i, count in counts.items()],
+        candidates=_numbers(candidates),
+        selected_rmse=chosen.rmse,
+        expected_rmse=chosen.expected,
+        single_rmse=chosen.single,
+        validation_rmse=_lowest(campaign, studies) * chosen.expected / chosen.single,
+        split_hash=pair.split_hash,
+        data_hash=pair.data_hash,
+    )
+    campaign.finish_blend(_tested(campaign, store, blend, [alone[index] for index in counts]))
+
+
+def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:
+    """The validation RMSE of the best winner of some studies."""
+    settings = campaign.plan.search
+    winners = [(study, winner(study, settings)) for study in studies]
+    return min(score(study, best) for study, best in winners if best is not None)
+
+
+def _tested(
+    campaign: Campaign, store: CampaignStore, blend: BlendFinished, alone: Sequence[Sequence[HeldOutPredictions]]
+) -> BlendFinished:
+    """The blend with its scores on the test part, and its predictions written; as it is with only one member.
+
+    Args:
+        campaign: as it is now.
+        store: that takes the predictions.
+        blend: not tested yet.
+        alone: what the models of each member predict.
+    """
+    tests = sum(bool(earlier.scores) for earlier in campaign.blends.get(blend.name, ()))
+    if len(blend.members) == 1:
+        return dataclasses.replace(blend, test_evaluations=tests)
+    shares = [[member.count / len(of)] * len(of) for member, of in zip(blend.members, alone, strict=True)]
+    weights = np.concatenate(shares)
+    predictions, scores = judge([one for of in alone for one in of], weights / weights.sum())
+    store.write_predictions(blend.name, predictions)
+    return dataclasses.replace(blend, test_evaluations=tests + 1, scores=scores)

@@ -1,0 +1,206 @@
+"""The blend of a campaign: chosen among what was kept, tested once, ranked by what it is expected to reach."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from gear.evaluation.held_out import HeldOutPredictions
+from gear.label_scaler import Scaler
+from search.campaign.campaign import Campaign
+from search.campaign.events import StudyFinished
+from search.campaign.leaderboard import standings
+from search.campaign.selection import score, winner
+from search.plan.plan_file import plan_to_dict, plan_to_toml
+from search.results import blend as module
+from search.results.blend import judge_blends
+from search.results.blend_evidence import blend_words, winner_of_blend
+from search.results.winners import leaderboard
+from search.storage.campaign_store import CampaignStore
+from search.storage.local import LocalPath
+from tests.support.fake_training import Simulation, small_plan
+
+PLAN = small_plan("quick-1", final="blend", blend_candidates=2)
+HEAD = {
+    "plan": plan_to_dict(PLAN),
+    "data": {"hv_from_ds.random": {"split_hash": "s", "data_hash": "d", "unit": "kJ/mol"}},
+    "created": "monday",
+    "versions": {},
+}
+GEAR, STL, BLEND = (f"hv_from_ds.random.{name}" for name in ("gear", "stl", "blend"))
+N, FOLDS = 60, 3
+SCALER = Scaler(0.0, 1.0, log10=False)
+SMILES = np.array([f"C{k:03d}" for k in range(2 * N)], object)
+TRUTH = np.random.default_rng(0).normal(size=2 * N)  # validation molecules, then test molecules
+
+
+def independent(trial):
+    """Errors of a model that have nothing to do with those of other trials."""
+    return np.random.default_rng([trial.number, len(trial.study)]).normal(size=2 * N)
+
+
+def alike(trial):
+    """The same errors for all trials, larger for a higher number."""
+    return np.random.default_rng(5).normal(size=2 * N) * (1 + trial.number / 10)
+
+
+def predicted(error, fold):
+    """What a fold's model predicts: a third of the validation molecules, and all test molecules."""
+    rows = np.concatenate([np.arange(fold, N, FOLDS), np.arange(N, 2 * N)])
+    part = np.where(rows < N, "validation", "test")
+    unknown = np.full(len(rows), np.nan)
+    return HeldOutPredictions(SMILES[rows], part, TRUTH[rows], TRUTH[rows] + error[rows], unknown, SCALER)
+
+
+@pytest.fixture
+def models(monkeypatch):
+    """Lets the trials of a campaign have models with given errors; lists the trials that were asked to predict."""
+    asked = []
+
+    def make(errors):
+        member = SimpleNamespace(pair=SimpleNamespace(split_hash="s", data_hash="d"))
+
+        def trained(campaign, store, trial, stack):
+            asked.append((trial.study, trial.number))
+            return [SimpleNamespace(**vars(member), error=errors(trial), fold=fold) for fold in range(FOLDS)]
+
+        monkeypatch.setattr(module, "trained", trained)
+        monkeypatch.setattr(module, "predict_all", lambda of: [predicted(one.error, one.fold) for one in of])
+        return asked
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path):
+    with CampaignStore.create(LocalPath(tmp_path / "quick-1"), HEAD, plan_to_toml(PLAN)) as opened:
+        yield opened
+
+
+def searched(store, plan=PLAN):
+    """A campaign whose trials are over, with the checkpoints that it keeps."""
+    simulation = Simulation(plan)
+    simulation.run()
+    for step in simulation.steps:
+        store.append(*step)
+    campaign = Campaign(plan, store.append, store.events())
+    for study in campaign.studies.values():
+        for trial in study.ranking:
+            trial.checkpoint = f"checkpoints/{study.name}/{trial.number:04d}/attempt-0/epoch-9"
+            (store.folder / trial.checkpoint / "state.json").write_text("{}")
+        best = winner(study, plan.search)
+        scores = {"rmse": 1.0, "rmse_units": 1.0, "mae": 1.0, "r2": 0.0, "n": N}
+        campaign.finish_study(StudyFinished(study.name, best.number, best.value, 1, scores, "s", "d"))
+    return campaign
+
+
+def lowest(campaign):
+    return min(score(study, winner(study, PLAN.search)) for study in campaign.studies.values())
+
+
+def test_members_come_from_the_best_of_all_studies_and_their_mean_is_tested_and_written(store, models):
+    campaign, asked = searched(store), models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    (blend,) = campaign.tested_blends
+    assert sorted(asked) == sorted((s.name, t.number) for s in campaign.studies.values() for t in s.ranking[:2])
+    assert {member.study for member in blend.members} == {GEAR, STL}
+    assert (blend.name, blend.test_evaluations, blend.split_hash) == (BLEND, 1, "s")
+    shares = np.array([member.count for member in blend.members]) / sum(member.count for member in blend.members)
+    trials = [campaign.studies[member.study].trials[member.number] for member in blend.members]
+    mean = TRUTH[N:] + shares @ [independent(trial)[N:] for trial in trials]
+    table = pq.read_table(str(store.folder / f"predictions/{BLEND}.parquet"))
+    np.testing.assert_allclose(table["prediction"].to_numpy(), mean)
+    assert blend.scores["rmse"] == pytest.approx(np.sqrt(np.square(mean - TRUTH[N:]).mean()))
+    assert blend.scores["models"] == FOLDS * len(trials)
+
+
+def test_a_better_blend_is_the_champion_and_is_said_to_be(store, models):
+    campaign = searched(store)
+    models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    (blend,) = campaign.tested_blends
+    assert blend.better
+    assert blend.validation_rmse == pytest.approx(lowest(campaign) * blend.expected_rmse / blend.single_rmse)
+    assert [row.study for row in standings(campaign)] == [GEAR, STL, BLEND]
+    assert min(standings(campaign), key=lambda row: row.validation_rmse).study == BLEND
+    found, compared = blend_words(campaign, store.folder, blend)
+    assert "the blend is the champion" in found
+    assert f"gear #{campaign.studies[GEAR].best.number}" in found
+    assert "test RMSE of blend is" in compared
+    assert leaderboard(campaign, HEAD, store.folder).blends == [found, compared]
+    won = winner_of_blend(campaign, HEAD, store.folder, blend)
+    assert (won.method, won.number, won.study) == ("blend", None, BLEND)
+    assert "% gear #" in won.trials
+
+
+def test_where_one_trial_is_best_by_itself_there_is_no_blend_and_nothing_is_tested(store, models):
+    campaign = searched(store)
+    models(alike)
+    judge_blends(campaign, store, pytest.fail)
+    assert campaign.tested_blends == []
+    assert [row.study for row in standings(campaign)] == [GEAR, STL]
+    assert not (store.folder / f"predictions/{BLEND}.parquet").exists()
+    (line,) = leaderboard(campaign, HEAD, store.folder).blends
+    assert "no blend, since no mean of trials has a lower validation RMSE" in line
+
+
+def test_a_blend_that_is_not_expected_to_be_better_ranks_behind_the_best_single_trial(store, models, monkeypatch):
+    choose = module.choose_blend
+    monkeypatch.setattr(module, "choose_blend", lambda *a: dataclasses.replace(choose(*a), expected=0.9, single=0.8))
+    campaign = searched(store)
+    models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    (blend,) = campaign.tested_blends
+    assert blend.validation_rmse > lowest(campaign)
+    assert "stays the champion" in blend_words(campaign, store.folder, blend)[0]
+
+
+def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candidates_changed(store, models):
+    campaign, asked = searched(store), models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    asked.clear()
+    again = Campaign(PLAN, store.append, store.events())
+    for study in again.studies.values():
+        for trial in study.ranking:
+            trial.checkpoint = campaign.studies[study.name].trials[trial.number].checkpoint
+    judge_blends(again, store, pytest.fail)
+    assert asked == []
+    assert again.blends == campaign.blends
+    more = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, blend_candidates=3))
+    again.plan = more
+    judge_blends(again, store, pytest.fail)
+    assert len(asked) == sum(len(study.ranking[:3]) for study in again.studies.values()) > 4
+    assert [blend.test_evaluations for blend in again.blends[BLEND]] == [1, 2]
+
+
+def test_candidates_without_checkpoints_are_said_and_the_others_are_taken(store, models):
+    campaign, asked = searched(store), models(independent)
+    gone = campaign.studies[GEAR].ranking[1]
+    (store.folder / gone.checkpoint).remove()
+    said = []
+    judge_blends(campaign, store, said.append)
+    assert (GEAR, gone.number) not in asked
+    assert len(asked) == 3
+    assert len(said) == 1
+    assert f"{GEAR}: the checkpoints of 1 of the best 2 trials were removed" in said[0]
+
+
+def test_without_two_trials_there_is_nothing_to_blend(store, models):
+    campaign, asked = searched(store), models(independent)
+    for study in campaign.studies.values():
+        for trial in study.ranking:
+            (store.folder / trial.checkpoint).remove()
+    said = []
+    judge_blends(campaign, store, said.append)
+    assert asked == []
+    assert "no blend, since there are no two trials to choose from" in said[-1]
+
+
+def test_a_campaign_that_is_to_end_otherwise_does_not_show_its_blend(store, models):
+    campaign = searched(store)
+    models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    campaign.plan = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, final="best"))
+    assert [row.study for row in standings(campaign)] == [GEAR, STL]
