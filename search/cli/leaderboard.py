@@ -56,7 +56,7 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
     in_units = "" if row.test_rmse_units is None else f"{row.test_rmse_units:.4g} {units[row.pair]}"
     return [
         row.study,
-        f"{row.members} of them" if row.members else f"{row.complete}/{row.pruned}/{row.failed}",
+        f"{row.members} trials" if row.members else f"{row.complete}/{row.pruned}/{row.failed}",
         _number(row.validation_rmse, ".4f"),
         _number(row.test_rmse, ".4f"),
         in_units,

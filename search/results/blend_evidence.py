@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gear.evaluation.comparison import champions
+from gear.evaluation.comparison import BASELINE, champions
 from search.campaign.campaign import Campaign
 from search.campaign.events import BlendFinished, BlendMember
 from search.campaign.leaderboard import Standing, row_of, standings
@@ -34,7 +34,7 @@ def blend_words(campaign: Campaign, folder: StoragePath, blend: BlendFinished) -
         f"{where}: blend of {members_words(campaign.studies, blend)}; validation RMSE, cross-validated, "
         f"{blend.expected_rmse:.4f}, of the best single trial {blend.single_rmse:.4f}: {verdict}"
     )
-    told = _against_best(campaign, folder, blend)
+    told = "" if best.method == BASELINE else _against_best(campaign, folder, blend)  # all are compared with that
     return [found, f"{where}: {told}"] if told else [found]
 
 

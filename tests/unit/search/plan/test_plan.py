@@ -115,6 +115,11 @@ def test_a_split_or_method_that_does_not_exist_is_named(field, kind):
         dataclasses.replace(PRESETS["quick"], **{field: ("nonsense",)})
 
 
+def test_a_method_cannot_have_the_name_of_a_blend():
+    with pytest.raises(InputDataError, match="a method cannot be named blend"):
+        dataclasses.replace(PRESETS["quick"], methods=("stl", "blend=my_module:Blend"))
+
+
 def test_the_same_twice_is_refused():
     with pytest.raises(InputDataError, match="names a split twice"):
         dataclasses.replace(PRESETS["quick"], splits=("random", "random"))

@@ -10,6 +10,9 @@ from gear.data import load_pair
 from gear.evaluation.evaluate import score_test_part
 from gear.train import read_trial
 from search.campaign.campaign import Campaign
+from search.campaign.leaderboard import standings
+from search.campaign.selection import members, winner
+from search.plan.extension import extended_plan
 from search.plan.plan_file import plan_from_dict
 from search.storage.campaign_store import read_campaign, read_events
 from search.storage.local import LocalPath
@@ -17,10 +20,18 @@ from search.storage.local import LocalPath
 CAMPAIGN = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one tiny trial of gear and of stl
 
 
+FORMAT3 = CAMPAIGN.with_name("format3")  # hv_from_ds, random, fake trials of gear and of stl with finalists and refits
+
+
+def opened(place, **changes):
+    folder = LocalPath(place)
+    plan = extended_plan(plan_from_dict(read_campaign(folder)["plan"]), changes)
+    return Campaign(plan, events=read_events(folder))
+
+
 @pytest.fixture(scope="module")
 def campaign():
-    folder = LocalPath(CAMPAIGN)
-    return Campaign(plan_from_dict(read_campaign(folder)["plan"]), events=read_events(folder))
+    return opened(CAMPAIGN)
 
 
 def test_it_is_complete_and_its_settings_are_those_of_its_time(campaign):
@@ -51,3 +62,22 @@ def test_a_trial_file_that_names_little_takes_todays_defaults(tmp_path):
     trial["config"] = {"method": "stl", "embedding": {"width": 16}}
     (tmp_path / "trial.json").write_text(json.dumps(trial))
     assert read_trial(tmp_path / "trial.json").config.embedding.aggregation == "norm"
+
+
+def test_a_campaign_of_format_3_is_complete_with_its_winners_and_refits():
+    campaign = opened(FORMAT3)
+    assert campaign.done
+    assert (campaign.plan.search.final_labels, campaign.blends) == ("train", {})
+    for study, row in zip(campaign.studies.values(), standings(campaign), strict=True):
+        best = winner(study, campaign.plan.search)
+        assert [trial.number for trial in members(study, best, campaign.plan.search)] == study.finished[-1].trials
+        assert (row.test_rmse, row.members) == (0.5, 0)
+
+
+def test_a_campaign_of_format_3_can_be_resumed_to_end_with_models_on_all_labels():
+    campaign = opened(FORMAT3, final="blend", final_labels="all")
+    assert {study.name: campaign.left(study) for study in campaign.studies.values()} == dict.fromkeys(
+        campaign.studies, 1
+    )
+    job = campaign.next_job("ticket")
+    assert (job.spec.labels, job.spec.config.training.epochs, job.spec.config.training.keep) == ("all", 3, "last")
