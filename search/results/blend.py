@@ -10,6 +10,7 @@ if cross-validation says that it beats the best single trial.
 import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,8 +21,11 @@ from search.campaign.events import BlendFinished, BlendMember
 from search.campaign.selection import blend_candidates, score, winner
 from search.campaign.study import Study, Trial
 from search.plan.campaign_plan import BLEND
-from search.results.ensemble import judge, predict_all, trained
+from search.results.ensemble import judge, predict_all, trained, weights_of
 from search.storage.campaign_store import CampaignStore
+
+if TYPE_CHECKING:
+    from gear.export import Member
 
 __all__ = ["judge_blends"]
 
@@ -92,7 +96,8 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
         split_hash=pair.split_hash,
         data_hash=pair.data_hash,
     )
-    campaign.finish_blend(_tested(campaign, store, blend, [alone[index] for index in counts]))
+    ensembles, predicted = ([of[index] for index in counts] for of in (library, alone))
+    campaign.finish_blend(_tested(campaign, store, blend, ensembles, predicted))
 
 
 def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:
@@ -103,7 +108,11 @@ def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:
 
 
 def _tested(
-    campaign: Campaign, store: CampaignStore, blend: BlendFinished, alone: Sequence[Sequence[HeldOutPredictions]]
+    campaign: Campaign,
+    store: CampaignStore,
+    blend: BlendFinished,
+    ensembles: "Sequence[Sequence[Member]]",
+    alone: Sequence[Sequence[HeldOutPredictions]],
 ) -> BlendFinished:
     """The blend with its scores on the test part, and its predictions written; as it is with only one member.
 
@@ -111,13 +120,14 @@ def _tested(
         campaign: as it is now.
         store: that takes the predictions.
         blend: not tested yet.
-        alone: what the models of each member predict.
+        ensembles: the models of each member.
+        alone: what each of them predicts.
     """
     tests = sum(bool(earlier.scores) for earlier in campaign.blends.get(blend.name, ()))
     if len(blend.members) == 1:
         return dataclasses.replace(blend, test_evaluations=tests)
-    shares = [[member.count / len(of)] * len(of) for member, of in zip(blend.members, alone, strict=True)]
-    weights = np.concatenate(shares)
-    predictions, scores = judge([one for of in alone for one in of], weights / weights.sum())
+    shares = [(of, member.count / len(of)) for member, of in zip(blend.members, ensembles, strict=True)]
+    weighted = [dataclasses.replace(one, weight=share) for of, share in shares for one in of]
+    predictions, scores = judge([one for of in alone for one in of], weights_of(weighted))
     store.write_predictions(blend.name, predictions)
     return dataclasses.replace(blend, test_evaluations=tests + 1, scores=scores)

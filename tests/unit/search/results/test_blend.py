@@ -1,6 +1,7 @@
 """The blend of a campaign: chosen among what was kept, tested once, ranked by what it is expected to reach."""
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gear.evaluation.held_out import HeldOutPredictions
+from gear.export import Member
 from gear.label_scaler import Scaler
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
@@ -60,14 +62,15 @@ def models(monkeypatch):
     asked = []
 
     def make(errors):
-        member = SimpleNamespace(pair=SimpleNamespace(split_hash="s", data_hash="d"))
+        pair = SimpleNamespace(split_hash="s", data_hash="d")
 
         def trained(campaign, store, trial, stack):
             asked.append((trial.study, trial.number))
-            return [SimpleNamespace(**vars(member), error=errors(trial), fold=fold) for fold in range(FOLDS)]
+            specs = [SimpleNamespace(error=errors(trial), fold=fold) for fold in range(FOLDS)]
+            return [Member(Path(), spec, pair) for spec in specs]
 
         monkeypatch.setattr(module, "trained", trained)
-        monkeypatch.setattr(module, "predict_all", lambda of: [predicted(one.error, one.fold) for one in of])
+        monkeypatch.setattr(module, "predict_all", lambda of: [predicted(one.spec.error, one.spec.fold) for one in of])
         return asked
 
     return make
