@@ -96,8 +96,8 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
         split_hash=pair.split_hash,
         data_hash=pair.data_hash,
     )
-    ensembles, predicted = ([of[index] for index in counts] for of in (library, alone))
-    campaign.finish_blend(_tested(campaign, store, blend, ensembles, predicted))
+    ensembles = [library[index] for index in counts]
+    campaign.finish_blend(_tested(campaign, store, blend, ensembles, [alone[index] for index in counts]))
 
 
 def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:

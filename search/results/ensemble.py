@@ -78,7 +78,7 @@ def weights_of(ensemble: "Sequence[Member]") -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def judge(alone: Sequence[HeldOutPredictions], weights: np.ndarray) -> tuple[pa.Table, dict[str, float]]:
+def judge(alone: Sequence[HeldOutPredictions], weights: np.ndarray | None = None) -> tuple[pa.Table, dict[str, float]]:
     """Predictions of models for the held-out molecules, one row each, and their scores on the test part.
 
     The scores are those of `gear.evaluation.evaluate.Scores`. For one model they include the same scores on its
@@ -87,7 +87,7 @@ def judge(alone: Sequence[HeldOutPredictions], weights: np.ndarray) -> tuple[pa.
 
     Args:
         alone: what each of K models predicts.
-        weights: of the models in the mean, (K,), which sum to 1.
+        weights: of the models in the mean, (K,), which sum to 1; by default all are equal.
     """
     from gear.evaluation.evaluate import combined, scores
 

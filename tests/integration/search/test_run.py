@@ -298,7 +298,7 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
     call, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
-    few = "--pairs ct_from_bp --methods stl mtl --splits random --labels 60 --trials 2 --epochs 2 --name mine"
+    few = "--pairs ct_from_bp --methods stl mtl --splits random --labels 60 --trials 1 --epochs 2 --name mine"
     code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend")
     assert code == 0
     assert re.search(r"ct_from_bp random-n60: blend of \d+ % (stl|mtl) #\d, .*(the blend is|stays) the champion", out)
