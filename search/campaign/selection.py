@@ -5,7 +5,7 @@ again on fresh seeds, and the trial with the lowest mean over these seeds wins. 
 configuration is then trained on several validation folds and seeds, and these models together are the study's result.
 With `final = "blend"`, the best few trials of all studies of a pair and split are candidates for one more result, the
 mean of some of them (`search.results.blend`). With `final_labels = "all"`, what won is trained once more, on all labels
-of the target: these models are taken home, and their errors are estimated by the ones that were tested.
+of the target: these models are exported, and their errors are estimated by the ones that were tested.
 """
 
 import math
@@ -85,7 +85,7 @@ def members(study: Study, best: Trial, settings: SearchSettings) -> list[Trial]:
 
 
 def delivered(study: Study, trial: Trial, settings: SearchSettings) -> list[Trial]:
-    """The trials whose models are taken home in place of a winner or a member of a blend.
+    """The trials whose models are exported in place of a winner or a member of a blend.
 
     They are those on all labels, where these were asked for and any is complete, or the ones that were tested.
     """

@@ -50,5 +50,5 @@ def _selection(search: SearchSettings) -> list[str]:
     if search.final == "blend":
         told.append(f"and the mean of some of the best {search.blend_candidates} trials of each method")
     if search.final_labels == "all":
-        told.append(f"what is taken home trained on all labels with {search.refit_seeds} seeds")
+        told.append(f"the exported models trained on all labels with {search.refit_seeds} seeds")
     return ["  " + ", ".join(told)] if told else []

@@ -55,14 +55,14 @@ class SearchSettings:
     finalist_seeds: int = setting(2, "fresh seeds for each finalist", minimum=1)
     final: FinalName = setting(
         "best",
-        "the models that are taken home: each winner as it was trained (best), its configuration trained anew as an "
-        "ensemble (refit), or each winner and beside them the mean of the best trials of all methods (blend)",
+        "the models that are exported: of each study the winner as it was trained (best), or its configuration trained "
+        "anew as an ensemble (refit); with blend the winners, and a weighted mean of the best trials of all methods",
         resume="free",
     )
     final_labels: LabelsName = setting(
         "train",
-        "labels of the models that are taken home: those of the training part, or all, the test part's too: trained "
-        "anew, as many epochs as were best before, their errors estimated by those that were tested",
+        "labels of the target that the exported models are trained on: train, or all, which trains them once more with "
+        "those for validation and test, for as many epochs as were best before; the errors are of the tested models",
         resume="free",
     )
     blend_candidates: int = setting(

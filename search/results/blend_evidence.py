@@ -89,7 +89,7 @@ def blend_card(
 
 
 def delivered_members(campaign: Campaign, blend: BlendFinished) -> list[tuple[BlendMember, list[Trial]]]:
-    """The trials whose models are taken home for each member of a blend."""
+    """The trials whose models are exported for each member of a blend."""
     found = [(member, campaign.studies[member.study]) for member in blend.members]
     return [(one, delivered(study, study.trials[one.number], campaign.plan.search)) for one, study in found]
 

@@ -59,7 +59,7 @@ def study_card(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath,
 
 
 def labels_of(taken: Iterable[Trial]) -> str:
-    """`all` if the models of some trials that are taken home learnt from all labels, else empty."""
+    """`all` if the models of some trials learnt from all labels, else empty."""
     return "all" if any(trial.purpose == "all-labels" for trial in taken) else ""
 
 
