@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gear.evaluation.comparison import Change
+from gear.evaluation.conformal import recorded_coverage
 
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
 CHANGE = "against_single_task"  # tag
+COVERED = 90  # per cent, the prediction intervals that are shown
 BASELINES = {"stl_": "single-task", "champion_before_": "previous champion"}  # prefixes of a rival's numbers
 
 
@@ -91,6 +93,9 @@ def description(tags: Mapping[str, str]) -> str:
             lines.append(f"| {who} | {' | '.join(numbers)} |")
     if CHANGE in tags:
         lines += ["", f"Against single-task learning: {tags[CHANGE]}."]
+    for coverage in recorded_coverage(tags):
+        if coverage.level == COVERED:
+            lines += ["", f"Prediction intervals: {coverage.words(tags.get('unit', ''))}."]
     lines += [
         "",
         f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",
@@ -153,6 +158,8 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
                 rows.append((f"{part} {measure.upper()}{who}", [shown(t, name) for t in tags]))
     units = [(shown(t, "test_rmse_units"), t.get("unit", "")) for t in tags]
     rows.append(("test RMSE in units", [f"{number} {unit}".strip() if number else "" for number, unit in units]))
+    covered = [{c.level: c for c in recorded_coverage(t)}.get(COVERED) for t in tags]
+    rows.append((f"test values inside {COVERED} % intervals", ["" if c is None else c.shown for c in covered]))
     rows.append(("times tested", [t.get("test_evaluations", "") for t in tags]))
     rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from gear.data import load_pair
-from gear.evaluation.held_out import predictions_table
+from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from search.campaign.campaign import Campaign
 from search.campaign.selection import members
 from search.campaign.study import Study, Trial
@@ -18,7 +18,7 @@ from search.storage.campaign_store import CampaignStore
 if TYPE_CHECKING:
     from gear.export import Member
 
-__all__ = ["judge", "models"]
+__all__ = ["judge", "models", "predict_all"]
 
 
 @contextlib.contextmanager
@@ -42,16 +42,25 @@ def models(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) 
         yield found
 
 
-def judge(ensemble: "Sequence[Member]") -> tuple[pa.Table, dict[str, float]]:
+def predict_all(ensemble: "Sequence[Member]") -> list[HeldOutPredictions]:
+    """What each model predicts for the held-out molecules."""
+    from gear.evaluation.evaluate import predict_held_out
+
+    return [predict_held_out(member.checkpoint, member.spec, member.pair) for member in ensemble]
+
+
+def judge(alone: Sequence[HeldOutPredictions]) -> tuple[pa.Table, dict[str, float]]:
     """Predictions of models for the held-out molecules, one row each, and their scores on the test part.
 
     The scores are those of `gear.evaluation.evaluate.Scores`. For one model they include the same scores on its
     validation part, named `validation_...`; for several models their number, and mean and standard deviation of the
     standardised test RMSE that each has on its own.
-    """
-    from gear.evaluation.evaluate import combined, predict_held_out, scores
 
-    alone = [predict_held_out(member.checkpoint, member.spec, member.pair) for member in ensemble]
+    Args:
+        alone: what each model predicts.
+    """
+    from gear.evaluation.evaluate import combined, scores
+
     together = combined(alone)
     found: dict[str, float] = dataclasses.asdict(scores(together))
     if len(alone) == 1:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from gear.errors import GearError
 from gear.evaluation.comparison import BASELINE, Change, baseline_of
+from gear.evaluation.conformal import Calibration, recorded_coverage
+from gear.evaluation.held_out import HeldOutPredictions
 from gear.results import STATES
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
 from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
-from search.results.ensemble import judge, models
+from search.results.ensemble import judge, models, predict_all
+from search.results.intervals import calibration_of, coverage_of
 from search.results.references import judge_references
 from search.results.winners import change_of
 from search.storage.base import StoragePath
@@ -46,9 +49,11 @@ def finalize(
             say(_without_winner(study))
             continue
         with models(campaign, store, study, best) as ensemble:
-            finished = _evaluated(campaign, store, study, best, ensemble)
+            alone = predict_all(ensemble)
+            calibration = calibration_of(ensemble, alone)
+            finished = _evaluated(campaign, store, study, best, ensemble, alone, calibration)
             with store.export(study.name) as folder:
-                _export(campaign, study, finished, ensemble, store.folder, folder)
+                _export(campaign, study, finished, ensemble, calibration, store.folder, folder)
     judge_references(campaign, store, say)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
@@ -106,20 +111,26 @@ def _without_winner(study: Study) -> str:
 
 
 def _evaluated(
-    campaign: Campaign, store: CampaignStore, study: Study, best: Trial, ensemble: "Sequence[Member]"
+    campaign: Campaign,
+    store: CampaignStore,
+    study: Study,
+    best: Trial,
+    ensemble: "Sequence[Member]",
+    alone: Sequence[HeldOutPredictions],
+    calibration: Calibration,
 ) -> StudyFinished:
     """The test scores of the winner: recorded, or computed now and recorded."""
     trials = [trial.number for trial in members(study, best, campaign.plan.search) if trial is not best]
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
         return last[0]
-    predictions, scores = judge(ensemble)
+    predictions, scores = judge(alone)
     store.write_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
         winner=best.number,
         validation_rmse=score(study, best),
         test_evaluations=len(study.finished) + 1,
-        scores=scores,
+        scores=scores | coverage_of(ensemble, alone, calibration),
         split_hash=ensemble[0].pair.split_hash,
         data_hash=ensemble[0].pair.data_hash,
         trials=trials,
@@ -133,6 +144,7 @@ def _export(
     study: Study,
     finished: StudyFinished,
     ensemble: "Sequence[Member]",
+    calibration: Calibration,
     folder: StoragePath,
     to: Path,
 ) -> None:
@@ -156,10 +168,12 @@ def _export(
     if "rmse_alone" in finished.scores:
         alone = "test RMSE of one model, mean and standard deviation"
         evidence[alone] = f"{finished.scores['rmse_alone']:.4g}, {finished.scores['rmse_alone_sd']:.2g}"
+    for coverage in recorded_coverage(finished.numbers):
+        evidence[f"{coverage.level} % intervals"] = coverage.words(pair.target.unit)
     change = _change(campaign, folder, study)
     if change is not None:
         evidence["against single-task learning"] = change.words(study.plan.method)
-    export_model(ensemble, pair, to, evidence)
+    export_model(ensemble, pair, to, evidence, calibration)
 
 
 def _with_interval(scores: Mapping[str, float], name: str) -> dict[str, float]:
