@@ -53,6 +53,10 @@ smiles = ["CCO", "c1ccccc1"]
 found = model.assess(smiles)  # model.predict(smiles) gives only the values
 for row in zip(smiles, found.value, found.spread, found.similarity):
     print(model.property, model.unit, *row)
+if model.calibration is not None:  # intervals that hold the value of 90 % of molecules like those of validation
+    level = min(90, model.calibration.highest)
+    for ends in zip(smiles, *model.interval(found, level)):
+        print(level, *ends)
 '''
 
 
