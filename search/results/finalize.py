@@ -17,7 +17,7 @@ from search.campaign.leaderboard import Standing, standings
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.ensemble import judge, models, predict_all
-from search.results.intervals import calibration_of, coverage_of
+from search.results.intervals import calibration_of, coverage_of, with_intervals
 from search.results.references import judge_references
 from search.results.winners import change_of
 from search.storage.base import StoragePath
@@ -124,7 +124,7 @@ def _evaluated(
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
         return last[0]
     predictions, scores = judge(alone)
-    store.write_predictions(study.name, predictions)
+    store.write_predictions(study.name, with_intervals(predictions, ensemble, calibration))
     finished = StudyFinished(
         study=study.name,
         winner=best.number,

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+
 from gear.evaluation.calibrate import calibrate, training_similarity
 from gear.evaluation.conformal import Calibration, coverage_numbers, measure_coverage
 from gear.evaluation.held_out import HeldOutPredictions, out_of_fold
@@ -10,7 +13,9 @@ from gear.evaluation.held_out import HeldOutPredictions, out_of_fold
 if TYPE_CHECKING:
     from gear.export import Member
 
-__all__ = ["calibration_of", "coverage_of"]
+__all__ = ["calibration_of", "coverage_of", "with_intervals"]
+
+LEVEL = 90  # per cent, of the intervals in the table of predictions
 
 
 def calibration_of(ensemble: "Sequence[Member]", alone: Sequence[HeldOutPredictions]) -> Calibration:
@@ -38,3 +43,19 @@ def coverage_of(
     test = combined(alone).of_part("test")
     similarity = training_similarity(test.smiles, [member.pair for member in ensemble])
     return coverage_numbers(measure_coverage(calibration, test.value, test.prediction, similarity))
+
+
+def with_intervals(predictions: pa.Table, ensemble: "Sequence[Member]", calibration: Calibration) -> pa.Table:
+    """A table of predictions with the ends of the test molecules' intervals of 90 %, `low` and `high`.
+
+    They are empty for validation molecules, which the intervals are made of, and where there are too few of these.
+    """
+    ends = np.full((2, len(predictions)), np.nan)
+    test = np.array(predictions["part"].to_pylist()) == "test"
+    if calibration.highest >= LEVEL:
+        smiles, prediction = (predictions[name].to_numpy()[test] for name in ("smiles", "prediction"))
+        similarity = training_similarity(smiles, [member.pair for member in ensemble])
+        ends[:, test] = calibration.interval(prediction, similarity, LEVEL)
+    for name, column in zip(("low", "high"), ends, strict=True):
+        predictions = predictions.append_column(name, pa.array(column, from_pandas=True))
+    return predictions
