@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from gear.data.builtin.tables import load_property
     from gear.data.pair_names import parse_pair
     from gear.data.pairs import PairData, load_pair
-    from gear.evaluation.evaluate import Scores, score_test_part
+    from gear.evaluation.calibrate import calibrate
+    from gear.evaluation.evaluate import Scores, predict_held_out, score_test_part
+    from gear.evaluation.held_out import out_of_fold
     from gear.export.export import Member, export_model
     from gear.prediction import Prediction, Predictor, load_predictor
     from gear.results import EpochResult
@@ -32,11 +34,14 @@ __all__ = [
     "TrainingConfig",
     "TrialConfig",
     "TrialSpec",
+    "calibrate",
     "export_model",
     "load_pair",
     "load_predictor",
     "load_property",
+    "out_of_fold",
     "parse_pair",
+    "predict_held_out",
     "score_test_part",
     "train_trial",
 ]
@@ -56,10 +61,13 @@ _LATE = {
         "PairData",
         "load_pair",
     ),
+    "gear.evaluation.calibrate": ("calibrate",),
     "gear.evaluation.evaluate": (
         "Scores",
+        "predict_held_out",
         "score_test_part",
     ),
+    "gear.evaluation.held_out": ("out_of_fold",),
     "gear.export.export": (
         "Member",
         "export_model",

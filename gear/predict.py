@@ -30,7 +30,8 @@ def main() -> int:
 
     batch_size = BATCH_SIZE if args.batch_size is None else args.batch_size
     predictor = load_predictor(args.model, args.device, batch_size)
-    counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, strict=args.strict)
+    options = {"strict": args.strict, "interval": args.interval}
+    counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, **options)
     told = f"; {counts.bad:,} rows without a prediction, see the column reason" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
     print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
@@ -49,6 +50,12 @@ def command_parser() -> Parser:
     )
     parser.add_argument(
         "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        metavar="PERCENT",
+        help="add the ends of prediction intervals of this level, for instance 90, as columns low and high",
     )
     parser.add_argument(
         "--strict", action="store_true", help="stop at the first unusable SMILES; without it, the row gets the reason"

@@ -22,6 +22,7 @@ from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.device import pick_device
 from gear.embeddings import get_embedding
 from gear.errors import InputDataError
+from gear.evaluation.conformal import Calibration
 from gear.evaluation.uncertainty import spread
 from gear.export import load_export
 from gear.methods.plugin import short_name
@@ -31,8 +32,11 @@ __all__ = ["BATCH_SIZE", "Counts", "Prediction", "Predictor", "load_predictor", 
 
 BATCH_SIZE = 1024
 NOT_FINITE = "the prediction is not a finite number"
+ENDS = ("low", "high")  # only where intervals are asked for
 ADDED = {
     "prediction": pa.float64(),
+    "low": pa.float64(),
+    "high": pa.float64(),
     "spread": pa.float64(),
     "similarity": pa.float64(),
     "unit": pa.string(),
@@ -78,6 +82,8 @@ class Predictor:
         kinds = {kind for model, _ in self.models for kind in model.predicting_kinds}
         self.features = {kind: get_embedding(kind).features for kind in sorted(kinds)}
         self.neighbours = exported.neighbours
+        self.calibration = exported.calibration
+        self.source = f"{folder} (export format {exported.info['format']})"
 
     def predict(self, smiles: Sequence[str]) -> np.ndarray:
         """Predictions (B,) in `unit`, in the order given. Stereo and isotopes are ignored, as in training.
@@ -94,6 +100,32 @@ class Predictor:
             InputDataError: a SMILES cannot be used.
         """
         return self._of(smiles, self.prepare)
+
+    def interval(self, found: Prediction, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Ends (B,) of the prediction intervals of what `assess` found, in `unit`.
+
+        Args:
+            found: predictions for B molecules.
+            level: probability, per cent, that the value of a molecule like the validation molecules is inside.
+
+        Raises:
+            InputDataError: the export has no calibration, or too few validation molecules for the level.
+        """
+        return self.calibrated(level).interval(found.value, found.similarity, level)
+
+    def calibrated(self, level: float) -> Calibration:
+        """The calibration, checked to have intervals of a level, per cent.
+
+        Raises:
+            InputDataError: see `interval`.
+        """
+        if self.calibration is None:
+            raise InputDataError(
+                f"{self.source} holds no calibration of prediction intervals: export the model again, or predict "
+                "without them"
+            )
+        self.calibration.check(level)
+        return self.calibration
 
     @property
     def prepare(self) -> Callable[[Sequence[Cell]], Query]:
@@ -140,7 +172,13 @@ class Counts(NamedTuple):
 
 
 def predict_file(
-    predictor: Predictor, molecules: Path, out: Path, smiles_column: str = "smiles", *, strict: bool = False
+    predictor: Predictor,
+    molecules: Path,
+    out: Path,
+    smiles_column: str = "smiles",
+    *,
+    strict: bool = False,
+    interval: float | None = None,
 ) -> Counts:
     """Predict the molecules of a table, row by row in its order, without holding it in memory.
 
@@ -152,23 +190,27 @@ def predict_file(
         out: CSV or Parquet by its name; appears whole or not at all.
         smiles_column: name of the column of SMILES.
         strict: stop with an error at the first bad row.
+        interval: level of prediction intervals, per cent, whose ends are written as `low` and `high`; None for none.
 
     Raises:
-        InputDataError: the file or its column cannot be used, or a bad row with `strict`.
+        InputDataError: the file or its column cannot be used, a bad row with `strict`, or see `Predictor.interval`.
         StorageError: `out` cannot be written.
     """
     require_suffix(out)
+    if interval is not None:
+        predictor.calibrated(interval)
+    added = {name: kind for name, kind in ADDED.items() if interval is not None or name not in ENDS}
     table = open_table(molecules)
     column = require_column(table, smiles_column, "smiles-column")
-    if taken := [name for name in ADDED if name in table.columns]:
+    if taken := [name for name in added if name in table.columns]:
         raise InputDataError(f"{molecules} has a column '{taken[0]}', which predictions add: rename or drop it")
     waiting: deque[Row] = deque()  # read, and being made ready
     rows = bad = 0
-    schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, ADDED, ADDED.values())])
+    schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, added, added.values())])
     with open_writer(out, schema) as write:
         for query in map_chunks(predictor.prepare, _cells(table, column, waiting), table.size, "predicting"):
             chunk = [waiting.popleft() for _ in query.reasons]
-            rows_out = list(_output_rows(chunk, table, query, predictor.answer(query), predictor.unit))
+            rows_out = list(_output_rows(chunk, table, query, _numbers(predictor, query, interval), predictor.unit))
             wrong = [row.line for row, output in zip(chunk, rows_out, strict=True) if output[-1]]
             if strict and wrong:
                 reason = next(output[-1] for output in rows_out if output[-1])
@@ -191,14 +233,21 @@ def _fault(row: Row, table: TableFile) -> str:
     return f"{len(row.cells)} cells where the header has {len(table.columns)}"
 
 
+def _numbers(predictor: Predictor, query: Query, interval: float | None) -> list[np.ndarray]:
+    """The columns of numbers (M,) that are added, in the order of `ADDED`."""
+    found = predictor.answer(query)
+    ends = () if interval is None else predictor.interval(found, interval)
+    return [found.value, *ends, found.spread, found.similarity]
+
+
 def _output_rows(
-    rows: Sequence[Row], table: TableFile, query: Query, found: Prediction, unit: str
+    rows: Sequence[Row], table: TableFile, query: Query, numbers: Sequence[np.ndarray], unit: str
 ) -> Iterator[Sequence[object]]:
     """The rows of the output file; numbers that are not known are None."""
     width = len(table.columns)
-    answers = zip(*map(_known, found), strict=True)
+    answers = zip(*map(_known, numbers), strict=True)
     for row, unusable in zip(rows, query.reasons, strict=True):
-        answer = (None, None, None) if unusable else next(answers)
+        answer = (None,) * len(numbers) if unusable else next(answers)
         reason = _fault(row, table) or unusable or (NOT_FINITE if answer[0] is None else "")
         yield [*itertools.islice(itertools.chain(row.cells, itertools.repeat("")), width), *answer, unit, reason]
 

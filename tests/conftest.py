@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
+from gear.evaluation.calibrate import calibrate
+from gear.evaluation.evaluate import predict_held_out
+from gear.evaluation.held_out import out_of_fold
 from gear.export import Member, export_model
 from gear.testing.pairs import synthetic_pair
 from gear.training.loop import TrainingRun
@@ -50,6 +53,15 @@ def export(member, tmp_path):
     """The export folder of one model."""
     export_model([member], member.pair, tmp_path / "export", {"validation RMSE": 0.5})
     return tmp_path / "export"
+
+
+@pytest.fixture
+def calibrated_export(member, tmp_path):
+    """The same with the calibration of its prediction intervals, by ten validation molecules."""
+    held_out = predict_held_out(member.checkpoint, member.spec, member.pair)
+    calibration = calibrate(out_of_fold([held_out]), [member.pair])
+    export_model([member], member.pair, tmp_path / "calibrated", {}, calibration)
+    return tmp_path / "calibrated"
 
 
 @pytest.fixture

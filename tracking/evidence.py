@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gear.evaluation.comparison import Change, reference_words
+from gear.evaluation.conformal import recorded_coverage
 
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
 CHANGE, AGAINST_REFERENCE, AGAINST_BEST = "against_single_task", "against_reference", "against_best"  # tags
 WARNINGS = "warnings"
+COVERED = 90  # per cent, the prediction intervals that are shown
 COMPARISONS = {
     AGAINST_BEST: "the best single method",
     CHANGE: "single-task learning",
@@ -126,6 +128,9 @@ def description(tags: Mapping[str, str]) -> str:
     for tag, rival in COMPARISONS.items():
         if tag in tags:
             lines += ["", f"Against {rival}: {tags[tag]}."]
+    for coverage in recorded_coverage(tags):
+        if coverage.level == COVERED:
+            lines += ["", f"Prediction intervals: {coverage.words(tags.get('unit', ''))}."]
     if WARNINGS in tags:
         lines += ["", f"**Warnings**: {tags[WARNINGS]}."]
     lines += [
@@ -204,6 +209,8 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
                 rows.append((f"{part} {measure.upper()}{who}", [shown(t, name) for t in tags]))
     units = [(shown(t, "test_rmse_units"), t.get("unit", "")) for t in tags]
     rows.append(("test RMSE in units", [f"{number} {unit}".strip() if number else "" for number, unit in units]))
+    covered = [{c.level: c for c in recorded_coverage(t)}.get(COVERED) for t in tags]
+    rows.append((f"test values inside {COVERED} % intervals", ["" if c is None else c.shown for c in covered]))
     rows.append(("times tested", [t.get("test_evaluations", "") for t in tags]))
     rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)

@@ -58,21 +58,27 @@ class PartPredictions:
         return np.asarray(self.predicted - self.true)
 
 
-def out_of_fold(members: Sequence[HeldOutPredictions]) -> HeldOutPredictions:
+def out_of_fold(members: Sequence[HeldOutPredictions], weights: np.ndarray | None = None) -> HeldOutPredictions:
     """Validation molecules of all members, each predicted only by members that were validated on it.
 
     A molecule that several members were validated on has the mean and spread of their predictions. Molecules are sorted
     by SMILES; errors are standardised by the first member's scaler.
+
+    Args:
+        members: what K models predict.
+        weights: of the members in the mean, (K,), relative to each other; by default all are equal.
     """
     parts = [member.of_part("validation") for member in members]
     smiles, place = np.unique(np.concatenate([part.smiles for part in parts]).astype(str), return_inverse=True)
     value = np.empty(len(smiles))
     value[place] = np.concatenate([part.value for part in parts])
     predicted = np.concatenate([part.prediction for part in parts])
-    count = np.bincount(place)
-    mean = np.bincount(place, predicted) / count
-    squares = np.bincount(place, np.square(predicted - mean[place]))
-    spread = np.sqrt(squares / np.where(count > 1, count - 1, np.nan))
+    share = np.repeat(np.ones(len(members)) if weights is None else weights, [len(part.value) for part in parts])
+    share = share / np.bincount(place, share)[place]
+    mean = np.bincount(place, share * predicted)
+    squares = np.bincount(place, share * np.square(predicted - mean[place]))
+    divisor = 1 - np.bincount(place, np.square(share))  # of equal shares (K - 1) / K, as in a sample's variance
+    spread = np.sqrt(squares / np.where(divisor > 1e-12, divisor, np.nan))
     part = np.repeat("validation", len(smiles))
     return HeldOutPredictions(smiles.astype(object), part, value, mean, spread, members[0].scaler)
 

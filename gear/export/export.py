@@ -3,6 +3,7 @@
 members/0/model.safetensors   weights and buffers of the first member; more members follow
 config.json                   format version, what was trained on what, members, unit, evidence, package versions
 fingerprints.safetensors      of the training molecules, for the similarity of other molecules to them
+calibration.safetensors       errors on validation molecules, for prediction intervals; not in every export
 README.md                     the model card
 usage.py                      how to predict with it in Python
 checksums.json                SHA-256 of all the others
@@ -24,7 +25,9 @@ from gear.config import TrialSpec, from_dict, to_dict
 from gear.data.molecules.query import save_neighbours
 from gear.data.pairs import PairData
 from gear.errors import StorageError
+from gear.evaluation.conformal import Calibration
 from gear.evaluation.evaluate import load_best
+from gear.export.calibration import CALIBRATION, calibration_facts, load_calibration, save_calibration
 from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card
 from gear.label_scaler import Scaler
@@ -50,6 +53,10 @@ smiles = ["CCO", "c1ccccc1"]
 found = model.assess(smiles)  # model.predict(smiles) gives only the values
 for row in zip(smiles, found.value, found.spread, found.similarity):
     print(model.property, model.unit, *row)
+if model.calibration is not None:  # intervals that hold the value of 90 % of molecules like those of validation
+    level = min(90, model.calibration.highest)
+    for ends in zip(smiles, *model.interval(found, level)):
+        print(level, *ends)
 '''
 
 
@@ -90,14 +97,22 @@ class ExportedModel:
         members: one, or an ensemble's.
         info: the contents of config.json, converted to the current format.
         neighbours: file of the training molecules' fingerprints; None for formats before 3.
+        calibration: of its prediction intervals; None for formats before 5 and where it was not given.
     """
 
     members: tuple[ExportedMember, ...]
     info: dict[str, Any]
     neighbours: Path | None
+    calibration: Calibration | None
 
 
-def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: Mapping[str, Any]) -> None:
+def export_model(
+    members: Sequence[Member],
+    pair: PairData,
+    to: Path,
+    evidence: Mapping[str, Any],
+    calibration: Calibration | None = None,
+) -> None:
     """Write the best weights of training checkpoints as an export folder, atomically.
 
     Args:
@@ -106,11 +121,12 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
         to: the folder to write.
         evidence: numbers and names to keep with the model (JSON), for the card and for reviewers. A number with its
             interval is the dict of an `Interval`.
+        calibration: for prediction intervals, see `gear.evaluation.calibrate`; None for none.
 
     Raises:
         StorageError: no readable checkpoint, or `to` cannot be written.
     """
-    info = _described(members, pair, evidence)
+    info = _described(members, pair, evidence) | {"calibration": calibration_facts(calibration)}
     models = [load_best(member.checkpoint, member.spec) for member in members]
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
@@ -120,6 +136,7 @@ def export_model(members: Sequence[Member], pair: PairData, to: Path, evidence: 
             path.parent.mkdir(parents=True)
             save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
         save_neighbours(draft / NEIGHBOURS, trained_on)
+        save_calibration(draft, calibration)
         (draft / CONFIG).write_text(json.dumps(info, indent=1))
         (draft / CARD).write_text(model_card(info))
         (draft / USAGE).write_text(SNIPPET)
@@ -149,9 +166,11 @@ def load_export(folder: Path) -> ExportedModel:
             weights = load_file(folder / _weights(index, info["format"]))
             model.load_state_dict(current_weights(weights, info))
             members.append(ExportedMember(model.eval(), Scaler(**member["scaler"]), member["weight"]))
+        calibration = load_calibration(folder, info.get("calibration"))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise StorageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
-    return ExportedModel(tuple(members), info, folder / NEIGHBOURS if info["format"] >= 3 else None)
+    neighbours = folder / NEIGHBOURS if info["format"] >= 3 else None
+    return ExportedModel(tuple(members), info, neighbours, calibration)
 
 
 def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,7 +235,8 @@ def _compare(folder: Path, name: str, sums: Mapping[str, str]) -> None:
 def _files(info: Mapping[str, Any]) -> list[str]:
     """All files of an export except the checksums."""
     weights = [_weights(index, info["format"]) for index in range(len(info["members"]))]
-    return [*weights, CONFIG, CARD, *([NEIGHBOURS, USAGE] if info["format"] >= 3 else [])]
+    calibration = [CALIBRATION] if info.get("calibration") else []
+    return [*weights, CONFIG, CARD, *([NEIGHBOURS, USAGE] if info["format"] >= 3 else []), *calibration]
 
 
 def _weights(member: int, version: int = FORMAT) -> str:

@@ -3,7 +3,7 @@
 1   a pair had one source, modules were called `target` and `source`, the only methods were GEAR and single-task
 2   one member in the folder itself; no fingerprints, no usage
 3   settings of a trial that came later are missing
-4   all members have the same weight
+4   all members have the same weight; no calibration of prediction intervals
 """
 
 from collections.abc import Mapping

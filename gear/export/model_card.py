@@ -27,8 +27,15 @@ def model_card(info: Mapping[str, Any]) -> str:
         info: of `gear.export`, its config.json.
     """
     versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
-    warnings = _warnings(info["evidence"].get("warnings", ()))
-    sections = (_head(info), warnings, _data(info), _evidence(info["evidence"]), LIMITS, f"Made with {versions}.\n")
+    sections = (
+        _head(info),
+        _warnings(info["evidence"].get("warnings", ())),
+        _data(info),
+        _evidence(info["evidence"]),
+        _intervals(info),
+        LIMITS,
+        f"Made with {versions}.\n",
+    )
     return "\n".join(filter(None, sections))
 
 
@@ -101,6 +108,19 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
 The model was selected on the validation part; the test part was not used for selection. RMSE without a unit is
 standardised by the training part. Intervals are 95 %, by bootstrap over the molecules: they show how much a number
 would vary with other molecules of this kind.
+"""
+
+
+def _intervals(info: Mapping[str, Any]) -> str:
+    facts = info.get("calibration")
+    if not facts:
+        return ""
+    return f"""## Prediction intervals
+
+`--interval 90` adds the ends of an interval that holds the value of 90 % of molecules like those of validation. It is
+made of the errors on {facts["molecules"]} validation molecules, enough for levels up to {facts["highest_level"]:g} %.
+It is wider where the similarity is lower. The percentage is an average over molecules: of molecules of another kind,
+fewer values are inside.
 """
 
 

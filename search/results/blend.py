@@ -21,7 +21,8 @@ from search.campaign.events import BlendFinished, BlendMember
 from search.campaign.selection import blend_candidates, score, winner
 from search.campaign.study import Study, Trial
 from search.plan.campaign_plan import BLEND
-from search.results.ensemble import judge, predict_all, trained, weights_of
+from search.results.ensemble import predict_all, trained
+from search.results.intervals import judge_with_intervals
 from search.storage.campaign_store import CampaignStore
 
 if TYPE_CHECKING:
@@ -128,6 +129,6 @@ def _tested(
         return dataclasses.replace(blend, test_evaluations=tests)
     shares = [(of, member.count / len(of)) for member, of in zip(blend.members, ensembles, strict=True)]
     weighted = [dataclasses.replace(one, weight=share) for of, share in shares for one in of]
-    predictions, scores = judge([one for of in alone for one in of], weights_of(weighted))
+    predictions, scores = judge_with_intervals(weighted, [one for of in alone for one in of])
     store.write_predictions(blend.name, predictions)
     return dataclasses.replace(blend, test_evaluations=tests + 1, scores=scores)

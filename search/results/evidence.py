@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gear.evaluation.comparison import baseline_of, reference_words
+from gear.evaluation.conformal import recorded_coverage
 from gear.evaluation.diagnostics import Finding
 from gear.plugins import import_paths
 from gear.recorded import recorded_config
@@ -116,6 +117,8 @@ def card_evidence(won: Winner, made: Mapping[str, Any]) -> dict[str, Any]:
     if "test_rmse_alone" in won.scores:
         alone = "test RMSE of one model, mean and standard deviation"
         found[alone] = f"{won.scores['test_rmse_alone']:.4g}, {won.scores['test_rmse_alone_sd']:.2g}"
+    for coverage in recorded_coverage(won.scores):
+        found[f"{coverage.level} % intervals"] = coverage.words(won.unit)
     if won.against_best:
         found["against the best single method"] = won.against_best
     if won.change is not None:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from search.campaign.selection import delivered, members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.blend import judge_blends
 from search.results.blend_evidence import blend_card, delivered_members, winner_of_blend
-from search.results.ensemble import judge, models, predict_all, tested_on, weights_of
+from search.results.ensemble import models, predict_all, tested_on
 from search.results.evidence import study_card, winner_of
+from search.results.intervals import calibration_of, judge_with_intervals
 from search.results.reference_records import record_references
 from search.results.references import judge_references
 from search.storage.base import StoragePath
@@ -62,11 +63,14 @@ def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Ca
     for study in campaign.studies.values():
         best = winner(study, campaign.plan.search)
         if best is not None:
-            shares = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
-            _export(campaign, store, study.name, shares, study_card(campaign, store.head, store.folder, study))
+            tested = [(trial, 1.0) for trial in members(study, best, campaign.plan.search)]
+            taken = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
+            _export(campaign, store, study.name, tested, taken, study_card(campaign, store.head, store.folder, study))
     for blend in campaign.tested_blends:
-        shares = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
-        _export(campaign, store, blend.name, shares, blend_card(campaign, store.head, store.folder, blend))
+        tested = [(campaign.studies[one.study].trials[one.number], float(one.count)) for one in blend.members]
+        taken = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
+        card = blend_card(campaign, store.head, store.folder, blend)
+        _export(campaign, store, blend.name, tested, taken, card)
     register_results(campaign, store.head, store.folder, tracking_uri, say)
 
 
@@ -132,7 +136,7 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
         return
     with models(campaign, store, [(trial, 1.0) for trial in ensemble]) as found:
-        predictions, scores = judge(predict_all(found), weights_of(found))
+        predictions, scores = judge_with_intervals(found, predict_all(found))
     store.write_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
@@ -148,10 +152,26 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
 
 
 def _export(
-    campaign: Campaign, store: CampaignStore, name: str, shares: list[tuple[Trial, float]], card: Mapping[str, Any]
+    campaign: Campaign,
+    store: CampaignStore,
+    name: str,
+    tested: Sequence[tuple[Trial, float]],
+    taken: Sequence[tuple[Trial, float]],
+    card: Mapping[str, Any],
 ) -> None:
-    """Export the models of trials by their shares, with the evidence for its card."""
+    """Export models, with the intervals of those that were tested.
+
+    Args:
+        campaign: of the trials.
+        store: that holds their checkpoints and takes the export.
+        name: of the study or blend.
+        tested: trials whose models were tested, and their shares in the mean.
+        taken: trials whose models are exported, in the same form; the same ones, or others that learnt from all labels.
+        card: what the card says.
+    """
     from gear.export import export_model  # torch, not before it is needed
 
-    with models(campaign, store, shares) as found, store.export(name) as to:
-        export_model(found, tested_on(found[0]), to, card)
+    with models(campaign, store, tested) as found:
+        calibration = calibration_of(found, predict_all(found))
+    with models(campaign, store, taken) as found, store.export(name) as to:
+        export_model(found, tested_on(found[0]), to, card, calibration)

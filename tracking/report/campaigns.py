@@ -11,6 +11,7 @@ from pathlib import Path
 from gear.data.splits.split_name import parse_split
 from gear.errors import GearError, StorageError, UnknownNameError
 from gear.evaluation.comparison import REFERENCES
+from gear.evaluation.conformal import Coverage, recorded_coverage
 from gear.evaluation.held_out import PartPredictions, read_predictions
 from gear.results import OBJECTIVE
 from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
@@ -112,6 +113,11 @@ class StudyRecord:
     def test_rmse_units(self) -> float | None:
         """The same in the property's unit."""
         return self.metrics.get("test_rmse_units")
+
+    @property
+    def coverage(self) -> list[Coverage]:
+        """Of the winner's prediction intervals on the test part, by level; empty where it was not recorded."""
+        return recorded_coverage(self.metrics)
 
     @property
     def judged_on(self) -> tuple[str, str]:

@@ -274,6 +274,12 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     assert load_campaign("mine", str(tmp_path / "campaigns")).outcome == "done"
 
 
+def out_of_folds(pair, folds):
+    """How many molecules are in the validation part of some fold."""
+    parts = [load_pair(pair, "random", fold=fold).target.validation.smiles for fold in range(folds)]
+    return len(set().union(*parts))
+
+
 @pytest.mark.ray
 def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_ensemble(call, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
@@ -283,11 +289,15 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
     assert "2 validation folds per trial, the best 2 again on 2 fresh seeds" in out
     export = tmp_path / "campaigns/mine/exports/st_from_ri.random.stl"
     assert len(load_export(export).members) == 2
+    assert len(load_export(export).calibration.scores) == out_of_folds("st_from_ri", 2)
     code, out, _ = call("--resume", "--name", "mine", "--final", "refit")
     assert code == 0
     assert re.search(r"st_from_ri\.random\.stl .*│ +2 │", out)  # tested once more, as an ensemble
     assert len(load_export(export).members) == 4 * 2
-    assert "mean and standard deviation" in (export / "README.md").read_text()
+    assert len(load_export(export).calibration.scores) == out_of_folds("st_from_ri", 4)
+    card = (export / "README.md").read_text()
+    assert "mean and standard deviation" in card
+    assert re.search(r"\| 90 % intervals \| \d+ of \d+ test molecules are inside their 90 % interval", card)
     table = pq.read_table(tmp_path / "campaigns/mine/predictions/st_from_ri.random.stl.parquet")
     assert table["smiles"].to_pylist() == list(load_pair("st_from_ri", "random").target.test.smiles)
     assert min(table["spread"].to_pylist()) > 0

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from tests.conftest import trained_member
 
 GOOD = ["CCO", "c1ccccc1", "OCC", "CC(=O)O", "C[C@H](N)O", "[13CH3]CO", " CCN "]
 BAD = ["nonsense(", "", "  ", "C C", "*CC", "[H][H]", "C" * 2001, "é", 'C"C', "C,C"]
+OLDER = Path(__file__).parents[2] / "exports"
 COLUMNS = ["prediction", "spread", "similarity", "unit", "reason"]
 
 
@@ -194,6 +196,43 @@ def test_ensemble_tells_its_spread(ensemble_export, tmp_path):
     told = [row["spread"] for row in read_csv(tmp_path / "out.csv")]
     assert told[1] == ""
     np.testing.assert_allclose([float(told[0]), float(told[2])], predictor.assess(["CCO", "CCN"]).spread, rtol=1e-4)
+
+
+def test_interval_adds_its_ends_around_the_prediction(calibrated_export, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n(\nCCN\n")
+    args = (calibrated_export, tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--interval")
+    assert run_predict(monkeypatch, capsys, *args, 90)[0] == 0
+    rows = read_csv(tmp_path / "out.csv")
+    assert list(rows[0]) == ["smiles", "prediction", "low", "high", *COLUMNS[1:]]
+    assert (rows[1]["low"], rows[1]["high"]) == ("", "")
+    model = load_predictor(calibrated_export)
+    found = model.assess(["CCO", "CCN"])
+    low, high = model.interval(found, 90)
+    np.testing.assert_allclose([float(row["low"]) for row in rows[::2]], low, rtol=1e-5)
+    np.testing.assert_allclose([float(row["high"]) for row in rows[::2]], high, rtol=1e-5)
+    assert (low < found.value).all()
+    assert (found.value < high).all()
+    narrow = model.interval(found, 50)
+    assert (low < narrow[0]).all()
+    assert (narrow[1] < high).all()
+
+
+def test_interval_that_the_model_cannot_give_is_one_line(calibrated_export, export, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.csv").write_text("smiles,low\nCCO,1\n")
+    for folder, level, message in (
+        (export, 90, "holds no calibration of prediction intervals: export the model again"),
+        (OLDER / "format3-gear", 90, "format3-gear (export format 3) holds no calibration of prediction intervals"),
+        (calibrated_export, 95, "needs at least 19 validation molecules and this model has 10: ask for at most 90.9 %"),
+        (calibrated_export, 0.9, "an interval of 0.9 %: give a percentage"),
+        (calibrated_export, 90, "in.csv has a column 'low', which predictions add: rename or drop it"),
+    ):
+        args = (folder, tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--interval", level)
+        code, printed = run_predict(monkeypatch, capsys, *args)
+        assert code == 2
+        assert message in printed.err
+        assert printed.err.count("\n") == 1
+        assert not (tmp_path / "out.csv").exists()
+    assert run_predict(monkeypatch, capsys, export, *args[1:4])[0] == 0  # without intervals, `low` is a column as any
 
 
 def test_training_molecule_has_similarity_one_and_another_kind_little(predictor, member):

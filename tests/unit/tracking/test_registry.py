@@ -17,6 +17,7 @@ from gear.predict import load_predictor
 from tests.support.tiny_export import make_export
 from tracking import export as export_command
 from tracking import models, registry
+from tracking.evidence import rival_lines
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
@@ -184,6 +185,17 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
     assert tags["against_reference"].endswith("; gear does not beat an untuned support vector machine")
     assert f"Against an untuned support vector machine: {tags['against_reference']}." in text
     assert "**Warnings**: one thing; another thing." in text
+    assert "Prediction intervals" not in text
+
+
+def test_coverage_of_the_intervals_is_evidence(recorded, export, client):
+    scores = {"test_n": 100, "test_coverage_90": 0.88, "test_width_90_units": 12.5}
+    found = winner(unit="kJ/mol")
+    found = register_winner(recorded, export, dataclasses.replace(found, scores={**found.scores, **scores}))
+    assert (found.tags["test_coverage_90"], found.tags["test_width_90_units"]) == ("0.88", "12.5")
+    told = "88 of 100 test molecules are inside their 90 % interval, 88 % (80 to 93 %); mean width 12.5 kJ/mol"
+    assert f"Prediction intervals: {told}." in client.get_model_version(NAME, found.version).description
+    assert any(re.search(r"inside 90 % intervals +88 % \(80 to 93 %\)", line) for line in rival_lines([found]))
 
 
 def test_champion_on_other_molecules_is_no_evidence(recorded, export):

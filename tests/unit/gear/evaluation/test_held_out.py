@@ -67,3 +67,7 @@ def test_out_of_fold_takes_each_molecule_from_those_validated_on_it() -> None:
     assert np.isnan(found.spread[0])
     assert found.spread[1] == np.std([2, 4], ddof=1)
     assert set(found.part) == {"validation"}
+    found = out_of_fold(members, np.array([3.0, 1.0, 1.0]))
+    assert found.prediction.tolist() == [5.0, 2.5]  # three parts of 2 and one of 4
+    assert np.isnan(found.spread[0])
+    assert found.spread[1] == pytest.approx(np.sqrt((0.75 * 0.25 + 0.25 * 2.25) / (1 - 0.75**2 - 0.25**2)))

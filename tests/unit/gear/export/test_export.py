@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,30 @@ def test_folder_holds_safetensors_text_and_nothing_else(export, ensemble_export)
     assert files_of(export) == sorted([*FILES, "checksums.json"])
     more = ["members/1/model.safetensors", "members/2/model.safetensors"]
     assert files_of(ensemble_export) == sorted([*FILES, *more, "checksums.json"])
+
+
+def test_calibration_is_a_file_of_its_own_that_is_checked_like_the_others(calibrated_export, export, capsys):
+    assert load_export(export).calibration is None
+    assert files_of(calibrated_export) == sorted([*FILES, "calibration.safetensors", "checksums.json"])
+    calibration = load_export(calibrated_export).calibration
+    assert (len(calibration.scores), calibration.highest, calibration.log10) == (10, 90.9, False)
+    facts = json.loads((calibrated_export / "config.json").read_text())["calibration"]
+    assert (facts["molecules"], facts["highest_level"]) == (10, 90.9)
+    card = (calibrated_export / "README.md").read_text()
+    assert "10 validation molecules, enough for levels up to 90.9 %" in card
+    assert "Prediction intervals" not in (export / "README.md").read_text()
+    runpy.run_path(str(calibrated_export / "usage.py"))
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()[2:]] == [
+        ["90", "CCO"],
+        ["90", "c1ccccc1"],
+    ]
+    path = calibrated_export / "calibration.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StorageError, match=r"calibration\.safetensors does not match"):
+        load_export(calibrated_export)
+    path.unlink()
+    with pytest.raises(StorageError, match=r"has no calibration\.safetensors"):
+        load_export(calibrated_export)
 
 
 def test_config_tells_what_was_trained_on_what(export, member):

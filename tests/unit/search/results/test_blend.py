@@ -19,6 +19,7 @@ from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.results import blend as module
 from search.results.blend import judge_blends
 from search.results.blend_evidence import blend_words, winner_of_blend
+from search.results.ensemble import judge, weights_of
 from search.results.winners import leaderboard
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
@@ -69,6 +70,8 @@ def models(monkeypatch):
             specs = [SimpleNamespace(error=errors(trial), fold=fold) for fold in range(FOLDS)]
             return [Member(Path(), spec, pair) for spec in specs]
 
+        # intervals need real molecules
+        monkeypatch.setattr(module, "judge_with_intervals", lambda of, alone: judge(alone, weights_of(of)))
         monkeypatch.setattr(module, "trained", trained)
         monkeypatch.setattr(module, "predict_all", lambda of: [predicted(one.spec.error, one.spec.fold) for one in of])
         return asked

@@ -195,6 +195,17 @@ def test_recorded_intervals_are_shown(recorded):
     assert "0.3511 to 0.4522" in words(page_of([campaign]))
 
 
+def test_coverage_of_the_intervals_is_a_table(recorded):
+    metrics = {"test_n": 100, "test_coverage_50": 0.5, "test_width_50_units": 4.0}
+    metrics |= {"test_coverage_90": 0.88, "test_width_90_units": 12.5}
+    (campaign,) = recorded(Study(metrics=metrics))
+    text = words(page_of([campaign]))
+    assert "Prediction intervals of the winner on the test molecules" in text
+    assert "50 % 50 % (40 to 60 %) 4 kJ/mol 90 % 88 % (80 to 93 %) 12.5 kJ/mol" in text
+    (campaign,) = recorded(Study(), campaign="without")[1:]
+    assert "Prediction intervals of the winner" not in words(page_of([campaign]))
+
+
 def test_campaigns_are_chosen_by_name_and_runs_of_others_left_out(recorded, client):
     recorded(Study(), campaign="one")
     client.create_run(client.get_experiment_by_name("one").experiment_id, run_name="mine")

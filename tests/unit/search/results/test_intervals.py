@@ -1,0 +1,52 @@
+"""Coverage of the prediction intervals: counted as whoever takes the export away would count it."""
+
+import numpy as np
+import pytest
+
+from gear.evaluation.calibrate import training_similarity
+from gear.evaluation.conformal import Calibration, recorded_coverage
+from gear.export import export_model
+from gear.predict import load_predictor
+from search.results.ensemble import judge, predict_all
+from search.results.intervals import calibration_of, coverage_of, with_intervals
+
+
+@pytest.mark.parametrize("models", [1, 3])
+def test_coverage_is_that_of_the_export_on_the_test_part(models, ensemble, tmp_path):
+    members = ensemble[:models]
+    alone = predict_all(members)
+    calibration = calibration_of(members, alone)
+    numbers = {f"test_{name}": value for name, value in coverage_of(members, alone, calibration).items()}
+    pair = members[0].pair
+    test = pair.target.test
+    export_model(members, pair, tmp_path / "export", {}, calibration)
+    model = load_predictor(tmp_path / "export")
+    found = model.assess(list(test.smiles))
+    covered = recorded_coverage(numbers | {"test_n": len(test.value)})
+    assert [coverage.level for coverage in covered] == [50, 80, 90]  # ten validation molecules are too few for 95 %
+    for coverage in covered:
+        low, high = model.interval(found, coverage.level)
+        assert coverage.share == ((low <= test.value) & (test.value <= high)).mean()
+        assert coverage.width == pytest.approx((high - low).mean(), rel=1e-5)
+
+
+def test_table_of_predictions_has_the_ends_of_the_test_molecules(member):
+    alone = predict_all([member])
+    calibration = calibration_of([member], alone)
+    table = with_intervals(judge(alone)[0], [member], calibration)
+    assert table["low"].to_pylist()[:10] == [None] * 10  # validation
+    smiles, prediction, low, high = (table[n].to_numpy()[10:] for n in ("smiles", "prediction", "low", "high"))
+    expected = calibration.interval(prediction, training_similarity(smiles, [member.pair]), 90)
+    np.testing.assert_allclose((low, high), expected)
+    few = Calibration(calibration.scores[:8], calibration.slope, calibration.log10)
+    assert with_intervals(judge(alone)[0], [member], few)["high"].null_count == 20
+
+
+def test_one_model_is_calibrated_on_its_own_validation_part(member):
+    alone = predict_all([member])
+    calibration = calibration_of([member], alone)
+    validation = alone[0].of_part("validation")
+    low, high = calibration.interval(validation.prediction, np.ones(10), 90)
+    assert len(calibration.scores) == 10
+    assert calibration.scores[-1] <= np.abs(validation.prediction - validation.value).max()
+    np.testing.assert_allclose((high - low) / 2, calibration.scores[-1])
