@@ -93,8 +93,8 @@ DELTA = MethodSpec(
     ),
     optional=(),
     settings={
-        "form": "residual",
-        "learner": "gp",
+        "form": "both",
+        "learner": "svr",
         **UNTUNED,
         "kernel": "matern",
         "inputs": "descriptors",
