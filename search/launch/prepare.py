@@ -23,16 +23,18 @@ DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, 
 
 
 def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
-    """Build what is not built yet of every pair and split, so that no trial waits for it.
+    """Build what is not built yet of every pair and split, so that no trial waits for it, and divide every fold once.
 
     Raises:
-        InputDataError: a file or an embedding cannot be used, or there are too few molecules.
+        InputDataError: a file or an embedding cannot be used, or there are too few molecules, or groups of them.
     """
     facts: DataFacts = {}
     for pair, split in itertools.product(plan.pairs, plan.splits):
         say(f"preparing {pair.id} {split}")
         data = load_pair(pair, split, plan.search.split_seed)
         prepare(plan.embedding_kinds, data)
+        for fold in range(1, plan.folds(split, "search")):
+            load_pair(pair, split, plan.search.split_seed, fold)
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,
