@@ -25,7 +25,10 @@ from search.storage.locate import open_folder
 
 __all__ = ["SHIPPED", "Curve", "Curves", "read_curves", "write_curves"]
 
-SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `gear-search run --preset curves`
+SHIPPED = {  # curves that come with the program, by name
+    "all-labels": Path(__file__).with_name("all_labels.jsonl.gz"),
+    "few-labels": Path(__file__).with_name("few_labels.jsonl.gz"),
+}
 DIGITS = 6
 
 
@@ -49,12 +52,16 @@ class Curves:
 
 
 def read_curves(source: str) -> Curves:
-    """Read the curves of a campaign folder, or a file that `write_curves` wrote.
+    """Read the curves of a campaign folder, a file that `write_curves` wrote, or curves that come with the program.
+
+    Args:
+        source: a path, an S3 address, or a name of `SHIPPED`.
 
     Raises:
         InputDataError: the file does not hold curves.
         StorageError: the folder is not a campaign's, or it is damaged.
     """
+    source = str(SHIPPED.get(source, source))
     if "://" in source or Path(source).is_dir():
         return _of_campaign(open_folder(source))
     try:

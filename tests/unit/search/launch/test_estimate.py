@@ -20,7 +20,8 @@ PROBES = [Probe("gear", 2048.0, 20.0, 60.0), Probe("stl", 1024.0, 30.0, 30.0)]
 def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
     lines = report(small_plan(trials=8), [NODE], None, PROBES)
     assert "1 node with 4 CPUs, 0 GPUs and 16 GB: 4 trials at once" in lines[0]
-    assert "a trial of gear on hv_from_ds random: up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space" in lines[1]
+    cost = "up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space"
+    assert f"a trial of gear on hv_from_ds random: {cost}" in lines[1]
     assert "campaign: about 3:00;" in lines[3]  # 8 x 90 s on 4 slots
     assert not any("does not fit" in line for line in lines)
 

@@ -14,7 +14,7 @@ from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.plan.presets import PRESETS
 from search.simulation.recorded_curves import SHIPPED, Curves, read_curves, write_curves
 from search.simulation.simulator import Policy, Simulation, compare, policies
-from search.simulation.surrogate import Nearest, Smooth
+from search.simulation.surrogate import Nearest, Reordered, Smooth
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support import fake_training
@@ -101,13 +101,27 @@ def test_curves_survive_their_file(name, curves, tmp_path):
 
 
 def test_the_curves_that_come_with_the_program_are_those_of_the_preset():
-    shipped = read_curves(SHIPPED)
+    shipped = read_curves("all-labels")
     assert shipped.plan.studies == PRESETS["curves"].studies  # an earlier version recorded them, with its settings
     assert shipped.plan.search.trials == PRESETS["curves"].search.trials
     assert Counter(curve.study for curve in shipped.trials) == {
         study.name: shipped.plan.search.trials for study in shipped.plan.studies
     }
     assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
+
+
+def test_curves_of_few_labels_come_with_the_program():
+    shipped = read_curves("few-labels")
+    assert shipped.plan.splits == ("random-n30", "random-n120")
+    assert shipped.plan.methods == ("gear", "stl")
+    counts = Counter(curve.study for curve in shipped.trials)
+    assert set(counts) == {study.name for study in shipped.plan.studies}
+    assert min(counts.values()) >= 10
+    assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
+
+
+def test_every_shipped_file_has_a_name():
+    assert set(SHIPPED.values()) == set(SHIPPED["all-labels"].parent.glob("*.jsonl.gz"))
 
 
 @pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
@@ -162,6 +176,18 @@ def test_on_a_smooth_surface_a_trial_fails_where_the_nearest_failed(share, curve
 def test_a_study_without_a_trial_cannot_be_replayed(curves):
     with pytest.raises(InputDataError, match=f"no trial of {STUDY} has ended"):
         Nearest(Curves(PLAN, [curve for curve in curves.trials if curve.study != STUDY]))
+
+
+def test_recorded_trials_can_be_searched_in_another_order(curves):
+    plan = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, pruner="none"))
+    orders = []
+    for seed in (0, 0, 1):
+        campaign = Campaign(plan)
+        Simulation(campaign, Reordered(curves, seed)).run()
+        orders.append([trial.value for trial in campaign.studies[STUDY].searched])
+    recorded = [curve.values[-1] for curve in curves.trials if curve.study == STUDY]
+    assert orders[0] == orders[1] != orders[2]
+    assert all(sorted(order) == sorted(recorded) for order in orders)
 
 
 def test_policies_add_one_thing_at_a_time():
@@ -219,6 +245,12 @@ def test_the_command_compares_policies(folder, command):
     assert "to random search's best of 8, medians of 2 seeds and 2 studies:" in text
     for policy in policies("tpe"):
         assert f"  {policy.name}: " in text
+
+
+def test_the_command_compares_on_curves_that_come_with_the_program_by_their_name(command):
+    code, text = command("few-labels", "--trials", 2, "--seeds", 1, "--surrogate", "nearest")
+    assert code == 0
+    assert all(f"{study.name}: best validation RMSE" in text for study in read_curves("few-labels").plan.studies)
 
 
 def test_the_command_exports_and_reads_its_export(folder, command, tmp_path):
