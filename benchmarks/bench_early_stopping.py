@@ -4,9 +4,10 @@
 
 Each study's recorded trials are searched in many random orders, once by each pruner. *Equal steps*: the lowest final
 validation error found within the optimiser steps of `--trials` whole trials, relative to that without early stopping;
-above 0 % early stopping harms, below it pays. *Equal trials*: the same after `--trials` trials, which early stopping can
-only make worse, and the share of the steps that they took. Mean over studies, with the standard error of the studies'
-means where there are several, else of the orders. The curves must have been kept to their end (`--preset curves`).
+above 0 % early stopping harms, below it pays. *Equal trials*: the same after `--trials` trials, which early stopping
+can only make worse, and the share of the steps that they took. Mean over studies, with the standard error of the
+studies' means where there are several, else of the orders. The curves must have been kept to their end, as the preset
+`curves` does.
 """
 
 import argparse
