@@ -24,7 +24,7 @@ from gear.command_line import Parser
 from gear.data import parse_split
 from search.campaign.pruning import PRUNERS
 from search.simulation.recorded_curves import SHIPPED, Curves, read_curves
-from search.simulation.simulator import Policy, best_after, compare
+from search.simulation.simulator import Point, Policy, best_after, simulated
 from search.simulation.surrogate import Reordered
 
 Key = tuple[str, int]  # pruner, grace epochs
@@ -43,23 +43,20 @@ def studies_of(curves: Curves) -> list[Curves]:
 
 
 def searched(study: Curves, keys: Sequence[Key], trials: int, order: int) -> dict[Key, Row]:
-    """A study's trials in one order, searched by each pruner."""
+    """A study's trials in one order, searched by each pruner for as many epochs as `trials` whole trials have."""
     surrogate, budget = Reordered(study, order), trials * study.plan.epochs
-    (name,) = (own.name for own in study.plan.studies)
-    traces = {
-        (pruner, grace): compare(
-            surrogate, [Policy("random", pruner)], len(study.trials), seeds=1, grace_epochs=grace, slots=1
-        )[Policy("random", pruner)][name]
-        for pruner, grace in keys
-    }
-    best = {unit: best_after(traces[WHOLE], unit, amount) for unit, amount in (("epochs", budget), ("trials", trials))}
+    found: dict[Key, Sequence[Point]] = {}
+    for pruner, grace in keys:
+        plan = Policy("random", pruner).plan(study.plan, len(study.trials), grace, seed=0)
+        (found[pruner, grace],) = simulated(plan, surrogate, slots=1, turns=budget).values()
+    best = found[WHOLE][trials - 1].best
     return {
         key: (
-            100 * (best_after(found, "epochs", budget) / best["epochs"] - 1),
-            100 * (best_after(found, "trials", trials) / best["trials"] - 1),
-            100 * found[0][trials - 1].epochs / budget,
+            100 * (best_after([trace], "epochs", budget) / best - 1),
+            100 * (best_after([trace], "trials", trials) / best - 1),
+            100 * trace[trials - 1].epochs / budget,
         )
-        for key, found in traces.items()
+        for key, trace in found.items()
     }
 
 
