@@ -118,7 +118,7 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     epochs = sum(plan.folds(study.split, "search") for study in trained) * plan.search.trials * plan.epochs
     hours = epochs * SECONDS_PER_EPOCH / 3600
     cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
-    return input(f"At most about {cost} of trials (early stopping saves about a third). Start? [y/N] ").lower() == "y"
+    return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"
 
 
 def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Console") -> int:

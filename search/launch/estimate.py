@@ -158,7 +158,7 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     seconds = sum(times) / len(times) * folds / min(slots, trials)
     several = len(plan.pairs) * len(plan.splits) > 1
     others = f", the others taken to be like {plan.pairs[0].id} {plan.splits[0]}" if several else ""
-    saved = "" if plan.search.pruner == "none" else "; early stopping saves about a third of it"
+    saved = "" if plan.search.pruner == "none" else "; early stopping saves a third to a half of it"
     return [f"  the whole campaign: about {duration(seconds)}{others}{saved}"]
 
 
