@@ -20,6 +20,7 @@ from search.plan.settings import SearchSettings
 from search.plan.space import OPTIONAL
 
 __all__ = [
+    "FEW_LABELS",
     "CampaignPlan",
     "StudyPlan",
     "check_settings",
