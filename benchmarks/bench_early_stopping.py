@@ -23,7 +23,8 @@ import joblib
 from gear.command_line import Parser
 from gear.data import parse_split
 from search.campaign.pruning import PRUNERS
-from search.simulation.recorded_curves import SHIPPED, Curves, read_curves
+from search.simulation import SHIPPED
+from search.simulation.recorded_curves import Curves, read_curves
 from search.simulation.simulator import Point, Policy, best_after, simulated
 from search.simulation.surrogate import Reordered
 

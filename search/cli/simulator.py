@@ -1,7 +1,7 @@
 """Policies of search compared on recorded learning curves, without Ray and without training.
 
 gear-search simulate [--sampler gp] [--pruner halving median] [--trials 50] [--seeds 5]
-gear-search simulate few-labels
+gear-search simulate all-labels
 gear-search simulate campaigns/NAME
 gear-search simulate campaigns/NAME --export curves.jsonl.gz
 gear-search simulate curves.jsonl.gz
@@ -14,7 +14,7 @@ from gear.command_line import Parser, make_parser
 from gear.errors import user_command
 from search.campaign.pruning import PRUNERS, find_pruner
 from search.campaign.samplers import SAMPLERS, find_sampler
-from search.simulation import SURROGATES
+from search.simulation import DEFAULT_CURVES, SHIPPED, SURROGATES
 
 __all__ = ["command_parser", "main"]
 
@@ -59,9 +59,9 @@ def command_parser() -> Parser:
     parser.add_argument(
         "curves",
         nargs="?",
-        default="all-labels",
-        help="a campaign folder, a file made by --export, or curves that come with this program: all-labels, or "
-        "few-labels, of targets with 30 and 120 labels (default: all-labels)",
+        default=DEFAULT_CURVES,
+        help=f"a campaign folder, a file made by --export, or curves that come with this program: {', '.join(SHIPPED)} "
+        f"(default: {DEFAULT_CURVES})",
     )
     parser.add_argument(
         "--sampler",

@@ -19,16 +19,13 @@ from search.campaign.campaign import Campaign
 from search.campaign.study import Trial
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict, plan_to_dict
+from search.simulation import SHIPPED
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_campaign, read_events
 from search.storage.locate import open_folder
 
-__all__ = ["SHIPPED", "Curve", "Curves", "read_curves", "write_curves"]
+__all__ = ["Curve", "Curves", "read_curves", "write_curves"]
 
-SHIPPED = {  # curves that come with the program, by name
-    "all-labels": Path(__file__).with_name("all_labels.jsonl.gz"),
-    "few-labels": Path(__file__).with_name("few_labels.jsonl.gz"),
-}
 DIGITS = 6
 
 
@@ -55,7 +52,7 @@ def read_curves(source: str) -> Curves:
     """Read the curves of a campaign folder, a file that `write_curves` wrote, or curves that come with the program.
 
     Args:
-        source: a path, an S3 address, or a name of `SHIPPED`.
+        source: a path, an S3 address, or a name of `search.simulation.SHIPPED`.
 
     Raises:
         InputDataError: the file does not hold curves.

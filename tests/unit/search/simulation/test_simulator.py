@@ -12,7 +12,8 @@ from search.campaign.campaign import Campaign
 from search.cli import simulator
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.plan.presets import PRESETS
-from search.simulation.recorded_curves import SHIPPED, Curves, read_curves, write_curves
+from search.simulation import DEFAULT_CURVES, SHIPPED
+from search.simulation.recorded_curves import Curve, Curves, read_curves, write_curves
 from search.simulation.simulator import Policy, Simulation, compare, policies
 from search.simulation.surrogate import Nearest, Reordered, Smooth
 from search.storage.campaign_store import CampaignStore
@@ -110,18 +111,11 @@ def test_the_curves_that_come_with_the_program_are_those_of_the_preset():
     assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
 
 
-def test_curves_of_few_labels_come_with_the_program():
-    shipped = read_curves("few-labels")
-    assert shipped.plan.splits == ("random-n30", "random-n120")
-    assert shipped.plan.methods == ("gear", "stl")
-    counts = Counter(curve.study for curve in shipped.trials)
-    assert set(counts) == {study.name for study in shipped.plan.studies}
-    assert min(counts.values()) >= 10
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_file_of_curves_that_comes_with_the_program_can_be_simulated(name):
+    shipped = read_curves(name)
+    assert {curve.study for curve in shipped.trials} == {study.name for study in shipped.plan.studies}
     assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
-
-
-def test_every_shipped_file_has_a_name():
-    assert set(SHIPPED.values()) == set(SHIPPED["all-labels"].parent.glob("*.jsonl.gz"))
 
 
 @pytest.mark.parametrize("text", ["", "no curves\n", '{"speed": 1}\n'])
@@ -247,10 +241,25 @@ def test_the_command_compares_policies(folder, command):
         assert f"  {policy.name}: " in text
 
 
-def test_the_command_compares_on_curves_that_come_with_the_program_by_their_name(command):
-    code, text = command("few-labels", "--trials", 2, "--seeds", 1, "--surrogate", "nearest")
+def test_the_command_knows_the_curves_that_come_with_the_program_by_their_name(command):
+    flags = ("--trials", 1, "--seeds", 1, "--surrogate", "nearest", "--no-transfer-starts")
+    code, text = command(DEFAULT_CURVES, *flags)
     assert code == 0
-    assert all(f"{study.name}: best validation RMSE" in text for study in read_curves("few-labels").plan.studies)
+    assert all(f"{study.name}: best validation RMSE" in text for study in read_curves(DEFAULT_CURVES).plan.studies)
+
+
+def test_studies_of_few_labels_are_compared_like_others(command, tmp_path):
+    plan = fake_training.small_plan(trials=6, methods=["stl"], splits=("random-n30", "scaffold-n120-overlap"))
+    record = [event for step in fake_training.Simulation(plan).run().steps for event in step]
+    trials = [
+        Curve(trial.study, trial.params, trial.state, [*trial.curve.values()])
+        for study in Campaign(plan, events=record).studies.values()
+        for trial in study.searched
+    ]
+    write_curves(Curves(plan, trials), tmp_path / "few.jsonl.gz")
+    code, text = command(tmp_path / "few.jsonl.gz", "--trials", 4, "--seeds", 1)
+    assert code == 0
+    assert all(f"{study.name}: best validation RMSE" in text for study in plan.studies)
 
 
 def test_the_command_exports_and_reads_its_export(folder, command, tmp_path):
