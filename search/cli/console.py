@@ -25,7 +25,7 @@ def plan_text(plan: CampaignPlan) -> str:
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, {_pruning(search)}",
-            *_selection(search),
+            *_selection(plan),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs per trial",
         ]
@@ -38,11 +38,16 @@ def _pruning(search: SearchSettings) -> str:
     return f"pruner {search.pruner} after {search.grace_steps} steps"
 
 
-def _selection(search: SearchSettings) -> list[str]:
-    """How the winner is found, where that takes more training than the trials."""
-    told = []
-    if search.validation_folds > 1:
-        told.append(f"{search.validation_folds} validation folds per trial")
+def _selection(plan: CampaignPlan) -> list[str]:
+    """How the winner is found, where that takes more training than a model for each trial."""
+    search, told = plan.search, []
+    splits_with: dict[int, list[str]] = {}
+    for split in plan.splits:
+        splits_with.setdefault(plan.folds(split, "search"), []).append(split)
+    for folds, splits in splits_with.items():
+        if folds > 1:
+            where = f" on {' '.join(splits)}" if len(splits_with) > 1 else ""
+            told.append(f"{folds} validation folds per trial{where}")
     if search.finalists > 1:
         told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
     if search.final == "refit":

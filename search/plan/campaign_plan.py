@@ -8,7 +8,7 @@ from typing import Any
 
 from gear.config import PairSpec, TrialConfig
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
-from gear.data.splits.split_name import FOLDED
+from gear.data.splits.split_name import FOLDED, LABEL_FOLDS
 from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
@@ -20,6 +20,7 @@ from search.plan.settings import SearchSettings
 from search.plan.space import OPTIONAL
 
 __all__ = [
+    "FEW_LABELS",
     "CampaignPlan",
     "StudyPlan",
     "check_settings",
@@ -28,6 +29,9 @@ __all__ = [
     "make_plan",
     "stable_seed",
 ]
+
+
+FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,16 @@ class CampaignPlan:
             )
 
     def folds(self, split: str, purpose: Purpose) -> int:
-        """Validation folds of a trial."""
-        if purpose != "refit":
-            return self.search.validation_folds
-        return self.search.refit_folds if parse_split(split).base in FOLDED else 1
+        """Validation folds of a trial.
+
+        By default few labels are divided into folds of which each validates once, so that a trial is judged by all of
+        its labels and not by the luck of a dozen.
+        """
+        parsed = parse_split(split)
+        if purpose == "refit":
+            return self.search.refit_folds if parsed.base in FOLDED else 1
+        few = parsed.folds_labels and (parsed.labels or 0) <= FEW_LABELS
+        return self.search.validation_folds or (LABEL_FOLDS if few else 1)
 
     @property
     def epochs(self) -> int:

@@ -75,6 +75,13 @@ def test_the_plan_in_words():
     assert "8 trials per study, 16 in all, of at most 9 epochs" in text
 
 
+def test_the_plan_says_which_splits_are_judged_by_folds():
+    told = plan_text(small_plan(splits=("random-n60", "scaffold-n60", "random"))).splitlines()
+    assert "  5 validation folds per trial on random-n60 scaffold-n60" in told
+    assert "  5 validation folds per trial" in plan_text(small_plan(splits=("random-n60",))).splitlines()
+    assert not any("folds" in line for line in plan_text(small_plan()).splitlines())
+
+
 def standing(split, method, test, data="d"):
     hashes = {"split_hash": f"{split}-{data}", "data_hash": data}
     return Standing(f"p.{split}.{method}", "p", split, method, 3, 4, 1, 0.5, test, 12.5, 0.8123, 30, 2, **hashes)

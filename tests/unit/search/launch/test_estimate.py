@@ -20,9 +20,25 @@ PROBES = [Probe("gear", 2048.0, 20.0, 60.0), Probe("stl", 1024.0, 30.0, 30.0)]
 def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
     lines = report(small_plan(trials=8), [NODE], None, PROBES)
     assert "1 node with 4 CPUs, 0 GPUs and 16 GB: 4 trials at once" in lines[0]
-    assert "a trial of gear on hv_from_ds: up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space" in lines[1]
+    cost = "up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space"
+    assert f"a trial of gear on hv_from_ds random: {cost}" in lines[1]
     assert "campaign: about 3:00;" in lines[3]  # 8 x 90 s on 4 slots
     assert not any("does not fit" in line for line in lines)
+
+
+def test_a_trial_and_the_campaign_take_as_long_as_their_folds():
+    few = small_plan(trials=8, splits=("random-n60", "random", "random-n600"))
+    lines = report(few, [NODE], None, PROBES)
+    assert "gear on hv_from_ds random-n60, 5 validation folds: up to 2.0 GB, 1:40 by default, 5:00 as" in lines[1]
+    assert "about 21:00, the others taken to be like hv_from_ds random-n60;" in lines[3]  # 8 x (5 + 1 + 1) x 90 s on 4
+    fixed = report(small_plan(trials=8, splits=("random",), validation_folds=2), [NODE], None, PROBES)
+    assert "campaign: about 6:00;" in fixed[3]
+
+
+def test_a_trial_holds_the_models_of_all_its_folds(monkeypatch):
+    monkeypatch.setattr(estimate, "is_built", lambda code: False)
+    one, more = (probe(small_plan(methods=["stl"], splits=(split,)))[0] for split in ("random", "random-n60"))
+    assert more.memory_mb > one.memory_mb
 
 
 def test_concurrency_limits_the_slots():

@@ -1,0 +1,51 @@
+"""Data that a campaign needs are looked at before its first trial."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from gear.errors import InputDataError
+from search.launch import prepare
+from search.launch.prepare import prepare_data
+from tests.support.fake_training import small_plan
+
+
+@pytest.fixture
+def divided(monkeypatch):
+    """The folds that were divided, by split; fold 3 of a scaffold split has no groups."""
+    found = {}
+
+    def load_pair(pair, split, seed, fold=0):
+        if split.startswith("scaffold") and fold == 3:
+            raise InputDataError("too few groups of molecules")
+        found.setdefault(split, []).append(fold)
+        parts = [SimpleNamespace(rows=range(rows)) for rows in (80, 10, 10)]
+        target = SimpleNamespace(unit="K", parts=lambda: parts)
+        return SimpleNamespace(split_hash=f"{split} {seed}", data_hash="d", target=target)
+
+    monkeypatch.setattr(prepare, "load_pair", load_pair)
+    monkeypatch.setattr(prepare, "prepare", lambda kinds, data: None)
+    return found
+
+
+def test_every_fold_that_trials_validate_on_is_divided_beforehand(divided):
+    facts = prepare_data(small_plan(splits=("random-n60", "random")), lambda _: None)
+    assert divided == {"random-n60": [0, 1, 2, 3, 4], "random": [0]}
+    assert facts["hv_from_ds.random-n60"] == {"split_hash": "random-n60 0", "data_hash": "d", "unit": "K"}
+
+
+def test_a_fold_without_molecules_ends_the_search_before_its_first_trial(divided):
+    with pytest.raises(InputDataError, match="too few groups"):
+        prepare_data(small_plan(splits=("scaffold-n60",)), lambda _: None)
+    prepare_data(small_plan(splits=("scaffold-n60",), validation_folds=3), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("split", "folds", "advised"),
+    [("random", 0, True), ("random", 1, False), ("random-n60", 0, False), ("extrapolation-low", 0, False)],
+)
+def test_a_small_target_whose_split_does_not_say_so_is_told_of_folds(divided, split, folds, advised):
+    said = []
+    prepare_data(small_plan(splits=(split,), validation_folds=folds), said.append)
+    advice = f"hv_from_ds {split}: 10 of 90 labels judge a trial: --validation-folds 5 judges it by more of them"
+    assert (advice in said) is advised
