@@ -30,7 +30,7 @@ def main() -> int:
     if args.out is not None and args.out.suffix != ".safetensors":
         raise InputDataError(f"--out {args.out}: name a file that ends in .safetensors")
     from gear.pretrain.molecules import own_molecules
-    from gear.pretrain.pretraining import pretrained, save_copy
+    from gear.pretrain.pretraining import pretrained, save_copy, summary
 
     own = own_molecules(args.molecules, args.smiles_column)
     if args.molecules:
@@ -39,8 +39,7 @@ def main() -> int:
     if args.out is not None:
         save_copy(path, args.out)
         path = args.out
-    facts = ", ".join(f"{name} {value}" for name, value in weights.facts.items() if name != "origin")
-    print(f"{weights.shape}; {facts}\nweights: {path}")
+    print(f"{summary(weights)}\nweights: {path}")
     return 0
 
 
@@ -79,7 +78,11 @@ def command_parser() -> Parser:
         help=f"the constant of aggregation norm (default: {shape.aggregation_norm:g})",
     )
     parser.add_argument(
-        "--passes", type=int, default=DEFAULT.passes, metavar="N", help=f"over all molecules (default: {DEFAULT.passes})"
+        "--passes",
+        type=int,
+        default=DEFAULT.passes,
+        metavar="N",
+        help=f"over all molecules (default: {DEFAULT.passes})",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: 0)")
     parser.add_argument(

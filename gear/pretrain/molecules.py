@@ -36,7 +36,7 @@ def known_molecules() -> tuple[str, ...]:
     """
     path = cache_folder() / "pretrained" / "molecules.parquet"
     table, _ = cached(path, lambda place: read_table(place, [COLUMN]), lambda: _build(path))
-    return tuple(table[COLUMN].to_pylist())
+    return tuple(str(text) for text in table[COLUMN].to_pylist())
 
 
 def own_molecules(files: Sequence[Path], smiles_column: str = "smiles") -> OwnMolecules:

@@ -16,7 +16,7 @@ from gear.pretrain.recipe import Recipe
 from gear.pretrain.targets import targets
 from gear.pretrain.weights import Weights, read_own, write
 
-__all__ = ["pretrained", "save_copy"]
+__all__ = ["pretrained", "save_copy", "summary"]
 
 VERSION = 1  # raised when the code that trains changes the weights
 
@@ -41,6 +41,15 @@ def pretrained(
     return cached(path, _read, lambda: _train(path, recipe, parts, say)), path
 
 
+def summary(weights: Weights) -> str:
+    """What is known of pretrained weights, in a line."""
+    facts = weights.facts
+    return (
+        f"{weights.shape}; {facts['passes']} passes over {facts['molecules']:,} molecules, seed {facts['seed']}; of "
+        f"held-out molecules {facts['explained']:.1%} of the variance of {facts['targets']} targets is explained"
+    )
+
+
 def save_copy(weights: Path, to: Path) -> None:
     """Copy a file of weights out of the cache.
 
@@ -55,12 +64,7 @@ def _train(path: Path, recipe: Recipe, parts: Sequence[Sequence[str]], say: Call
 
     say(f"pretraining a D-MPNN, once: {sum(map(len, parts)):,} molecules, {recipe.shape}, minutes")
     done = train(recipe, join([_graphs(part) for part in parts if part]), targets(parts, recipe.environments))
-    facts = done.weights.facts
-    say(
-        f"{recipe.passes} passes, {done.molecules_per_second:,.0f} molecules/s; of held-out molecules "
-        f"{facts['explained variance of held-out molecules']:.1%} of the variance of {facts['targets']} targets is "
-        "explained"
-    )
+    say(f"pretrained at {done.molecules_per_second:,.0f} molecules/s")
     write(path, done.weights)
 
 

@@ -26,7 +26,7 @@ class Found(NamedTuple):
     molecules: int
     molecule: np.ndarray  # counted within these molecules
     environment: np.ndarray  # its number
-    count: np.ndarray
+    times: np.ndarray
 
 
 def targets(parts: Sequence[Sequence[str]], environments: int) -> np.ndarray:
@@ -66,7 +66,7 @@ def frequent_environments(smiles: Sequence[str], number: int) -> np.ndarray:
     column[chosen] = np.arange(len(chosen))
     kept = column[place] >= 0
     counts = np.zeros((len(smiles), len(chosen)), np.float32)
-    counts[molecule[kept], column[place][kept]] = np.concatenate([chunk.count for chunk in chunks])[kept]
+    counts[molecule[kept], column[place][kept]] = np.concatenate([chunk.times for chunk in chunks])[kept]
     return np.log1p(counts)
 
 

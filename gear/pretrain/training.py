@@ -70,7 +70,7 @@ def train(recipe: Recipe, graphs: PackedGraphs, targets: np.ndarray) -> Trained:
         "origin": "gear-search pretrain",
         "molecules": len(graphs),
         "targets": targets.shape[1],
-        "explained variance of held-out molecules": round(_explained(model, data, held_out), 4),
+        "explained": round(_explained(model, data, held_out), 4),
         "passes": recipe.passes,
         "seed": recipe.seed,
     }

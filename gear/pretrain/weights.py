@@ -70,7 +70,7 @@ def read_own(path: Path) -> Weights:
     try:
         with safe_open(path, "pt") as file:
             head = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError) as error:
         raise InputDataError(f"{path} is damaged: {error}") from error
     if not head:

@@ -15,9 +15,9 @@ from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
 from gear.plugins import import_path, import_paths, path_of
 from gear.variants import VARIANTS, method_of
+from search.plan.pretrained import with_pretrained
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
-from search.plan.pretrained import with_pretrained
 from search.plan.space import OPTIONAL, fixed_by
 
 __all__ = [

@@ -3,7 +3,7 @@
 A dimension is named by its path in `TrialConfig`, so that the sampler's parameters, the configuration and what is
 logged share their names. The space is unconditional: a multivariate sampler learns from every trial.
 What a method's space holds is in its specification (`gear.methods`). A variant (`gear.variants`) is searched like the
-method it belongs to, without what it fixes; where embeddings begin with pretrained weights, the shape of these is fixed.
+method it belongs to, without what it fixes. Where embeddings begin with pretrained weights, their shape is fixed.
 """
 
 from collections.abc import Collection

@@ -1,0 +1,53 @@
+"""What a pretraining predicts: descriptors and frequent environments, none of them a label."""
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdFingerprintGenerator
+
+from gear.data.molecules.descriptors import CLIP
+from gear.errors import InputDataError
+from gear.pretrain.targets import frequent_environments, targets
+from gear.testing.pairs import molecules
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEAR_CACHE", str(tmp_path))
+
+
+def test_environments_are_those_that_most_molecules_have():
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2)
+    found = [generator.GetSparseCountFingerprint(Chem.MolFromSmiles(text)).GetNonzeroElements() for text in molecules()]
+    having = {}
+    for counts in found:
+        for environment in counts:
+            having[environment] = having.get(environment, 0) + 1
+    chosen = sorted(having, key=lambda environment: (-having[environment], environment))[:20]
+    expected = np.log1p([[counts.get(environment, 0) for environment in chosen] for counts in found])
+    np.testing.assert_allclose(frequent_environments(molecules(), 20), expected, rtol=1e-6)
+
+
+def test_there_are_no_more_environments_than_the_molecules_have():
+    assert frequent_environments(["C", "C"], 256).tolist() == np.log1p([[1.0], [1.0]]).astype(np.float32).tolist()
+
+
+def test_targets_are_centred_scaled_and_finite(cache):
+    found = targets([molecules()], 50)
+    assert found.dtype == np.float32
+    assert found.shape[0] == 120
+    assert 100 < found.shape[1] <= 267
+    assert np.isfinite(found).all()
+    assert abs(found).max() <= CLIP
+    assert np.abs(found.mean(0)).max() < 0.2
+    assert np.median(found.std(0)) == pytest.approx(1, abs=1e-3)
+
+
+def test_parts_give_what_one_list_gives(cache):
+    smiles = molecules()
+    np.testing.assert_array_equal(targets([smiles[:50], [], smiles[50:]], 50), targets([smiles], 50))
+
+
+def test_a_smiles_that_cannot_be_parsed_is_refused(cache):
+    with pytest.raises(InputDataError, match="cannot parse SMILES 'nonsense'"):
+        frequent_environments(["CC", "nonsense"], 5)
