@@ -34,7 +34,10 @@ def read_weights(path: Path) -> Weights:
             is_archive = file.read(2) == b"PK"  # what torch.save writes
         return read_chemprop(path) if is_archive else read_own(path)
     except OSError as error:
-        raise InputDataError(f"cannot read pretrained weights {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise InputDataError(
+            f"cannot read pretrained weights {path}: {reason}: every machine that trains needs them under this path"
+        ) from error
 
 
 def fit_to_file(embedding: EmbeddingConfig) -> EmbeddingConfig:
