@@ -46,7 +46,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     smiles = random.Random(0).sample(known_molecules(), min(args.molecules, MOST))
-    graphs, wanted = featurize(smiles), targets([smiles], 256)
+    graphs, wanted = featurize(smiles), targets([smiles], 0)
     recipe = Recipe(Shape.of(EmbeddingConfig()), passes=args.passes)
     pair = load_pair("hv_from_ds", "random")
     labelled = len(pair.target.train.rows)

@@ -17,16 +17,15 @@ DEFAULT = Recipe(Shape.of(EmbeddingConfig()))
 
 @user_command
 def main() -> int:
-    """Train a D-MPNN to predict RDKit's descriptors and Morgan environments of all molecules at hand; no labels.
+    """Train a D-MPNN to predict RDKit's descriptors of all molecules at hand; no label is seen.
 
     The molecules are those of the built-in properties, all organic compounds that the package chemicals ships, and
     yours. It takes minutes, once for each shape and set of molecules: the weights are kept in the user cache.
     `gear-search run --pretrained descriptors`, or with the file of --out in place of the word, begins with them.
     """
     args = command_parser().parse_args()
-    recipe = Recipe(
-        Shape(args.width, args.depth, args.aggregation, args.aggregation_norm), passes=args.passes, seed=args.seed
-    )
+    shape = Shape(args.width, args.depth, args.aggregation, args.aggregation_norm)
+    recipe = Recipe(shape, passes=args.passes, environments=args.environments, seed=args.seed)
     if args.out is not None and args.out.suffix != ".safetensors":
         raise InputDataError(f"--out {args.out}: name a file that ends in .safetensors")
     from gear.pretrain.molecules import own_molecules
@@ -83,6 +82,13 @@ def command_parser() -> Parser:
         default=DEFAULT.passes,
         metavar="N",
         help=f"over all molecules (default: {DEFAULT.passes})",
+    )
+    parser.add_argument(
+        "--environments",
+        type=int,
+        default=DEFAULT.environments,
+        metavar="N",
+        help=f"also predict the counts of the N most frequent Morgan environments (default: {DEFAULT.environments})",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: 0)")
     parser.add_argument(

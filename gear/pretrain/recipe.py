@@ -53,10 +53,10 @@ class Recipe:
     """
 
     shape: Shape
-    passes: int = 10
+    passes: int = 30
     batch_size: int = 128
     learning_rate: float = 3e-3
-    environments: int = 256
+    environments: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,5 +70,6 @@ class Recipe:
                 raise InputDataError(f"pretraining needs a {name} of at least 1, got {value}")
         if not self.shape.aggregation_norm > 0:
             raise InputDataError(f"aggregation_norm must be positive, got {self.shape.aggregation_norm}")
-        if self.seed < 0:
-            raise InputDataError(f"a seed must be zero or positive, got {self.seed}")
+        for name, value in {"seed": self.seed, "number of environments": self.environments}.items():
+            if value < 0:
+                raise InputDataError(f"the {name} of a pretraining must be zero or positive, got {value}")

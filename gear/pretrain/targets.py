@@ -1,4 +1,4 @@
-"""What a pretrained D-MPNN learns to predict of a molecule: RDKit's descriptors and counts of Morgan environments.
+"""What a pretrained D-MPNN learns to predict of a molecule: RDKit's descriptors, and counts of Morgan environments.
 
 Both follow from the molecule itself, so pretraining sees no label of any property.
 """
@@ -34,20 +34,21 @@ def targets(parts: Sequence[Sequence[str]], environments: int) -> np.ndarray:
 
     Args:
         parts: M canonical SMILES in one list or several; the descriptors of each list are cached.
-        environments: maximum number of Morgan environments among the T targets.
+        environments: maximum number of Morgan environments among the T targets, 0 for none.
 
     Raises:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
     values = np.concatenate([packed_descriptors(np.array(part, object)) for part in parts if len(part)])
-    described = DescriptorScaler.fit(values).transform(values)
+    described: np.ndarray = DescriptorScaler.fit(values).transform(values).astype(np.float32)
+    if not environments:
+        return described
     counts = frequent_environments([text for part in parts for text in part], environments)
     spread = counts.std(0)
     varying = spread > 0
     scaled = (counts[:, varying] - counts[:, varying].mean(0)) / spread[varying]
-    found: np.ndarray = np.concatenate([described, scaled.clip(-CLIP, CLIP)], axis=1).astype(np.float32)
-    return found
+    return np.concatenate([described, scaled.clip(-CLIP, CLIP)], axis=1)
 
 
 def frequent_environments(smiles: Sequence[str], number: int) -> np.ndarray:

@@ -21,7 +21,7 @@ def command(few_molecules, tmp_path, monkeypatch):
 
 def test_weights_are_trained_shown_and_written(command, tmp_path, capsys):
     (tmp_path / "mine.csv").write_text("SMILES\nCCCCCCCCCCBr\nnonsense\n")
-    flags = "--width 8 --depth 2 --aggregation mean --passes 1 --seed 3 --molecules mine.csv --smiles-column SMILES"
+    flags = "--width 8 --depth 2 --aggregation mean --passes 1 --seed 3 --environments 5 --molecules mine.csv --smiles-column SMILES"
     assert command(*flags.split(), "--out", "w.safetensors") == 0
     told = capsys.readouterr().out
     assert "1 molecules of yours; rows without a usable SMILES: 1" in told

@@ -38,7 +38,11 @@ def test_the_constant_of_norm_means_nothing_for_other_aggregations():
         ({"shape": Shape(8, -1)}, "depth of at least 1, got -1"),
         ({"shape": Shape(8, 3, "norm", 0.0)}, "aggregation_norm must be positive"),
         ({"shape": Shape(8, 3), "passes": 0}, "passes of at least 1, got 0"),
-        ({"shape": Shape(8, 3), "seed": -1}, "zero or positive, got -1"),
+        ({"shape": Shape(8, 3), "seed": -1}, "the seed of a pretraining must be zero or positive, got -1"),
+        (
+            {"shape": Shape(8, 3), "environments": -1},
+            "number of environments of a pretraining must be zero or positive",
+        ),
     ],
 )
 def test_a_recipe_out_of_range_is_refused(wrong, says):

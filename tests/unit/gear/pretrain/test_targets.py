@@ -43,6 +43,12 @@ def test_targets_are_centred_scaled_and_finite(cache):
     assert np.median(found.std(0)) == pytest.approx(1, abs=1e-3)
 
 
+def test_without_environments_there_are_only_descriptors(cache):
+    both, only = targets([molecules()], 50), targets([molecules()], 0)
+    np.testing.assert_array_equal(both[:, : only.shape[1]], only)
+    assert both.shape[1] == only.shape[1] + 50
+
+
 def test_parts_give_what_one_list_gives(cache):
     smiles = molecules()
     np.testing.assert_array_equal(targets([smiles[:50], [], smiles[50:]], 50), targets([smiles], 50))
