@@ -21,8 +21,8 @@ def command(few_molecules, tmp_path, monkeypatch):
 
 def test_weights_are_trained_shown_and_written(command, tmp_path, capsys):
     (tmp_path / "mine.csv").write_text("SMILES\nCCCCCCCCCCBr\nnonsense\n")
-    flags = "--width 8 --depth 2 --aggregation mean --passes 1 --seed 3 --environments 5 --molecules mine.csv --smiles-column SMILES"
-    assert command(*flags.split(), "--out", "w.safetensors") == 0
+    flags = "--width 8 --depth 2 --aggregation mean --passes 1 --seed 3 --environments 5 --out w.safetensors"
+    assert command(*flags.split(), "--molecules", "mine.csv", "--smiles-column", "SMILES") == 0
     told = capsys.readouterr().out
     assert "1 molecules of yours; rows without a usable SMILES: 1" in told
     assert "width 8, depth 2, aggregation mean; 1 passes over 121 molecules, seed 3; of held-out molecules" in told

@@ -41,7 +41,7 @@ def test_the_constant_of_norm_means_nothing_for_other_aggregations():
         ({"shape": Shape(8, 3), "seed": -1}, "the seed of a pretraining must be zero or positive, got -1"),
         (
             {"shape": Shape(8, 3), "environments": -1},
-            "number of environments of a pretraining must be zero or positive",
+            "number of environments of a pretraining must be zero",
         ),
     ],
 )
