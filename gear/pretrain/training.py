@@ -1,8 +1,8 @@
 """Trains a D-MPNN to predict what follows from a molecule itself (`gear.pretrain.targets`).
 
-The targets are predicted linearly from the embedding, by a layer that is thrown away afterwards. With a perceptron there,
-embeddings served less well where labels are few (docs/training.md). A twentieth of the molecules is held out, on which
-the share of explained variance is measured; nothing is chosen by it.
+The targets are predicted linearly from the embedding, by a layer that is thrown away afterwards. With a perceptron in
+its place embeddings served less well where labels are few (docs/training.md). A twentieth of the molecules is held out,
+on which the share of explained variance is measured; nothing is chosen by it.
 """
 
 import time
