@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from rdkit.Chem import rdFingerprintGenerator
+from torch import Tensor
 
-from gear.data.molecules.descriptors import CLIP, DescriptorScaler, packed_descriptors
+from gear.data.molecules.descriptors import packed_descriptors
 from gear.data.molecules.molecule import parse
 from gear.data.parallel import map_chunks
 from gear.errors import InputDataError
+from gear.model.input_scaler import InputScaler
 
 __all__ = ["frequent_environments", "targets"]
 
@@ -29,8 +32,8 @@ class Found(NamedTuple):
     times: np.ndarray
 
 
-def targets(parts: Sequence[Sequence[str]], environments: int) -> np.ndarray:
-    """Targets (M, T) float32, centred, scaled to variance 1 and clipped.
+def targets(parts: Sequence[Sequence[str]], environments: int) -> Tensor:
+    """Targets (M, T) float32, centred, scaled to variance 1 and clipped, without those that do not vary.
 
     Args:
         parts: M canonical SMILES in one list or several; the descriptors of each list are cached.
@@ -40,19 +43,17 @@ def targets(parts: Sequence[Sequence[str]], environments: int) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    values = np.concatenate([packed_descriptors(np.array(part, object)) for part in parts if len(part)])
-    described: np.ndarray = DescriptorScaler.fit(values).transform(values).astype(np.float32)
-    if not environments:
-        return described
-    counts = frequent_environments([text for part in parts for text in part], environments)
-    spread = counts.std(0)
-    varying = spread > 0
-    scaled = (counts[:, varying] - counts[:, varying].mean(0)) / spread[varying]
-    return np.concatenate([described, scaled.clip(-CLIP, CLIP)], axis=1)
+    values = [np.concatenate([packed_descriptors(np.array(part, object)) for part in parts if len(part)])]
+    if environments:
+        values.append(frequent_environments([text for part in parts for text in part], environments))
+    found = torch.from_numpy(np.concatenate(values, axis=1))
+    scaler = InputScaler(found.shape[1], log_modulus=True)
+    scaler.fit(found)
+    return scaler(found)[:, scaler.varying]
 
 
 def frequent_environments(smiles: Sequence[str], number: int) -> np.ndarray:
-    """log(1 + count) (M, E) float32 of the environments that most molecules have, at most `number` of them.
+    """Counts (M, E) float32 of the environments that most molecules have, at most `number` of them.
 
     Raises:
         InputDataError: a SMILES cannot be parsed.
@@ -68,7 +69,7 @@ def frequent_environments(smiles: Sequence[str], number: int) -> np.ndarray:
     kept = column[place] >= 0
     counts = np.zeros((len(smiles), len(chosen)), np.float32)
     counts[molecule[kept], column[place][kept]] = np.concatenate([chunk.times for chunk in chunks])[kept]
-    return np.log1p(counts)
+    return counts
 
 
 def _environments(smiles: Sequence[str]) -> Found:

@@ -8,7 +8,6 @@ on which the share of explained variance is measured; nothing is chosen by it.
 import time
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -41,7 +40,7 @@ class _Data(NamedTuple):
     targets: Tensor  # (M, T)
 
 
-def train(recipe: Recipe, graphs: PackedGraphs, targets: np.ndarray) -> Trained:
+def train(recipe: Recipe, graphs: PackedGraphs, targets: Tensor) -> Trained:
     """Train on M molecules, on the CPU; a function of the arguments, the machine and its number of threads.
 
     Args:
@@ -54,7 +53,7 @@ def train(recipe: Recipe, graphs: PackedGraphs, targets: np.ndarray) -> Trained:
     """
     if len(graphs) < FEWEST:
         raise InputDataError(f"pretraining needs at least {FEWEST} molecules, there are {len(graphs)}")
-    data = _Data(GraphStore(graphs, torch.device("cpu")), torch.from_numpy(targets))
+    data = _Data(GraphStore(graphs, torch.device("cpu")), targets)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = new_network(recipe.shape)

@@ -100,7 +100,7 @@ def test_optional_settings_are_searched_on_request():
     assert {"ricci", "distance"} <= found
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", TRAINED)
 def test_the_shape_of_pretrained_weights_is_not_searched(method):
     base = dataclasses.replace(BASE, embedding=EmbeddingConfig(width=24, depth=2, pretrained="descriptors"))
     without = {d.path for d in space(method)} - {d.path for d in space(method, base=base)}
