@@ -56,6 +56,30 @@ def command_parser() -> Parser:
     parser.add_argument(
         "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
     )
+    _add_shape(parser)
+    parser.add_argument(
+        "--passes",
+        type=int,
+        default=DEFAULT.passes,
+        metavar="N",
+        help=f"over all molecules (default: {DEFAULT.passes})",
+    )
+    parser.add_argument(
+        "--environments",
+        type=int,
+        default=DEFAULT.environments,
+        metavar="N",
+        help=f"also predict the counts of the N most frequent Morgan environments (default: {DEFAULT.environments})",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: 0)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="also write the weights to NAME.safetensors, for --pretrained FILE"
+    )
+    return parser
+
+
+def _add_shape(parser: Parser) -> None:
+    """Flags of the D-MPNN's shape."""
     shape = DEFAULT.shape
     parser.add_argument(
         "--width", type=int, default=shape.width, metavar="N", help=f"of the D-MPNN (default: {shape.width})"
@@ -76,25 +100,6 @@ def command_parser() -> Parser:
         metavar="F",
         help=f"the constant of aggregation norm (default: {shape.aggregation_norm:g})",
     )
-    parser.add_argument(
-        "--passes",
-        type=int,
-        default=DEFAULT.passes,
-        metavar="N",
-        help=f"over all molecules (default: {DEFAULT.passes})",
-    )
-    parser.add_argument(
-        "--environments",
-        type=int,
-        default=DEFAULT.environments,
-        metavar="N",
-        help=f"also predict the counts of the N most frequent Morgan environments (default: {DEFAULT.environments})",
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default: 0)")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="also write the weights to NAME.safetensors, for --pretrained FILE"
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def targets(parts: Sequence[Sequence[str]], environments: int) -> Tensor:
     found = torch.from_numpy(np.concatenate(values, axis=1))
     scaler = InputScaler(found.shape[1], log_modulus=True)
     scaler.fit(found)
-    return scaler(found)[:, scaler.varying]
+    scaled: Tensor = scaler(found)
+    return scaled[:, scaler.varying]
 
 
 def frequent_environments(smiles: Sequence[str], number: int) -> np.ndarray:

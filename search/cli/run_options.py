@@ -102,6 +102,11 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; "
         "your own: my_module:MyMethod",
     )
+    _add_embeddings(what)
+
+
+def _add_embeddings(what: argparse._ArgumentGroup) -> None:
+    """Flags of how models read molecules."""
     what.add_argument(
         "--embedding",
         metavar="NAME",
