@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from gear.config import EmbeddingConfig
+from gear.pretrain.recipe import Shape
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.settings import SearchSettings
 
@@ -26,10 +28,18 @@ def plan_text(plan: CampaignPlan) -> str:
             f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, {_pruning(search)}",
             *_selection(plan),
+            *_pretrained(plan.config.embedding),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs per trial",
         ]
     )
+
+
+def _pretrained(embedding: EmbeddingConfig) -> list[str]:
+    """Where embeddings begin with pretrained weights: with which, of what shape."""
+    if embedding.pretrained == "none":
+        return []
+    return [f"  embeddings begin with pretrained weights: {embedding.pretrained}, {Shape.of(embedding)}"]
 
 
 def _pruning(search: SearchSettings) -> str:

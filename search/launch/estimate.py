@@ -12,6 +12,7 @@ from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
 from gear.methods import base_of, find_method
+from gear.variants import with_values
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.plan.campaign_plan import CampaignPlan
@@ -56,6 +57,7 @@ def probe(plan: CampaignPlan) -> list[Probe]:
 def _probed(method: str, plan: CampaignPlan, pair: "PairData | None") -> Probe:
     folds = max(plan.folds(split, "search") for split in plan.splits)
     configs = [base_of(method, plan.config), *random_configs(method, plan.config, plan.search.vary, DRAWN)]
+    configs = [with_values(config, {"embedding.pretrained": "none"}) for config in configs]  # takes the same time
     memory = max(expected_memory_mb(config, folds) for config in configs)
     if pair is None:
         return Probe(method, memory, None, None)

@@ -27,11 +27,18 @@ DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, 
 
 
 def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
-    """Build what is not built yet of every pair and split, so that no trial waits for it, and divide every fold once.
+    """Build what is not built yet of pretrained weights and of every pair and split, so that no trial waits for it.
+
+    Every fold is divided once.
 
     Raises:
         InputDataError: a file or an embedding cannot be used, or there are too few molecules, or groups of them.
+        StorageError: the cache cannot be written.
     """
+    if plan.config.embedding.pretrained != "none":
+        from gear.pretrain.start import starting_weights  # torch, two seconds
+
+        starting_weights(plan.config.embedding, say)
     facts: DataFacts = {}
     for pair, split in itertools.product(plan.pairs, plan.splits):
         say(f"preparing {pair.id} {split}")

@@ -47,7 +47,8 @@ class Nearest:
     def __init__(self, curves: Curves) -> None:
         self.plan = curves.plan
         self._epochs = curves.plan.epochs
-        self._spaces = {study.name: space(study.method, curves.plan.search.vary) for study in curves.plan.studies}
+        plan = curves.plan
+        self._spaces = {study.name: space(study.method, plan.search.vary, plan.config) for study in plan.studies}
         self._recorded: dict[str, list[Curve]] = defaultdict(list)
         for curve in curves.trials:
             self._recorded[curve.study].append(curve)

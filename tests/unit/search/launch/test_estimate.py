@@ -1,10 +1,12 @@
 """Before a campaign: what a trial takes, what the whole takes, what would not fit."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
 import pytest
 
+from gear.config import EmbeddingConfig, TrialConfig
 from gear.evaluation.diagnostics import expected_memory_mb
 from search.campaign.proposer import random_configs
 from search.launch import estimate
@@ -68,6 +70,16 @@ def test_data_that_are_not_built_are_not_built_for_a_probe(monkeypatch):
     found = probe(small_plan())
     assert [one.seconds for one in found] == [None, None]
     assert all("time not probed" in line for line in report(small_plan(), [NODE], None, found)[1:3])
+
+
+def test_a_probe_pretrains_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(estimate, "is_built", lambda code: True)
+    monkeypatch.setattr(estimate, "load_pair", lambda *args: "data")
+    monkeypatch.setattr(estimate, "trial_seconds", lambda config, pair: asked.append(config) or 1.0)
+    config = TrialConfig(embedding=EmbeddingConfig(width=24, depth=5, pretrained="descriptors"))
+    probe(dataclasses.replace(small_plan(), config=config))
+    assert {(one.embedding.pretrained, one.embedding.width, one.embedding.depth) for one in asked} == {("none", 24, 5)}
 
 
 class TimedRun:
