@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gear.evaluation.comparison import Change
+from gear.evaluation.comparison import Change, reference_words
 from gear.evaluation.conformal import recorded_coverage
 
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
-CHANGE = "against_single_task"  # tag
+CHANGE, AGAINST_REFERENCE, WARNINGS = "against_single_task", "against_reference", "warnings"  # tags
 COVERED = 90  # per cent, the prediction intervals that are shown
-BASELINES = {"stl_": "single-task", "champion_before_": "previous champion"}  # prefixes of a rival's numbers
+COMPARISONS = {CHANGE: "single-task learning", AGAINST_REFERENCE: "an untuned support vector machine"}
+# prefixes of a rival's numbers
+BASELINES = {"stl_": "single-task", "reference_": "untuned SVR", "champion_before_": "previous champion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class Winner:
         created: time at which the campaign was created.
         single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
         change: of the test RMSE against single-task learning, if there is any.
+        reference: numbers of the strongest reference on the same test molecules, if there are any.
+        reference_change: of the test RMSE against that reference, if there is any.
+        warnings: what whoever uses the model must know, a sentence each.
         config: complete configuration of the trial.
         versions: of this program and the packages beneath it.
     """
@@ -49,6 +54,9 @@ class Winner:
     created: str = ""
     single_task: Mapping[str, float] = field(default_factory=dict)
     change: Change | None = None
+    reference: Mapping[str, float] = field(default_factory=dict)
+    reference_change: Change | None = None
+    warnings: Sequence[str] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -66,11 +74,17 @@ class RegisteredVersion:
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
     """The evidence for a winner as tags, with the numbers of the previous champion on the same split and data."""
-    known = {name: value for name, value in asdict(winner).items() if name not in ("scores", "single_task", "change")}
+    apart = ("scores", "single_task", "change", "reference", "reference_change", "warnings")
+    known = {name: value for name, value in asdict(winner).items() if name not in apart}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
+    known |= {f"reference_{name}": value for name, value in winner.reference.items()}
     if winner.change is not None:
         known[CHANGE] = winner.change.words(winner.method)
+    if winner.reference_change is not None:
+        known[AGAINST_REFERENCE] = reference_words(winner.reference_change, winner.method)
+    if winner.warnings:
+        known[WARNINGS] = "; ".join(winner.warnings)
     if champion is not None:
         known |= {"champion_before": champion.version, "champion_before_method": champion.tags["method"]}
         known |= {f"champion_before_{name}": champion.tags[name] for name in winner.scores if name in champion.tags}
@@ -91,8 +105,11 @@ def description(tags: Mapping[str, str]) -> str:
         if f"{prefix}test_rmse" in tags:
             numbers = (shown(tags, f"{prefix}{name}") for name in ("validation_rmse", "test_rmse"))
             lines.append(f"| {who} | {' | '.join(numbers)} |")
-    if CHANGE in tags:
-        lines += ["", f"Against single-task learning: {tags[CHANGE]}."]
+    for tag, rival in COMPARISONS.items():
+        if tag in tags:
+            lines += ["", f"Against {rival}: {tags[tag]}."]
+    if WARNINGS in tags:
+        lines += ["", f"**Warnings**: {tags[WARNINGS]}."]
     for coverage in recorded_coverage(tags):
         if coverage.level == COVERED:
             lines += ["", f"Prediction intervals: {coverage.words(tags.get('unit', ''))}."]
@@ -133,7 +150,8 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
         rows.append([label, *text])
     lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
     lines += ["", *_table(rows)]
-    compared = [f"version {v.version}: {v.tags[CHANGE]}" for v in versions if CHANGE in v.tags]
+    told = (*COMPARISONS, WARNINGS)
+    compared = [f"version {v.version}: {v.tags[tag]}" for v in versions for tag in told if tag in v.tags]
     lines += ["", *compared] if compared else []
     others = [v.version for v in versions if _hashes(v.tags) != _hashes(first.tags)]
     if others:

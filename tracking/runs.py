@@ -7,9 +7,15 @@ from gear.errors import StorageError
 from tracking.client import open_client
 from tracking.mlflow_api import MlflowClient, MlflowException, Run
 
-__all__ = ["PREDICTIONS", "attach", "find_run"]
+__all__ = ["PREDICTIONS", "attach", "find_experiments", "find_run", "log_file"]
 
-PREDICTIONS = "predictions.parquet"  # artifact of a study's run: the predictions of its winner for held-out molecules
+PREDICTIONS = "predictions.parquet"  # artifact of the run of a study or reference: predictions for held-out molecules
+
+
+def find_experiments(client: MlflowClient, campaign: str, created: str) -> list[str]:
+    """The id of a campaign's experiment, `created` as in `find_run`; none where it is not recorded."""
+    named = map(client.get_experiment_by_name, (campaign, f"{campaign} {created}"))
+    return [str(e.experiment_id) for e in named if e and e.tags.get("gear.created", "") == created]
 
 
 def find_run(client: MlflowClient, campaign: str, created: str, study: str, trial: int | None) -> Run:
@@ -25,8 +31,7 @@ def find_run(client: MlflowClient, campaign: str, created: str, study: str, tria
     Raises:
         StorageError: there is no such run.
     """
-    named = map(client.get_experiment_by_name, (campaign, f"{campaign} {created}"))
-    experiments = [e.experiment_id for e in named if e and e.tags.get("gear.created", "") == created]
+    experiments = find_experiments(client, campaign, created)
     own = "tags.`gear.kind` = 'study'" if trial is None else f"tags.`gear.trial` = '{trial}'"
     where = f"tags.`gear.study` = '{study}' and {own}"
     found = client.search_runs(experiments, where, max_results=1) if experiments else []
@@ -44,11 +49,19 @@ def attach(tracking_uri: str, campaign: str, created: str, study: str, file: Pat
     """
     client = open_client(tracking_uri)
     run = find_run(client, campaign, created, study, None)
-    digest, tag = hashlib.sha256(file.read_bytes()).hexdigest()[:12], f"gear.file.{file.name}"
-    if run.data.tags.get(tag) == digest:
-        return
     try:
-        client.log_artifact(run.info.run_id, str(file))
-        client.set_tag(run.info.run_id, tag, digest)
+        log_file(client, run, file)
     except (MlflowException, OSError) as error:
         raise StorageError(f"cannot write {file.name} to {tracking_uri}: {error}") from error
+
+
+def log_file(client: MlflowClient, run: Run, file: Path) -> None:
+    """Log a file as an artifact of a run, unless the run has it.
+
+    Raises:
+        MlflowException, OSError: MLflow cannot be written.
+    """
+    digest, tag = hashlib.sha256(file.read_bytes()).hexdigest()[:12], f"gear.file.{file.name}"
+    if run.data.tags.get(tag) != digest:
+        client.log_artifact(run.info.run_id, str(file))
+        client.set_tag(run.info.run_id, tag, digest)

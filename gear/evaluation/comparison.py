@@ -1,6 +1,8 @@
-"""Whether transfer helped: a study's test error against that of single-task learning on the same test molecules.
+"""Whether a model was worth it: its test error against others' on the same test molecules.
 
-The terminal, the report, the model card and the registry show what `compare` gives, so that their numbers agree.
+Single-task learning says whether transfer helped, an untuned support vector machine (`gear.evaluation.reference`)
+whether training was needed at all. The terminal, the report, the model card and the registry show what `compare` gives,
+so that their numbers agree.
 """
 
 from collections.abc import Iterable
@@ -12,9 +14,25 @@ import numpy as np
 from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import Interval, difference, rmse
 
-__all__ = ["BASELINE", "Change", "Judged", "Tested", "baseline_of", "compare", "sees_logarithm"]
+__all__ = [
+    "BASELINE",
+    "REFERENCES",
+    "STRONGEST",
+    "Change",
+    "Judged",
+    "Tested",
+    "baseline_of",
+    "champions",
+    "compare",
+    "reference_verdict",
+    "reference_words",
+    "sees_logarithm",
+]
 
 BASELINE = "stl"  # the method without transfer
+REFERENCES = {"mean": "mean", "svr": "untuned SVR"}  # of `gear.evaluation.reference`: names as recorded, in tables
+STRONGEST = "svr"  # the reference that models are compared with
+STRONGEST_WORDS = "an untuned support vector machine"
 
 
 class Tested(Protocol):
@@ -27,6 +45,8 @@ class Tested(Protocol):
     def method(self) -> str: ...  # noqa: D102
     @property
     def pair(self) -> str: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
     @property
     def judged_on(self) -> tuple[str, str]: ...  # noqa: D102
     @property
@@ -89,6 +109,35 @@ def baseline_of(study: T, studies: Iterable[T]) -> T | None:
         return None
     equal = [s for s in studies if s.method == BASELINE and s.test_rmse and s.judged_on == study.judged_on]
     return min(equal, key=lambda other: (other.pair != study.pair, other.validation_rmse or np.inf), default=None)
+
+
+def champions(studies: Iterable[T]) -> dict[tuple[str, str], T]:
+    """The study of each pair and split with the lowest validation RMSE, by (pair, split); of equal ones the first.
+
+    The test part never decides.
+    """
+    best: dict[tuple[str, str], T] = {}
+    for study in studies:
+        if study.validation_rmse is not None:
+            rival = best.setdefault((study.pair, study.split), study)
+            if study.validation_rmse < (rival.validation_rmse or 0.0):
+                best[study.pair, study.split] = study
+    return best
+
+
+def reference_words(change: Change, method: str) -> str:
+    """The comparison of a method with the strongest reference in a clause that is the same everywhere."""
+    verdict = reference_verdict(change)
+    said = change.words(method, STRONGEST_WORDS)
+    return f"{said}; {method} {verdict}" if verdict else said
+
+
+def reference_verdict(change: Change) -> str:
+    """What is wrong with a model that does not beat the strongest reference; empty where it does beat it."""
+    if change.value >= 0:
+        advice = ": do not use this model" if change.sure else ""
+        return f"does not beat {STRONGEST_WORDS}{advice}"
+    return "" if change.sure or change.interval is None else f"is not shown to beat {STRONGEST_WORDS}"
 
 
 def compare(study: Judged, baseline: Judged) -> Change:

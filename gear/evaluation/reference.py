@@ -15,9 +15,7 @@ from gear.data.pairs import PairData
 from gear.evaluation.held_out import HeldOutPredictions
 from gear.label_scaler import Scaler
 
-__all__ = ["REFERENCES", "reference_predictions"]
-
-REFERENCES = ("mean", "svr")
+__all__ = ["reference_predictions"]
 
 
 def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
@@ -25,6 +23,9 @@ def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
 
     Args:
         pair: its data; the sources are not used.
+
+    Returns:
+        Predictions by the name of the reference, those of `gear.evaluation.comparison.REFERENCES`.
 
     Raises:
         StorageError: the cache cannot be written.

@@ -5,9 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Comparison", "Interval", "Statistic", "difference", "interval", "mae", "rmse", "spread"]
+__all__ = [
+    "LEVEL",
+    "Comparison",
+    "Interval",
+    "Statistic",
+    "difference",
+    "interval",
+    "mae",
+    "resampled",
+    "rmse",
+    "spread",
+]
 
-LEVEL = 0.95
+LEVEL = 0.95  # of every interval
 BLOCK = 2**22  # errors drawn at once, so that memory stays bounded
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # of the last axis
@@ -47,7 +58,7 @@ def spread(predictions: np.ndarray) -> np.ndarray:
 
 def interval(errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples: int = 2000) -> Interval:
     """The percentile bootstrap interval of a statistic of errors (N,), N at least 1; molecules are resampled."""
-    drawn = np.concatenate([statistic(errors[rows]) for rows in _resampled(len(errors), seed, resamples)])
+    drawn = np.concatenate([statistic(errors[rows]) for rows in resampled(len(errors), seed, resamples)])
     return Interval(float(statistic(errors)), *_ends(drawn))
 
 
@@ -59,15 +70,15 @@ def difference(errors_a: np.ndarray, errors_b: np.ndarray, seed: int = 0, resamp
     as one resample, so it is never zero.
     """
     drawn = np.concatenate(
-        [rmse(errors_a[rows]) / rmse(errors_b[rows]) for rows in _resampled(len(errors_a), seed, resamples)]
+        [rmse(errors_a[rows]) / rmse(errors_b[rows]) for rows in resampled(len(errors_a), seed, resamples)]
     )
     beyond = min(int((drawn <= 1).sum()), int((drawn >= 1).sum()))
     p_value = min(1.0, 2 * (beyond + 1) / (resamples + 1))
     return Comparison(Interval(float(rmse(errors_a) / rmse(errors_b)), *_ends(drawn)), p_value)
 
 
-def _resampled(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """Blocks (K, N) of row numbers drawn with replacement, `resamples` in all."""
+def resampled(count: int, seed: int = 0, resamples: int = 2000) -> Iterator[np.ndarray]:
+    """Blocks (K, N) of the numbers of `count` rows, drawn with replacement; `resamples` draws in all."""
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK // count)
     for start in range(0, resamples, block):

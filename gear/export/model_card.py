@@ -1,6 +1,6 @@
 """The card of an exported model: its data, its scores, its intended use and its limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gear.data.splits.split_name import parse_split
@@ -26,6 +26,7 @@ def model_card(info: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in info["versions"].items())
     sections = (
         _head(info),
+        _warnings(info["evidence"].get("warnings", ())),
         _data(info),
         _evidence(info["evidence"]),
         _intervals(info),
@@ -52,6 +53,12 @@ prediction comes with `similarity`, that of the nearest training molecule{spread
 To estimate the {info["name"]} of molecules like those it was trained on, to rank candidates or to fill gaps in a table.
 A prediction is not a measurement, and no basis for a decision about safety.
 """
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    return "## Warnings\n\n" + "".join(f"- {warning[:1].upper()}{warning[1:]}.\n" for warning in warnings)
 
 
 def _members(members: list[dict[str, Any]]) -> str:
@@ -83,7 +90,8 @@ Learnt from: {learnt_from}; {leak} of the target's validation and test molecules
 
 
 def _evidence(evidence: Mapping[str, Any]) -> str:
-    rows = "\n".join(f"| {_cell(name)} | {_cell(_shown(value))} |" for name, value in evidence.items())
+    shown = {name: value for name, value in evidence.items() if name != "warnings"}
+    rows = "\n".join(f"| {_cell(name)} | {_cell(_shown(value))} |" for name, value in shown.items())
     return f"""## Evidence
 
 | | |

@@ -7,10 +7,12 @@ much as the first.
 import bisect
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gear.results import OBJECTIVE, State
+from gear.evaluation.diagnostics import Finding, diagnose
+from gear.results import OBJECTIVE, EpochResult, State
 from search.campaign.events import AttemptLost, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.plan.campaign_plan import StudyPlan
 from search.plan.purpose import Purpose
@@ -24,7 +26,7 @@ MIN_FAILURES = 4  # without any success, before a study is given up
 class Trial:
     """What is recorded of a trial. `curve`: by epoch, the best validation RMSE so far, standardised, if it is finite.
 
-    `purpose` and `of`: see `search.campaign.events.TrialAsked`.
+    `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after its end.
     """
 
     study: str
@@ -44,6 +46,7 @@ class Trial:
     state: State | Literal["running"] = "running"
     reason: str = ""
     value: float | None = None
+    findings: Sequence[Finding] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ class Study:
     curves: dict[int, dict[int, float]] = field(default_factory=dict)
     rungs: dict[int, list[float]] = field(default_factory=dict)
     ended_seconds: float = 0.0
+    _metrics: dict[int, dict[int, Mapping[str, float]]] = field(default_factory=dict)  # of running trials, by epoch
     _ends: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -149,6 +153,8 @@ class Study:
         trial.epoch = max(trial.epoch, event.epoch)
         trial.checkpoint = event.checkpoint
         trial.seconds += event.metrics.get("seconds", 0.0)
+        if "validation_rmse" in event.metrics:  # simulated epochs have only the objective
+            self._metrics.setdefault(event.number, {})[event.epoch] = event.metrics
         value = finite(event.metrics[OBJECTIVE])
         if value is None:
             return
@@ -161,6 +167,8 @@ class Study:
 
     def _end(self, trial: Trial, event: TrialEnded) -> None:
         trial.state, trial.reason, trial.value = event.state, event.reason, event.value
+        epochs = self._metrics.pop(event.number, {})
+        trial.findings = diagnose([EpochResult.from_metrics(epoch, found) for epoch, found in epochs.items()])
         if trial.purpose != "search":
             return
         self._ends[event.state] += 1

@@ -6,9 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from gear.data.splits.split_name import parse_split
+from gear.evaluation.comparison import champions, reference_words
 from gear.evaluation.diagnostics import compare_splits
 from search.campaign.leaderboard import Standing
-from search.results.references import TITLES, Reference
+from search.cli.label_table import print_label_curves
+from search.results.references import Reference
 from search.results.winners import Leaderboard
 
 __all__ = ["print_leaderboard"]
@@ -42,6 +44,7 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     compared = (*_against_single_task(board), *_against_references(board), *_against_random(board.standings))
     for line in (*compared, *_findings(board)):
         console.print(line, soft_wrap=True)
+    print_label_curves(console, board.curves, board.units)
 
 
 def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
@@ -60,26 +63,16 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
 
 def _reference_row(reference: Reference, units: Mapping[str, str]) -> list[str]:
     found = reference.scores
-    title = f"{reference.pair}.{reference.split}: {TITLES.get(reference.name, reference.name)}"
+    title = f"{reference.pair}.{reference.split}: {reference.title}"
     in_units = f"{found['rmse_units']:.4g} {units[reference.pair]}"
     return [title, "", "", f"{found['rmse']:.4f}", in_units, f"{found['r2']:.3f}", str(found["n"]), ""]
 
 
 def _against_references(board: Leaderboard) -> list[str]:
     """Whether the champion of each pair and split beats what takes a minute, and said where it does not."""
-    champions: dict[tuple[str, str], Standing] = {}
-    for row in board.standings:
-        if row.study in board.reference_changes and row.validation_rmse is not None:
-            place = row.pair, row.split
-            best = champions.get(place)
-            if best is None or row.validation_rmse < (best.validation_rmse or 0):
-                champions[place] = row
-    lines = []
-    for (pair, split), row in champions.items():
-        change = board.reference_changes[row.study]
-        said = f"{pair} {split}: {change.words(row.method, 'an untuned support vector machine')}"
-        lines.append(f"{said}: do not use this model" if change.value > 0 and change.sure else said)
-    return lines
+    best = [row for row in champions(board.standings).values() if row.study in board.reference_changes]
+    changes = [(row, board.reference_changes[row.study]) for row in best]
+    return [f"{row.pair} {row.split}: {reference_words(change, row.method)}" for row, change in changes]
 
 
 def _against_single_task(board: Leaderboard) -> list[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gear.errors import UnknownNameError
+from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import standings
@@ -59,7 +60,8 @@ class CampaignResult:
 
         RMSEs are in standard deviations of the target's training part, `test_rmse_units` in the property's unit.
         `change` is that of the test RMSE relative to `stl` on the same test molecules, -0.1 is lower by 10 %, with its
-        95 % interval from `change_low` to `change_high`.
+        95 % interval from `change_low` to `change_high`; `reference_change` is that relative to an untuned support
+        vector machine.
 
         Raises:
             StorageError: the campaign folder cannot be read.
@@ -68,11 +70,11 @@ class CampaignResult:
 
         board = leaderboard(self.campaign, self.head, self.folder)
         table = pd.DataFrame([dataclasses.asdict(standing) for standing in board.standings]).set_index("study")
-        found = {study: (change.value, change.interval) for study, change in board.changes.items()}
-        table["change"] = pd.Series({study: value for study, (value, _) in found.items()}, dtype=float)
-        for end in ("low", "high"):
-            ends = {study: getattr(interval, end) for study, (_, interval) in found.items() if interval is not None}
-            table[f"change_{end}"] = pd.Series(ends, dtype=float)
+        for column, found in {"change": board.changes, "reference_change": board.reference_changes}.items():
+            table[column] = pd.Series({study: change.value for study, change in found.items()}, dtype=float)
+            ends = {study: change.interval for study, change in found.items() if change.interval is not None}
+            table[f"{column}_low"] = pd.Series({study: interval.low for study, interval in ends.items()}, dtype=float)
+            table[f"{column}_high"] = pd.Series({study: interval.high for study, interval in ends.items()}, dtype=float)
         return table
 
     def trials(self) -> pd.DataFrame:
@@ -110,12 +112,7 @@ class CampaignResult:
 
     def champions(self) -> dict[tuple[str, str], str]:
         """The study with the lowest validation RMSE of each pair and split, by (pair, split)."""
-        found: dict[tuple[str, str], tuple[float, str]] = {}
-        for row in standings(self.campaign):
-            if row.validation_rmse is not None:
-                place, candidate = (row.pair, row.split), (row.validation_rmse, row.study)
-                found[place] = min(found.get(place, candidate), candidate)
-        return {place: study for place, (_, study) in found.items()}
+        return {place: row.study for place, row in champions(standings(self.campaign)).items()}
 
     def predictions(self, study: str) -> pd.DataFrame:
         """What the winner of a study predicts for held-out molecules: smiles, value, prediction, spread, part.

@@ -23,7 +23,7 @@ __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 
 PACKAGES = ("gear-search", "torch", "chemprop", "rdkit", "ray", "optuna", "mlflow")
 
-DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, unit
+DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, unit, labels: of training and validation
 
 
 def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
@@ -52,6 +52,7 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,
             "unit": data.target.unit,
+            "labels": str(len(data.target.train.value) + len(data.target.validation.value)),
         }
     return facts
 
@@ -95,8 +96,9 @@ def resume_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts, befor
         StorageError: another driver has the campaign.
     """
     for name, facts in data.items():
-        if facts != before["data"][name]:
+        known = before["data"][name]  # an earlier version recorded fewer facts
+        if {fact: facts[fact] for fact in known} != known:
             raise GearError(f"data of {name} has changed since campaign {plan.name} started: start a new campaign")
     store = CampaignStore.resume(folder)
-    store.update({**before, "plan": plan_to_dict(plan)}, plan_to_toml(plan))
+    store.update({**before, "data": data, "plan": plan_to_dict(plan)}, plan_to_toml(plan))
     return store

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gear.errors import GearError
-from gear.evaluation.comparison import BASELINE, Change, baseline_of
+from gear.evaluation.comparison import BASELINE, Change, baseline_of, reference_words
 from gear.evaluation.conformal import Calibration, recorded_coverage
 from gear.evaluation.held_out import HeldOutPredictions
 from gear.results import STATES
@@ -18,8 +18,14 @@ from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.ensemble import judge, models, predict_all
 from search.results.intervals import calibration_of, coverage_of, with_intervals
-from search.results.references import judge_references
-from search.results.winners import change_of
+from search.results.reference_records import record_references
+from search.results.references import (
+    judge_references,
+    read_references,
+    reference_change,
+    strongest_for,
+)
+from search.results.winners import change_of, warnings_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
@@ -43,6 +49,7 @@ def finalize(
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
+    judge_references(campaign, store, say)
     for study in _baselines_first(campaign):
         best = winner(study, campaign.plan.search)
         if best is None:
@@ -54,7 +61,6 @@ def finalize(
             finished = _evaluated(campaign, store, study, best, ensemble, alone, calibration)
             with store.export(study.name) as folder:
                 _export(campaign, study, finished, ensemble, calibration, store.folder, folder)
-    judge_references(campaign, store, say)
     register_winners(campaign, store.head, store.folder, tracking_uri, say)
     return standings(campaign)
 
@@ -73,6 +79,8 @@ def register_winners(
 ) -> None:
     """Register the exported winner of every study, after all were evaluated, since single-task learning is evidence.
 
+    The references that winners are compared with are recorded beside them.
+
     Args:
         campaign: as it is now.
         head: its campaign.json.
@@ -80,6 +88,7 @@ def register_winners(
         tracking_uri: of MLflow, which must have recorded the winners' trials.
         say: takes a line for each winner that could not be registered.
     """
+    record_references(campaign, head, folder, tracking_uri, say)
     for study in campaign.studies.values():
         place = folder / EXPORTS / study.name
         try:
@@ -173,6 +182,11 @@ def _export(
     change = _change(campaign, folder, study)
     if change is not None:
         evidence["against single-task learning"] = change.words(study.plan.method)
+    against = _reference_change(campaign, folder, study)
+    if against is not None:
+        evidence["against an untuned support vector machine"] = reference_words(against, study.plan.method)
+    if warnings := warnings_of(study.trials[finished.winner], study.plan.method, against):
+        evidence["warnings"] = warnings
     export_model(ensemble, pair, to, evidence, calibration)
 
 
@@ -189,6 +203,8 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, 
     plan, finished = study.plan, study.finished[-1]
     rows = standings(campaign)
     rival = baseline_of(_row_of(study, rows), rows)
+    reference = strongest_for(_row_of(study, rows), read_references(campaign, folder))
+    against = _reference_change(campaign, folder, study)
     config = study.trials[finished.winner].config
     return Winner(
         pair=plan.pair.id,
@@ -206,6 +222,9 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, 
         scores=finished.numbers,
         single_task={} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
         change=_change(campaign, folder, study),
+        reference={} if reference is None else reference.numbers,
+        reference_change=against,
+        warnings=warnings_of(study.trials[finished.winner], plan.method_name, against),
         config=config,
         seed=config["seed"],
         versions=head["versions"],
@@ -215,6 +234,10 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, 
 def _change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
     rows = standings(campaign)
     return change_of(_row_of(study, rows), rows, folder)
+
+
+def _reference_change(campaign: Campaign, folder: StoragePath, study: Study) -> Change | None:
+    return reference_change(_row_of(study, standings(campaign)), read_references(campaign, folder), folder)
 
 
 def _row_of(study: Study, rows: Sequence[Standing]) -> Standing:

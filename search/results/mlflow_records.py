@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gear.config import to_dict
-from gear.evaluation.diagnostics import diagnose
-from gear.results import OBJECTIVE, STATES, EpochResult
+from gear.results import OBJECTIVE, STATES
 from search.campaign.events import EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
 from search.campaign.selection import repeats_to_start
@@ -73,7 +72,6 @@ class _Translator:
     def __init__(self, plan: CampaignPlan, hashes: Hashes) -> None:
         self._plan, self._hashes = plan, hashes
         self._studies = {s.name: Study(s, plan.search.trials, plan.search.replacements) for s in plan.studies}
-        self._epochs: dict[tuple[str, int], list[EpochResult]] = {}  # of trials that have not ended
 
     def beginning(self) -> Iterator[Record]:
         """The records of the studies, before any event."""
@@ -96,8 +94,6 @@ class _Translator:
                 tags |= {} if event.of is None else {"of": str(event.of)}
                 return [messages.TrialStarted(event.study, event.number, _flat(event.config), tags)]
             case EpochReported():
-                rows = self._epochs.setdefault((event.study, event.number), [])
-                rows.append(EpochResult.from_metrics(event.epoch, event.metrics))
                 return [messages.Step(event.study, event.number, event.epoch, event.metrics)]
             case TrialEnded():
                 return self._end(study, event)
@@ -108,8 +104,7 @@ class _Translator:
     def _end(self, study: Study, event: TrialEnded) -> list[Record]:
         """The end of a trial, and the state of its study after it."""
         trial = study.trials[event.number]
-        findings = diagnose(self._epochs.pop((event.study, event.number), []))
-        tags = {f"finding.{finding.name}": finding.message for finding in findings}
+        tags = {f"finding.{finding.name}": finding.message for finding in trial.findings}
         tags["attempts"] = str(trial.attempt + 1)
         metrics = {"total_seconds": trial.seconds}
         told: list[Record] = [messages.TrialResult(event.study, event.number, event.state, event.reason, metrics, tags)]

@@ -1,37 +1,37 @@
 """The references of a campaign's pairs and splits: what a chemist has within a minute, on the same test molecules.
 
 Each winner is held against them (`gear.evaluation.reference`), so that nobody takes home a model that nobody needed.
+They are judged before the first winner is exported, since they are evidence, and recorded in MLflow with the winners.
 """
 
 import dataclasses
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gear.config import PairSpec
 from gear.data import load_pair
 from gear.errors import GearError, StorageError
-from gear.evaluation.comparison import Change, Judged, compare
+from gear.evaluation.comparison import REFERENCES, STRONGEST, Change, Judged, compare
 from gear.evaluation.held_out import PartPredictions, read_predictions
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import Standing
+from search.campaign.selection import winner
 from search.storage.base import StoragePath
 from search.storage.campaign_store import CampaignStore
 from search.storage.layout import predictions_file, references_file
 
 __all__ = [
-    "STRONGEST",
-    "TITLES",
     "Reference",
     "judge_references",
     "read_references",
-    "reference_changes",
+    "reference_change",
+    "reference_predictions_name",
+    "reference_predictions_of",
+    "strongest_for",
     "tested_predictions",
 ]
-
-TITLES = {"mean": "mean", "svr": "SVR"}  # in tables
-STRONGEST = "svr"  # that winners are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,25 @@ class Reference:
         """Hashes of split and data."""
         return self.split_hash, self.data_hash
 
+    @property
+    def title(self) -> str:
+        """Its name in tables."""
+        return REFERENCES.get(self.name, self.name)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Its errors under the names that those of a winner have: `test_rmse`, ..."""
+        return {f"test_{name}": float(value) for name, value in self.scores.items()}
+
 
 def judge_references(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
-    """Test the references of each pair and split that has a tested winner and no references yet.
+    """Test the references of each pair and split that has a winner and no references yet.
 
     One that cannot be had is said and left out, since no winner depends on it.
     """
-    for study in campaign.studies.values():
-        pair, split = study.plan.pair, study.plan.split
-        place = store.folder / references_file(pair.id, split)
-        if not study.finished or place.exists():
+    won = [study.plan for study in campaign.studies.values() if winner(study, campaign.plan.search) is not None]
+    for pair, split in {(study.pair.id, study.split): (study.pair, study.split) for study in won}.values():
+        if (store.folder / references_file(pair.id, split)).exists():
             continue
         try:
             _judge(campaign, store, pair, split)
@@ -75,7 +84,7 @@ def _judge(campaign: Campaign, store: CampaignStore, pair: PairSpec, split: str)
     data = load_pair(pair, split, campaign.plan.search.split_seed)
     found = reference_predictions(data)
     for name, held_out in found.items():
-        store.write_predictions(_predictions_name(pair.id, split, name), predictions_table(held_out))
+        store.write_predictions(reference_predictions_name(pair.id, split, name), predictions_table(held_out))
     told = {name: dataclasses.asdict(scores(held_out)) for name, held_out in found.items()}
     hashes = {"split_hash": data.split_hash, "data_hash": data.data_hash}
     store.write_references(pair.id, split, {"scores": told, **hashes})
@@ -106,29 +115,41 @@ def _read(place: StoragePath, pair: str, split: str) -> Iterator[Reference]:
         raise StorageError(f"{place} holds no references ({error!r}): remove it to go on without them") from error
 
 
-def reference_changes(rows: list[Standing], references: list[Reference], folder: StoragePath) -> dict[str, Change]:
-    """The change of each tested study's RMSE against the strongest reference on the same test molecules, by study.
+def strongest_for(row: Standing, references: Sequence[Reference]) -> Reference | None:
+    """The strongest reference on the test molecules of a tested study, if there is one."""
+    same = (found for found in references if found.name == STRONGEST and found.judged_on == row.judged_on)
+    return next(same, None) if row.test_rmse is not None else None
+
+
+def reference_change(row: Standing, references: Sequence[Reference], folder: StoragePath) -> Change | None:
+    """The change of a study's test RMSE against the strongest reference; None where there is nothing to compare with.
 
     Raises:
         StorageError: predictions cannot be read.
     """
-    strongest = {reference.judged_on: reference for reference in references if reference.name == STRONGEST}
-    found = {}
-    for row in rows:
-        reference = strongest.get(row.judged_on)
-        if reference is not None and row.test_rmse is not None and reference.scores["rmse"]:
-            name = _predictions_name(reference.pair, reference.split, reference.name)
-            theirs = Judged(reference.scores["rmse"], tested_predictions(folder, name))
-            found[row.study] = compare(Judged(row.test_rmse, tested_predictions(folder, row.study)), theirs)
-    return found
+    reference = strongest_for(row, references)
+    if reference is None or row.test_rmse is None or not reference.scores["rmse"]:
+        return None
+    theirs = Judged(reference.scores["rmse"], reference_predictions_of(reference, folder))
+    return compare(Judged(row.test_rmse, tested_predictions(folder, row.study)), theirs)
 
 
-def _predictions_name(pair: str, split: str, reference: str) -> str:
+def reference_predictions_of(reference: Reference, folder: StoragePath) -> PartPredictions | None:
+    """The predictions of a reference for the test part; None where none were kept.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+    return tested_predictions(folder, reference_predictions_name(reference.pair, reference.split, reference.name))
+
+
+def reference_predictions_name(pair: str, split: str, reference: str) -> str:
+    """What stands for the study in the name of the file with a reference's predictions."""
     return f"{pair}.{split}.reference-{reference}"
 
 
 def tested_predictions(folder: StoragePath, name: str) -> PartPredictions | None:
-    """The predictions of a study's winner, or of a reference, for the test part; None where none were kept.
+    """The predictions of a study's winner for the test part; None where none were kept.
 
     Raises:
         StorageError: the file cannot be read.

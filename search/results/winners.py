@@ -1,21 +1,21 @@
 """What is known of a campaign's winners together: how they stand, whether transfer helped, and what looks wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gear.evaluation.comparison import Change, Judged, baseline_of, compare
-from gear.evaluation.diagnostics import Finding, diagnose
-from gear.results import EpochResult
+from gear.evaluation.comparison import Change, Judged, baseline_of, compare, reference_verdict
+from gear.evaluation.diagnostics import Finding
+from gear.evaluation.learning_curve import LearningCurve
 from search.campaign.campaign import Campaign
-from search.campaign.events import EpochReported
 from search.campaign.leaderboard import Standing, standings, units
 from search.campaign.selection import winner
-from search.results.references import Reference, read_references, reference_changes, tested_predictions
+from search.campaign.study import Trial
+from search.results.label_curves import label_curves
+from search.results.references import Reference, read_references, reference_change, tested_predictions
 from search.storage.base import StoragePath
-from search.storage.campaign_store import read_events
 
-__all__ = ["Leaderboard", "change_of", "leaderboard"]
+__all__ = ["Leaderboard", "change_of", "leaderboard", "warnings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Leaderboard:
         findings: what looks wrong with a winner, by study; of studies with any.
         references: what a chemist has within a minute, by pair and split.
         reference_changes: of the test RMSE against the strongest reference, by study.
+        curves: of the test error against the number of labels, where the splits differ in it.
     """
 
     standings: Sequence[Standing]
@@ -37,6 +38,7 @@ class Leaderboard:
     findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
     references: Sequence[Reference] = ()
     reference_changes: Mapping[str, Change] = field(default_factory=dict)
+    curves: Sequence[LearningCurve] = ()
 
 
 def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath) -> Leaderboard:
@@ -48,14 +50,17 @@ def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath
         folder: of the campaign.
 
     Raises:
-        StorageError: events or predictions cannot be read.
+        StorageError: references or predictions cannot be read.
     """
-    rows = standings(campaign)
-    found = {row.study: change_of(row, rows, folder) for row in rows}
-    changes = {study: change for study, change in found.items() if change is not None}
-    references = read_references(campaign, folder)
-    against = reference_changes(rows, references, folder)
-    return Leaderboard(rows, units(head), changes, _findings(campaign, folder), references, against)
+    rows, references = standings(campaign), read_references(campaign, folder)
+    changes = _known((row.study, change_of(row, rows, folder)) for row in rows)
+    against = _known((row.study, reference_change(row, references, folder)) for row in rows)
+    curves = label_curves(rows, references, head, folder)
+    return Leaderboard(rows, units(head), changes, _findings(campaign), references, against, curves)
+
+
+def _known(found: Iterable[tuple[str, Change | None]]) -> dict[str, Change]:
+    return {study: change for study, change in found if change is not None}
 
 
 def change_of(row: Standing, rows: Sequence[Standing], folder: StoragePath) -> Change | None:
@@ -75,13 +80,20 @@ def _judged(row: Standing, folder: StoragePath) -> Judged:
     return Judged(row.test_rmse, tested_predictions(folder, row.study))
 
 
-def _findings(campaign: Campaign, folder: StoragePath) -> dict[str, list[Finding]]:
-    """What looks wrong with the winners, from the epochs that the campaign recorded."""
+def _findings(campaign: Campaign) -> dict[str, Sequence[Finding]]:
+    """What looks wrong with the winners."""
     best = {study.name: winner(study, campaign.plan.search) for study in campaign.studies.values()}
-    numbers = {name: trial.number for name, trial in best.items() if trial is not None}
-    epochs: dict[str, dict[int, EpochResult]] = {name: {} for name in numbers}
-    for event in read_events(folder) if numbers else ():
-        if isinstance(event, EpochReported) and numbers.get(event.study) == event.number:
-            epochs[event.study][event.epoch] = EpochResult.from_metrics(event.epoch, event.metrics)
-    found = {name: diagnose(list(rows.values())) for name, rows in epochs.items()}
-    return {name: findings for name, findings in found.items() if findings}
+    return {name: trial.findings for name, trial in best.items() if trial is not None and trial.findings}
+
+
+def warnings_of(winner: Trial, method: str, against: Change | None) -> list[str]:
+    """What whoever gets a winner must be told of it, a sentence each.
+
+    Args:
+        winner: the trial that won.
+        method: of its study.
+        against: its change against the strongest reference, if there is one.
+    """
+    verdict = "" if against is None else reference_verdict(against)
+    said = [f"{method} {verdict}"] if verdict else []
+    return [*said, *(f"in training, {finding.message}" for finding in winner.findings)]

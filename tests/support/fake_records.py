@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Param
 
 from gear.evaluation.held_out import PartPredictions
 from tracking.client import artifact_location
+from tracking.references import ReferenceRun, record_reference_runs
 from tracking.report.campaigns import CampaignRecord, StudyRecord, TrialRecord
 
 # errors of a good model and of a bad one, at the same molecules
@@ -33,6 +34,8 @@ class Study:
     errors: tuple[float, ...] | None = None
     origins: dict[int, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    findings: dict[str, str] = field(default_factory=dict)  # of trial 0, the winner
+    labels: int | None = None
 
     @property
     def name(self):
@@ -51,6 +54,7 @@ def record(client, uri, campaign, *studies):
     for study in studies:
         tags = {f"gear.{name}": getattr(study, name) for name in ("pair", "split", "method")}
         tags |= {"gear.study": study.name, "gear.split_hash": study.hash, "gear.data_hash": "d1", "gear.unit": "kJ/mol"}
+        tags |= {} if study.labels is None else {"gear.labels": str(study.labels)}
         parent = _run(client, experiment, study.name, {**tags, "gear.status": "complete", "gear.winner": "0"})
         client.log_batch(parent, params=[Param("epochs", "3"), Param("sampler", "tpe")])
         if study.test_rmse is not None:
@@ -65,6 +69,7 @@ def record(client, uri, campaign, *studies):
 def _record_trial(client, experiment, parent, study, tags, number, state):
     labels = {"gear.trial": str(number), "gear.status": state, "mlflow.parentRunId": parent}
     labels |= {"gear.reason": f"{state} at epoch {number}", "gear.origin": study.origins.get(number, "tpe")}
+    labels |= {f"gear.finding.{name}": text for name, text in study.findings.items() if number == 0}
     run = _run(client, experiment, f"{study.method} #{number}", tags | labels, STATUS.get(state, "KILLED"))
     params = {
         "seed": number,
@@ -90,18 +95,34 @@ def _metrics(client, run, metrics, step):
     client.log_batch(run, [Metric(name, value, 1_700_000_000_000, step) for name, value in metrics.items()])
 
 
-def _log_predictions(client, run, study):
-    n = len(study.errors)
+def record_reference(uri, campaign, study, name="svr"):
+    """Record a reference on the pair and split of a study as the search does; its numbers are those of the study."""
+    tags = {"split_hash": study.hash, "data_hash": "d1", "unit": "kJ/mol"}
+    tags |= {} if study.labels is None else {"labels": str(study.labels)}
+    metrics = {"test_rmse": study.test_rmse, "test_rmse_units": 10 * study.test_rmse, **study.metrics}
+    sink = pa.BufferOutputStream()
+    pq.write_table(_predictions(study.errors), sink)
+    where = (name, f"{study.pair}.{study.split} {name}", study.pair, study.split)
+    run = ReferenceRun(*where, tags, metrics, sink.getvalue().to_pybytes())
+    record_reference_runs(uri, campaign, "", [run])
+
+
+def _predictions(errors):
+    n = len(errors)
     true = np.linspace(20.0, 60.0, n)
-    table = {
+    columns = {
         "part": ["test"] * n,
         "smiles": [f"C{index}" for index in range(n)],
         "value": true,
-        "prediction": true + np.array(study.errors),
+        "prediction": true + np.array(errors),
     }
+    return pa.table(columns)
+
+
+def _log_predictions(client, run, study):
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "predictions.parquet"
-        pq.write_table(pa.table(table), path)
+        pq.write_table(_predictions(study.errors), path)
         client.log_artifact(run, str(path))
 
 

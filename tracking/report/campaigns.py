@@ -4,18 +4,21 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gear.errors import StorageError, UnknownNameError
+from gear.data.splits.split_name import parse_split
+from gear.errors import GearError, StorageError, UnknownNameError
+from gear.evaluation.comparison import REFERENCES
 from gear.evaluation.conformal import Coverage, recorded_coverage
 from gear.evaluation.held_out import PartPredictions, read_predictions
 from gear.results import OBJECTIVE
 from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
+from tracking.references import KIND, NAME
 from tracking.runs import PREDICTIONS
 
-__all__ = ["CampaignRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
+__all__ = ["CampaignRecord", "ReferenceRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
 RAN = ("complete", "pruned")  # states of a trial whose value can be compared
 GEOMETRY = ("rho_correlation", "rho_source", "rho_target", "rho_spread", "participation_ratio")
@@ -57,6 +60,7 @@ class StudyRecord:
         geometry: of the winner, by name: at its first and at its last epoch.
         predictions: by part, `validation` and `test`; empty where they were not recorded.
         repeats: trials of the search, trained again with another seed.
+        labels: of the target, for training and validation together; 0 where an earlier version did not record it.
     """
 
     campaign: str
@@ -75,6 +79,7 @@ class StudyRecord:
     geometry: dict[str, tuple[float, float]] = field(default_factory=dict)
     predictions: dict[str, PartPredictions] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
+    labels: int = 0
 
     @property
     def target(self) -> str:
@@ -129,8 +134,53 @@ class StudyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceRecord:
+    """What predictions without a search reach on the test part of a pair and split.
+
+    Attributes:
+        metrics: `test_rmse`, `test_r2` and others, as of a study.
+        predictions: for the test part; None where they were not recorded.
+        labels: as of a study.
+    """
+
+    campaign: str
+    name: str
+    pair: str
+    split: str
+    unit: str
+    split_hash: str
+    data_hash: str
+    metrics: dict[str, float]
+    predictions: PartPredictions | None = None
+    labels: int = 0
+
+    @property
+    def title(self) -> str:
+        """Its name in tables."""
+        return REFERENCES.get(self.name, self.name)
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit as shown: empty for a property without unit."""
+        return "" if self.unit == "-" else self.unit
+
+    @property
+    def judged_on(self) -> tuple[str, str]:
+        """Hashes of split and data: numbers are comparable where these are equal."""
+        return self.split_hash, self.data_hash
+
+    @property
+    def test_rmse(self) -> float | None:
+        """Standardised."""
+        return self.metrics.get("test_rmse")
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """An experiment with its studies. Times are in seconds since 1970; `versions` and `settings` by name."""
+    """An experiment with its studies. Times are in seconds since 1970; `versions` and `settings` by name.
+
+    `references` is empty where an earlier version recorded the campaign.
+    """
 
     name: str
     experiment_id: str
@@ -139,6 +189,7 @@ class CampaignRecord:
     versions: dict[str, str]
     started: float
     ended: float
+    references: tuple[ReferenceRecord, ...] = ()
 
 
 def read_campaigns(
@@ -173,7 +224,10 @@ def read_campaigns(
 def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str], None]) -> CampaignRecord:
     parents: list[Run] = []
     children: dict[str, list[Run]] = {}
+    references = []
     for run in _runs(client, experiment.experiment_id):
+        if run.data.tags.get("gear.kind") == KIND and run.info.status == "FINISHED":
+            references.append(_reference(client, experiment.name, run))
         if "gear.study" not in run.data.tags:
             continue  # a run that a user made, or a report
         parent = run.data.tags.get("mlflow.parentRunId")
@@ -194,6 +248,7 @@ def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str],
         versions=_versions(client, studies),
         started=min((start for start, _ in times), default=0) / 1000,
         ended=max((end or start for start, end in times), default=0) / 1000,
+        references=tuple(sorted(references, key=lambda found: (found.pair, found.split, found.name))),
     )
 
 
@@ -229,7 +284,32 @@ def _study(client: MlflowClient, campaign: str, parent: Run, children: list[Run]
         geometry={} if winner is None else _geometry(client, winner),
         predictions=_predictions(client, parent.info.run_id),
         repeats=tuple(trial for trial in everything if trial.is_repeat),
+        labels=_labels(tags),
     )
+
+
+def _reference(client: MlflowClient, campaign: str, run: Run) -> ReferenceRecord:
+    tags = run.data.tags
+    return ReferenceRecord(
+        campaign=campaign,
+        name=tags[NAME],
+        pair=tags["gear.pair"],
+        split=tags["gear.split"],
+        unit=tags.get("gear.unit", ""),
+        split_hash=tags.get("gear.split_hash", ""),
+        data_hash=tags.get("gear.data_hash", ""),
+        metrics=dict(run.data.metrics),
+        predictions=_predictions(client, run.info.run_id).get("test"),
+        labels=_labels(tags),
+    )
+
+
+def _labels(tags: Mapping[str, str]) -> int:
+    """The number of labels, from the name of the split or as recorded; 0 where neither says it."""
+    try:
+        return parse_split(tags["gear.split"]).labels or int(tags.get("gear.labels", 0))
+    except GearError:  # a split of another version
+        return 0
 
 
 def _trial(client: MlflowClient, run: Run) -> TrialRecord:
@@ -279,7 +359,7 @@ def _geometry(client: MlflowClient, winner: TrialRecord) -> dict[str, tuple[floa
 
 
 def _predictions(client: MlflowClient, run_id: str) -> dict[str, PartPredictions]:
-    """What a winner predicts for the molecules that it was judged on."""
+    """What a winner or a reference predicts for the molecules that it was judged on."""
     if all(artifact.path != PREDICTIONS for artifact in client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as scratch:

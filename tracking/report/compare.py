@@ -8,10 +8,18 @@ from itertools import groupby
 
 import numpy as np
 
-from gear.evaluation.comparison import Change, Judged, baseline_of, compare, sees_logarithm
-from tracking.report.campaigns import StudyRecord
+from gear.evaluation.comparison import STRONGEST, Change, Judged, baseline_of, compare, sees_logarithm
+from tracking.report.campaigns import ReferenceRecord, StudyRecord
 
-__all__ = ["Average", "StudyChange", "averages", "best_transfer", "changes", "learns_logarithm"]
+__all__ = [
+    "Average",
+    "StudyChange",
+    "averages",
+    "best_transfer",
+    "changes",
+    "learns_logarithm",
+    "reference_changes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,18 @@ def changes(studies: Sequence[StudyRecord]) -> list[StudyChange]:
         if baseline is not None:
             found.append(StudyChange(study, baseline, compare(_judged(study), _judged(baseline))))
     return found
+
+
+def reference_changes(studies: Sequence[StudyRecord], references: Sequence[ReferenceRecord]) -> dict[str, Change]:
+    """The change of each tested study against the strongest reference on the same molecules, by the study's run."""
+    strongest = {found.judged_on: found for found in references if found.name == STRONGEST and found.test_rmse}
+    changed = {}
+    for study in studies:
+        reference = strongest.get(study.judged_on)
+        if reference is not None and study.test_rmse is not None and all(study.judged_on):
+            theirs = Judged(_or_infinite(reference.test_rmse), reference.predictions)
+            changed[study.run_id] = compare(_judged(study), theirs)
+    return changed
 
 
 def best_transfer(found: Iterable[StudyChange]) -> list[StudyChange]:

@@ -8,13 +8,14 @@ from importlib import metadata, resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gear.evaluation.comparison import BASELINE
+from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST
 from gear.evaluation.uncertainty import Interval
 from tracking.report import views
 from tracking.report.campaigns import CampaignRecord
 from tracking.report.charts import per_cent
-from tracking.report.compare import averages, best_transfer, changes
+from tracking.report.compare import averages, best_transfer, changes, reference_changes
 from tracking.report.drawing import COLOURS, Drawing, to_svg
+from tracking.report.label_curves import label_views
 from tracking.report.settings import FEWEST
 from tracking.report.verdict import verdict, verdict_words
 
@@ -41,9 +42,12 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
     """
     studies = [study for campaign in campaigns for study in campaign.studies]
     found = changes(studies)
+    against = reference_changes(studies, [found for campaign in campaigns for found in campaign.references])
     overview = views.overview(studies, found)
     groups = views.groups(studies, found)
-    drawings = [*overview.values(), *(d for group in groups for view in group.views for d in view.drawings)]
+    labels = label_views(campaigns)
+    drawings = [*overview.values(), *(view.drawing for view in labels)]
+    drawings += [drawing for group in groups for view in group.views for drawing in view.drawings]
     environment = Environment(
         loader=PackageLoader("tracking.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -53,8 +57,9 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         campaigns=campaigns,
         studies=studies,
         several=len(campaigns) > 1,
-        verdict=verdict_words(verdict(studies, found)),
-        rows=views.rows(studies, found),
+        verdict=verdict_words(verdict(studies, found, against)),
+        rows=views.rows(campaigns, found, against),
+        labels=labels,
         averages=averages(studies, found),
         rankings=views.rankings(best_transfer(found)),
         overview=overview,
@@ -64,6 +69,7 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         findings=views.causes((text, s.name) for s in studies for t in s.trials for text in t.findings.values()),
         fewest=FEWEST,
         baseline=BASELINE,
+        reference=REFERENCES[STRONGEST],
         not_recorded=NOT_RECORDED,
         now=now,
         versions=_versions(campaigns),

@@ -1,9 +1,9 @@
-"""The answer to whether transfer helped, summed up over the pairs and splits of a report."""
+"""Whether transfer helped and whether a model was needed at all, summed up over the pairs and splits of a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gear.evaluation.comparison import BASELINE
+from gear.evaluation.comparison import BASELINE, Change, champions, reference_verdict, reference_words
 from tracking.report.campaigns import StudyRecord
 from tracking.report.compare import StudyChange, best_transfer
 
@@ -12,13 +12,17 @@ __all__ = ["Verdict", "verdict", "verdict_words"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The transfer method chosen on validation against the baseline, for every pair and split that has both.
+    """What the report finds.
 
-    `incomparable`: number of pairs and splits that lack one of them.
+    Attributes:
+        best: the transfer method chosen on validation against the baseline, for every pair and split that has both.
+        incomparable: number of pairs and splits that lack one of them.
+        champions: the change of the champion of each pair and split against the strongest reference, with the champion.
     """
 
     best: tuple[StudyChange, ...]
     incomparable: int
+    champions: tuple[tuple[StudyRecord, Change], ...] = ()
 
     @property
     def helped(self) -> int:
@@ -36,15 +40,48 @@ class Verdict:
         return sum(change.change.sure and change.value > 0 for change in self.best)
 
 
-def verdict(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> Verdict:
-    """Sum up the comparisons of studies."""
+def verdict(
+    studies: Sequence[StudyRecord], found: Sequence[StudyChange], against: Mapping[str, Change] | None = None
+) -> Verdict:
+    """Sum up the comparisons of studies.
+
+    Args:
+        studies: of all campaigns.
+        found: their changes against the baseline.
+        against: their changes against the strongest reference, by run of the study.
+    """
     best = best_transfer(found)
     asked = {(study.campaign, study.pair, study.split) for study in studies}
-    return Verdict(tuple(best), len(asked) - len(best))
+    names = dict.fromkeys(study.campaign for study in studies)
+    chosen = [s for name in names for s in champions(s for s in studies if s.campaign == name).values()]
+    compared = [(study, change) for study in chosen if (change := (against or {}).get(study.run_id)) is not None]
+    return Verdict(tuple(best), len(asked) - len(best), tuple(compared))
 
 
 def verdict_words(summed: Verdict) -> list[str]:
     """A few plain sentences; the first is the answer."""
+    return [*_transfer_words(summed), *_reference_words(summed)]
+
+
+def _reference_words(summed: Verdict) -> list[str]:
+    """Whether the champions beat the strongest reference, and the one furthest from it."""
+    if not summed.champions:
+        return []
+    count = len(summed.champions)
+    better = sum(not reference_verdict(change) for _, change in summed.champions)
+    pairs = "pair under a split" if count == 1 else "pairs under a split"
+    said = [
+        "The model that validation chooses beats an untuned support vector machine (SVR) on "
+        f"{better} of {count} {pairs}."
+    ]
+    worst, change = max(summed.champions, key=lambda found: found[1].value)
+    if better < count:
+        said.append(f"Weakest against it: {worst.pair} {worst.split}: {reference_words(change, worst.method)}.")
+    return said
+
+
+def _transfer_words(summed: Verdict) -> list[str]:
+    """Whether transfer helped."""
     best, n = summed.best, len(summed.best)
     if not best:
         return [

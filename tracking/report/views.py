@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gear.evaluation.comparison import BASELINE, Change
+from gear.evaluation.comparison import BASELINE, Change, champions
 from gear.evaluation.uncertainty import Interval, interval, rmse
-from tracking.report.campaigns import StudyRecord
+from tracking.report.campaigns import CampaignRecord, ReferenceRecord, StudyRecord
 from tracking.report.charts import change_chart, curvature_chart, method_colour, per_cent
 from tracking.report.compare import StudyChange, best_transfer, learns_logarithm
 from tracking.report.drawing import Drawing
@@ -15,23 +15,49 @@ from tracking.report.setting_charts import importance_chart, parallel_chart, wei
 from tracking.report.settings import relative_values
 from tracking.report.study_charts import curves_chart, parity_chart
 
-__all__ = ["Cause", "Group", "Ranking", "Row", "StudyView", "causes", "groups", "overview", "rankings", "rows"]
+__all__ = [
+    "Cause",
+    "Group",
+    "Ranking",
+    "ReferenceRow",
+    "Row",
+    "StudyView",
+    "causes",
+    "groups",
+    "overview",
+    "rankings",
+    "rows",
+]
 
 DENSITY, FEWEST_POINTS, MOST_POINTS = 30_000, 60, 500  # points per chart: in all charts together, least, most
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the leaderboard: a study, and its change against the baseline if it has one."""
+    """A line of the leaderboard: a study, with its changes if it can be compared.
+
+    Attributes:
+        study: to be shown.
+        change: of the test RMSE against the baseline.
+        against: of the test RMSE against the strongest reference.
+        chosen: whether it has the lowest validation RMSE of its pair and split.
+    """
 
     study: StudyRecord
     change: Change | None
-    chosen: bool  # lowest validation RMSE of its pair and split
+    against: Change | None
+    chosen: bool
+    is_reference = False
 
     @property
     def test_interval(self) -> Interval | None:
         """Of the standardised test RMSE, as recorded."""
         return _recorded(self.study, "test_rmse")
+
+    @property
+    def findings(self) -> list[str]:
+        """What looks wrong with the winner."""
+        return [] if self.study.winner is None else list(self.study.winner.findings.values())
 
     @property
     def units_interval(self) -> Interval | None:
@@ -44,6 +70,24 @@ class Row:
         """Validation RMSE in units, from the predictions."""
         part = self.study.predictions.get("validation")
         return float(rmse(part.error)) if part else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """A line of the leaderboard: a reference, below the studies of its pair and split."""
+
+    study: ReferenceRecord
+    is_reference = True
+
+    @property
+    def test_interval(self) -> Interval | None:
+        """Of the standardised test RMSE, as recorded."""
+        return _recorded(self.study, "test_rmse")
+
+    @property
+    def units_interval(self) -> Interval | None:
+        """Of the test RMSE in units, as recorded."""
+        return _recorded(self.study, "test_rmse_units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +187,28 @@ def _study_drawings(study: StudyRecord, density: int, log: bool, several: bool) 
     return [chart for chart in charts if chart is not None]
 
 
-def rows(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Row]:
-    """The leaderboard: one row per study, in the order of the studies."""
+def rows(
+    campaigns: Sequence[CampaignRecord], found: Sequence[StudyChange], against: Mapping[str, Change]
+) -> list[Row | ReferenceRow]:
+    """The leaderboard: for each campaign, pair and split a row a study, then a row a reference.
+
+    Args:
+        campaigns: to be shown.
+        found: changes against the baseline.
+        against: changes against the strongest reference, by run of the study.
+    """
     of_study = {change.study.run_id: change.change for change in found}
-    best: dict[tuple[str, str, str], StudyRecord] = {}
-    for study in studies:
-        key = (study.campaign, study.pair, study.split)
-        if study.validation_rmse is not None:
-            rival = best.setdefault(key, study).validation_rmse
-            if rival is not None and study.validation_rmse < rival:
-                best[key] = study
-    chosen = {study.run_id for study in best.values()}
-    return [Row(study, of_study.get(study.run_id), study.run_id in chosen) for study in studies]
+    made: list[Row | ReferenceRow] = []
+    for campaign in campaigns:
+        chosen = {study.run_id for study in champions(campaign.studies).values()}
+        for pair, split in dict.fromkeys((study.pair, study.split) for study in campaign.studies):
+            for study in campaign.studies:
+                if (study.pair, study.split) == (pair, split):
+                    run = study.run_id
+                    made.append(Row(study, of_study.get(run), against.get(run), run in chosen))
+            here = (found for found in campaign.references if (found.pair, found.split) == (pair, split))
+            made += map(ReferenceRow, here)
+    return made
 
 
 def rankings(best: Sequence[StudyChange]) -> list[Ranking]:
@@ -176,7 +230,7 @@ def causes(pairs: Iterable[tuple[str, str]]) -> list[Cause]:
     return [Cause(text, count, tuple(where[text])) for text, count in counts.most_common()]
 
 
-def _recorded(study: StudyRecord, metric: str) -> Interval | None:
+def _recorded(study: StudyRecord | ReferenceRecord, metric: str) -> Interval | None:
     found = [study.metrics.get(f"{metric}{end}") for end in ("", "_low", "_high")]
     return Interval(*(value for value in found if value is not None)) if None not in found else None
 

@@ -161,6 +161,9 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
             0.4,
             single_task={"test_rmse": 0.7, "test_rmse_low": 0.65},
             change=Change(-0.143, Interval(-0.143, -0.3, -0.05), 0.01, 102),
+            reference={"test_rmse": 0.3, "test_rmse_low": 0.25, "test_rmse_high": 0.35},
+            reference_change=Change(1.0),
+            warnings=["one thing", "another thing"],
             config={"training": {"epochs": 2}},
             seed=7,
             versions={"gear-search": "0.1.0", "commit": "1a2b3c"},
@@ -178,6 +181,10 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
     assert "14.3 % lower than of stl (95 % interval 5.0 to 30.0 %, 102 test molecules)" in text
     assert "| this version | 0.4000 | 0.6000 |" in text
     assert "| previous champion | 0.5000 | 0.6000 |" in text
+    assert "| untuned SVR |  | 0.3000 (0.25 to 0.35) |" in text
+    assert tags["against_reference"].endswith("; gear does not beat an untuned support vector machine")
+    assert f"Against an untuned support vector machine: {tags['against_reference']}." in text
+    assert "**Warnings**: one thing; another thing." in text
     assert "Prediction intervals" not in text
 
 

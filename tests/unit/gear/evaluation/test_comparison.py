@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gear.evaluation.comparison import Change, Judged, baseline_of, compare, sees_logarithm
+from gear.evaluation.comparison import (
+    Change,
+    Judged,
+    baseline_of,
+    champions,
+    compare,
+    reference_verdict,
+    reference_words,
+    sees_logarithm,
+)
 from gear.evaluation.held_out import PartPredictions
 from gear.evaluation.uncertainty import Interval, rmse
 
@@ -17,6 +26,7 @@ NOISE = np.random.default_rng(0).standard_normal(102)
 class Row:
     method: str = "gear"
     pair: str = "ct_from_bp"
+    split: str = "random"
     judged_on: tuple[str, str] = ("s", "d")
     validation_rmse: float | None = 0.5
     test_rmse: float | None = 0.4
@@ -107,3 +117,36 @@ def test_of_several_baselines_that_of_the_same_pair_comes_first_and_then_the_bes
         Row("stl", validation_rmse=0.3),
     )
     assert baseline_of(Row(), [elsewhere, worse, better]) is better
+
+
+def test_champion_of_each_pair_and_split_is_the_lowest_on_validation():
+    rows = [
+        Row("gear", validation_rmse=0.5, test_rmse=0.1),
+        Row("stl", validation_rmse=0.4, test_rmse=0.9),
+        Row("mtl", validation_rmse=0.4),
+        Row("kd", validation_rmse=None),
+        Row("gear", split="scaffold", validation_rmse=0.7),
+        Row("gear", pair="hv_from_ds", validation_rmse=None),
+    ]
+    assert champions(rows) == {("ct_from_bp", "random"): rows[1], ("ct_from_bp", "scaffold"): rows[4]}
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (Change(-0.2, Interval(-0.2, -0.3, -0.1), 0.01, 40), ""),
+        (Change(-0.2), ""),
+        (Change(-0.2, Interval(-0.2, -0.5, 0.1), 0.2, 40), "is not shown to beat an untuned support vector machine"),
+        (Change(0.2, Interval(0.2, -0.1, 0.5), 0.2, 40), "does not beat an untuned support vector machine"),
+        (Change(0.2), "does not beat an untuned support vector machine"),
+        (
+            Change(0.2, Interval(0.2, 0.1, 0.3), 0.01, 40),
+            "does not beat an untuned support vector machine: do not use this model",
+        ),
+    ],
+)
+def test_a_model_that_does_not_beat_the_strongest_reference_is_said_so(change, verdict):
+    assert reference_verdict(change) == verdict
+    words = reference_words(change, "gear")
+    assert words.startswith("test RMSE of gear is 20.0 % ")
+    assert words.partition("; ")[2] == (f"gear {verdict}" if verdict else "")

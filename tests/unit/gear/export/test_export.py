@@ -98,6 +98,17 @@ def test_card_shows_data_hashes_and_numbers_with_their_intervals(member, tmp_pat
     assert "Limits" in card
 
 
+def test_card_begins_with_warnings_where_there_are_any(member, tmp_path):
+    warnings = ["gear does not beat an untuned support vector machine", "in training, the metric loss is still 2"]
+    export_model([member], member.pair, tmp_path / "export", {"test RMSE": 0.5, "warnings": warnings})
+    card = (tmp_path / "export" / "README.md").read_text()
+    assert f"## Warnings\n\n- G{warnings[0][1:]}.\n- I{warnings[1][1:]}.\n" in card
+    assert card.index("## Warnings") < card.index("## Data")
+    assert "| warnings |" not in card
+    export_model([member], member.pair, tmp_path / "fine", {"test RMSE": 0.5})
+    assert "Warnings" not in (tmp_path / "fine" / "README.md").read_text()
+
+
 def test_ensemble_predicts_the_mean_of_its_members_each_with_its_own_scaler(ensemble, ensemble_export, tmp_path):
     alone = []
     for index, member in enumerate(ensemble):

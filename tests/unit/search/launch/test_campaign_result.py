@@ -1,5 +1,6 @@
 """A campaign's folder as tables and models."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from gear.errors import StorageError, UnknownNameError
 from search import load_campaign
+from search.campaign.leaderboard import standings
 
 RECORDED = Path(__file__).parents[3] / "campaigns"  # ef_from_hv, random, one trial of gear and of stl, 4 epochs
 GEAR, STL = "ef_from_hv.random.gear", "ef_from_hv.random.stl"
@@ -25,6 +27,19 @@ def test_leaderboard_has_a_row_a_study(result):
     assert board.loc[GEAR, "change_low"] <= board.loc[GEAR, "change"] <= board.loc[GEAR, "change_high"]
     assert board.loc[GEAR, "change"] == pytest.approx(board["test_rmse"][GEAR] / board["test_rmse"][STL] - 1, rel=1e-6)
     assert board.loc[STL, ["change", "change_low"]].isna().all()
+    assert board["reference_change"].isna().all()  # an earlier version judged no references
+
+
+def test_leaderboard_compares_with_the_references_that_the_folder_holds(result, tmp_path):
+    shutil.copytree(RECORDED / "format2", tmp_path / "mine")
+    standing = standings(result.campaign)[0]
+    hashes = {"split_hash": standing.split_hash, "data_hash": standing.data_hash}
+    (tmp_path / "mine/references").mkdir()
+    found = {"scores": {"svr": {"rmse": 2 * standing.test_rmse}}, **hashes}
+    (tmp_path / "mine/references/ef_from_hv.random.json").write_text(json.dumps(found))
+    board = load_campaign("mine", str(tmp_path)).leaderboard()
+    assert board.loc[GEAR, "reference_change"] == pytest.approx(-0.5)
+    assert board["reference_change_low"].isna().all()  # no predictions of the reference
 
 
 def test_trials_and_curves_hold_what_was_recorded(result):

@@ -19,8 +19,8 @@ def divided(monkeypatch):
         if split.startswith("scaffold") and fold == 3:
             raise InputDataError("too few groups of molecules")
         found.setdefault(split, []).append(fold)
-        parts = [SimpleNamespace(rows=range(rows)) for rows in (80, 10, 10)]
-        target = SimpleNamespace(unit="K", parts=lambda: parts)
+        parts = [SimpleNamespace(rows=range(rows), value=range(rows)) for rows in (80, 10, 10)]
+        target = SimpleNamespace(unit="K", train=parts[0], validation=parts[1], parts=lambda: parts)
         return SimpleNamespace(split_hash=f"{split} {seed}", data_hash="d", target=target)
 
     monkeypatch.setattr(prepare, "load_pair", load_pair)
@@ -31,7 +31,12 @@ def divided(monkeypatch):
 def test_every_fold_that_trials_validate_on_is_divided_beforehand(divided):
     facts = prepare_data(small_plan(splits=("random-n60", "random")), lambda _: None)
     assert divided == {"random-n60": [0, 1, 2, 3, 4], "random": [0]}
-    assert facts["hv_from_ds.random-n60"] == {"split_hash": "random-n60 0", "data_hash": "d", "unit": "K"}
+    assert facts["hv_from_ds.random-n60"] == {
+        "split_hash": "random-n60 0",
+        "data_hash": "d",
+        "unit": "K",
+        "labels": "90",
+    }
 
 
 def test_a_fold_without_molecules_ends_the_search_before_its_first_trial(divided):

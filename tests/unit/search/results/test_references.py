@@ -49,7 +49,7 @@ def test_a_winner_that_loses_to_what_takes_a_minute_is_said_so(judged):
     screen = Console(file=io.StringIO(), width=160)
     print_leaderboard(screen, board)
     text = screen.file.getvalue()
-    assert "ef_from_hv.random: SVR" in text
+    assert "ef_from_hv.random: untuned SVR" in text
     assert "ef_from_hv.random: mean" in text
     assert "higher than of an untuned support vector machine (95 % interval" in text
     assert "do not use this model" in text

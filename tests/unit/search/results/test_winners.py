@@ -6,10 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gear.evaluation.comparison import Change
+from gear.evaluation.diagnostics import Finding
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported, StudyFinished
+from search.campaign.study import Trial
 from search.plan.plan_file import plan_to_dict, plan_to_toml
-from search.results.winners import leaderboard
+from search.results.winners import leaderboard, warnings_of
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support.fake_training import Simulation, small_plan
@@ -81,6 +84,15 @@ def test_winners_on_different_splits_are_not_compared(store):
     evaluate(campaign, store, GEAR)
     evaluate(campaign, store, STL, split_hash="another")
     assert leaderboard(campaign, store.head, store.folder).changes == {}
+
+
+def test_whoever_gets_a_winner_is_told_of_what_is_wrong():
+    trial = Trial(GEAR, 0, {}, {}, {}, findings=(Finding("overfitted", "validation error is far above"),))
+    assert warnings_of(trial, "gear", Change(0.5)) == [
+        "gear does not beat an untuned support vector machine",
+        "in training, validation error is far above",
+    ]
+    assert warnings_of(dataclasses.replace(trial, findings=()), "gear", Change(-0.5)) == []
 
 
 def test_only_what_looks_wrong_with_a_winner_is_found(store):

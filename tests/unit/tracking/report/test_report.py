@@ -5,11 +5,12 @@ import pytest
 
 from gear.errors import StorageError, UnknownNameError
 from gear.evaluation.held_out import PartPredictions
-from tests.support.fake_records import LARGE, SMALL, Study, study, trial
+from tests.support.fake_records import LARGE, SMALL, Study, record_reference, study, trial
 from tests.support.report_page import page_of, words
 from tracking.report.campaigns import read_campaigns
-from tracking.report.compare import averages, best_transfer, changes, learns_logarithm
+from tracking.report.compare import averages, best_transfer, changes, learns_logarithm, reference_changes
 from tracking.report.verdict import verdict
+from tracking.report.views import rows
 
 
 def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorded):
@@ -105,6 +106,58 @@ def test_folds_are_averaged_with_their_spread(recorded):
     assert gear.test_rmse == pytest.approx((0.5, 0.1 * 2**0.5))
     assert gear.change == pytest.approx((0.0, 0.2 * 2**0.5))
     assert stl.change is None
+
+
+# references
+
+
+def test_references_are_rows_below_the_studies_of_their_pair_and_split(recorded, client, uri):
+    recorded(Study(errors=SMALL), Study(method="stl", errors=LARGE), Study(split="scaffold", hash="other"))
+    for name, errors in (("mean", LARGE * 2), ("svr", LARGE)):
+        metrics = {"test_r2": 0.125, "test_n": 50, "test_rmse_low": 0.2222, "test_rmse_high": 0.3333}
+        record_reference(uri, "quick-1", Study(errors=errors, metrics=metrics), name)
+    (campaign,) = read_campaigns(client, [])
+    found = rows([campaign], changes(campaign.studies), reference_changes(campaign.studies, campaign.references))
+    names = [row.study.title if row.is_reference else row.study.method for row in found]
+    assert names == ["gear", "stl", "mean", "untuned SVR", "gear"]
+    gear, stl, _, _, scaffold = found
+    assert gear.against.sure
+    assert gear.against.value == pytest.approx(-1 + 0.1 / 3)
+    assert stl.against.value == pytest.approx(0)
+    assert scaffold.against is None
+    text = words(page_of([campaign]))
+    assert "hv_from_ds random untuned SVR 0.3000 0.2222 to 0.3333 3 kJ/mol 0.125 n 50" in text
+    assert "beats an untuned support vector machine (SVR) on 1 of 1 pair under a split." in text
+    assert "Weakest against it" not in text
+
+
+def test_a_champion_that_does_not_beat_the_reference_is_named(recorded, client, uri):
+    recorded(Study(errors=LARGE, validation=0.3), Study(method="stl", errors=SMALL, validation=0.4))
+    record_reference(uri, "quick-1", Study(errors=SMALL))
+    text = words(page_of(read_campaigns(client, [])))
+    assert "beats an untuned support vector machine (SVR) on 0 of 1" in text
+    assert "Weakest against it: hv_from_ds random: test RMSE of gear is 2900.0 % higher than of an untuned" in text
+    assert "gear does not beat an untuned support vector machine: do not use this model." in text
+
+
+def test_a_reference_on_other_molecules_is_no_comparison(recorded, client, uri):
+    recorded(Study(errors=SMALL))
+    record_reference(uri, "quick-1", Study(errors=LARGE, hash="other"))
+    (campaign,) = read_campaigns(client, [])
+    assert reference_changes(campaign.studies, campaign.references) == {}
+    assert "an untuned support vector machine (SVR) on" not in words(page_of([campaign]))
+
+
+def test_a_record_of_an_earlier_version_has_no_references(recorded):
+    (campaign,) = recorded(Study())
+    assert campaign.references == ()
+    assert all(not row.is_reference for row in rows([campaign], [], {}))
+
+
+def test_what_looks_wrong_with_a_winner_stands_beside_it(recorded):
+    campaigns = recorded(Study(findings={"overfitted": "validation error is 9 times the training error"}))
+    board = page_of(campaigns).partition('id="board"')[2].partition("</table>")[0]
+    assert 'gear<small class="finding">validation error is 9 times the training error</small>' in board
 
 
 # what is read
