@@ -19,7 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from gear.command_line import Parser
 from search.campaign.pruning import PRUNERS
 from search.campaign.samplers import SAMPLERS
-from search.simulation.recorded_curves import SHIPPED, Curves, read_curves
+from search.simulation import DEFAULT_CURVES
+from search.simulation.recorded_curves import Curves, read_curves
 from search.simulation.simulator import Policy, Traces, best_after, compare, policies, to_reach
 from search.simulation.surrogate import SURROGATES, SurrogateName, make_surrogate
 
@@ -67,7 +68,7 @@ def report(curves: Curves, surrogate: SurrogateName, args: argparse.Namespace) -
 
 def main() -> None:
     parser = Parser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("curves", nargs="?", default=SHIPPED, help="default: those that came with the program")
+    parser.add_argument("curves", nargs="?", default=DEFAULT_CURVES, help="default: those that came with the program")
     parser.add_argument("--trials", type=int, default=100, help="a study (default: 100)")
     parser.add_argument("--seeds", type=int, default=10, help="of each way to search (default: 10)")
     parser.add_argument("--surrogates", nargs="+", choices=SURROGATES, default=SURROGATES, help="default: all")

@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gear.errors import InputDataError
@@ -101,6 +102,9 @@ class EmbeddingConfig:
         aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
             or their mean, which does not distinguish a long chain from a short one.
         aggregation_norm: the constant of `norm`.
+        pretrained: the weights that `dmpnn` begins with: `none` for random ones, `descriptors` for those of
+            `gear-search pretrain`, or the path of a file (`gear.pretrain.start`).
+        pretrained_hash: digest of that file, which is checked where it is read; empty for no check.
     """
 
     kind: str = "dmpnn"
@@ -110,6 +114,13 @@ class EmbeddingConfig:
     dropout: float = 0.0
     aggregation: Aggregation = "norm"
     aggregation_norm: float = 10.0
+    pretrained: str = "none"
+    pretrained_hash: str = ""
+
+    @property
+    def pretrained_file(self) -> Path | None:
+        """The file of pretrained weights, None where no file is named."""
+        return None if self.pretrained in ("none", "descriptors") else Path(self.pretrained)
 
     @property
     def of_source(self) -> "EmbeddingConfig":

@@ -128,11 +128,11 @@ def description(tags: Mapping[str, str]) -> str:
     for tag, rival in COMPARISONS.items():
         if tag in tags:
             lines += ["", f"Against {rival}: {tags[tag]}."]
+    if WARNINGS in tags:
+        lines += ["", f"**Warnings**: {tags[WARNINGS]}."]
     for coverage in recorded_coverage(tags):
         if coverage.level == COVERED:
             lines += ["", f"Prediction intervals: {coverage.words(tags.get('unit', ''))}."]
-    if WARNINGS in tags:
-        lines += ["", f"**Warnings**: {tags[WARNINGS]}."]
     lines += [
         "",
         f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",

@@ -21,6 +21,7 @@ from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
 from gear.methods import build_method
 from gear.methods.base import Method, Model
+from gear.pretrain.start import begin_with_pretrained
 from gear.results import EpochResult
 from gear.training.batching import TrainingData, epoch_batches
 from gear.training.checkpoint import load_module, module_tensors, read_state, write_state
@@ -104,6 +105,7 @@ class TrainingRun:
         torch.manual_seed(config.seed)
         model = build_method(config, len(pair.sources))
         assert isinstance(model, Method), f"{config.method} is fitted at once: gear.training.folds.single_run"
+        begin_with_pretrained(model, config.embedding)
         self.model = model.to(self.device)
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
         self._fit_inputs()

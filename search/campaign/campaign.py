@@ -222,7 +222,8 @@ class Campaign:
             return None
         study = max(open_studies, key=self._urgency)
         own = self.studies.values() if self.plan.search.transfer_starts else ()
-        start = transferred_start(study, [*own, *self._earlier.get(study.name, ())], self.plan.search)
+        others = [*own, *self._earlier.get(study.name, ())]
+        start = transferred_start(study, others, self.plan.search, self.plan.config)
         found = self._proposers[study.name].propose(study, start)
         return TrialAsked(
             study=study.name,

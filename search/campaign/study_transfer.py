@@ -6,10 +6,12 @@ chosen on molecules that this study may be tested on.
 """
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gear.config import TrialConfig
+from gear.space import Dimension
 from search.campaign.study import Study, Trial
 from search.plan.campaign_plan import StudyPlan
 from search.plan.settings import SearchSettings
@@ -29,7 +31,9 @@ class Start:
     origin: str
 
 
-def transferred_start(study: Study, others: Iterable[Study], settings: SearchSettings) -> Start | None:
+def transferred_start(
+    study: Study, others: Iterable[Study], settings: SearchSettings, base: TrialConfig
+) -> Start | None:
     """What a study takes over as its next trial; None if there is nothing to take over or enough has been tried.
 
     It takes the place of a random trial, so it comes after the defaults and before the sampler learns. Configurations
@@ -40,7 +44,7 @@ def transferred_start(study: Study, others: Iterable[Study], settings: SearchSet
     if not 0 < number <= settings.startup_trials or taken >= MAX_STARTS:
         return None
     for trial in _candidates(study, others):
-        params = _fitting(trial.params, study.plan.method, settings.vary)
+        params = _fitting(trial.params, space(study.plan.method, settings.vary, base))
         if params and not any(params.items() <= own.params.items() for own in study.searched):
             return Start(params, f"{ORIGIN}{trial.study} #{trial.number}")
     return None
@@ -66,10 +70,10 @@ def _distance(one: StudyPlan, other: StudyPlan) -> int:
     return 1 if {*one.pair.sources} & {*other.pair.sources} else 2
 
 
-def _fitting(params: Mapping[str, Any], method: str, vary: Collection[str]) -> dict[str, Any]:
-    """The parameters that are in the method's space, with a value that it allows; the others will be random."""
+def _fitting(params: Mapping[str, Any], dimensions: Iterable[Dimension]) -> dict[str, Any]:
+    """The parameters that are in the study's space, with a value that it allows; the others will be random."""
     return {
         dimension.path: params[dimension.path]
-        for dimension in space(method, vary)
+        for dimension in dimensions
         if dimension.path in params and dimension.holds(params[dimension.path])
     }

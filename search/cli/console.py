@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from gear.config import EmbeddingConfig
+from gear.pretrain.recipe import Shape
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.settings import SearchSettings
 
@@ -25,11 +27,19 @@ def plan_text(plan: CampaignPlan) -> str:
             f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, {_pruning(search)}",
-            *_selection(search),
+            *_selection(plan),
+            *_pretrained(plan.config.embedding),
             f"  seed {search.seed}, split seed {search.split_seed}, "
             f"{search.cpus_per_trial} CPUs and {search.gpus_per_trial:g} GPUs per trial",
         ]
     )
+
+
+def _pretrained(embedding: EmbeddingConfig) -> list[str]:
+    """Where embeddings begin with pretrained weights: with which, of what shape."""
+    if embedding.pretrained == "none":
+        return []
+    return [f"  embeddings begin with pretrained weights: {embedding.pretrained}, {Shape.of(embedding)}"]
 
 
 def _pruning(search: SearchSettings) -> str:
@@ -38,11 +48,16 @@ def _pruning(search: SearchSettings) -> str:
     return f"pruner {search.pruner} after {search.grace_steps} steps"
 
 
-def _selection(search: SearchSettings) -> list[str]:
-    """How the winner is found, where that takes more training than the trials."""
-    told = []
-    if search.validation_folds > 1:
-        told.append(f"{search.validation_folds} validation folds per trial")
+def _selection(plan: CampaignPlan) -> list[str]:
+    """How the winner is found, where that takes more training than a model for each trial."""
+    search, told = plan.search, []
+    splits_with: dict[int, list[str]] = {}
+    for split in plan.splits:
+        splits_with.setdefault(plan.folds(split, "search"), []).append(split)
+    for folds, splits in splits_with.items():
+        if folds > 1:
+            where = f" on {' '.join(splits)}" if len(splits_with) > 1 else ""
+            told.append(f"{folds} validation folds per trial{where}")
     if search.finalists > 1:
         told.append(f"the best {search.finalists} again on {search.finalist_seeds} fresh seeds")
     if search.final == "refit":

@@ -43,6 +43,7 @@ COMMANDS = {
     "predict": Command("gear.predict", "predict the molecules of a table with an exported model"),
     "data": Command("gear.data.__main__", "show built-in properties and pairs, check tables of your own"),
     "train": Command("gear.train", "train one configuration without Ray"),
+    "pretrain": Command("gear.pretrain.__main__", "train the weights that embeddings may begin with; no labels"),
     "simulate": Command("search.cli.simulator", "compare policies of search on recorded learning curves", "search"),
     "record": Command("search.cli.record", "write a campaign's record in MLflow from its folder", "search"),
     "optuna": Command("search.cli.optuna_export", "write a campaign's Optuna studies to a database", "search"),

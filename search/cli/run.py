@@ -114,8 +114,8 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Ask before a big search, where there is somebody to ask."""
     if plan.preset != "benchmark" or args.yes or not sys.stdin.isatty():
         return True
-    trained = sum(not find_method(method_of(study.method).method).fits_at_once for study in plan.studies)
-    epochs = trained * plan.search.trials * plan.search.validation_folds * plan.epochs
+    trained = [study for study in plan.studies if not find_method(method_of(study.method).method).fits_at_once]
+    epochs = sum(plan.folds(study.split, "search") for study in trained) * plan.search.trials * plan.epochs
     hours = epochs * SECONDS_PER_EPOCH / 3600
     cost = f"{hours * plan.search.gpus_per_trial:.0f} GPU hours" if plan.search.gpus_per_trial else f"{hours:.0f} hours"
     return input(f"At most about {cost} of trials (early stopping saves about half). Start? [y/N] ").lower() == "y"

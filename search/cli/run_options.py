@@ -24,6 +24,7 @@ from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
+from search.plan.pretrained import with_pretrained
 from search.plan.setting import settings_of
 from search.plan.settings import SearchSettings
 
@@ -31,7 +32,12 @@ __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
 SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED), "my_module:my_split")
-CONFIG = {"epochs": "training.epochs", "embedding": "embedding.kind", "source_embedding": "embedding.source_kind"}
+CONFIG = {
+    "epochs": "training.epochs",
+    "embedding": "embedding.kind",
+    "source_embedding": "embedding.source_kind",
+    "pretrained": "embedding.pretrained",
+}
 MODIFIERS: dict[str, Modifier] = {"labels": "labels", "overlap": "overlap", "label_noise": "noise"}
 SETTINGS = settings_of(SearchSettings)
 PLAN_FLAGS = (  # what a campaign is; the other flags say where and how it runs
@@ -96,6 +102,11 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help=f"methods: {' '.join(METHODS)}, or all; variants of gear: {' '.join(VARIANTS)}; "
         "your own: my_module:MyMethod",
     )
+    _add_embeddings(what)
+
+
+def _add_embeddings(what: argparse._ArgumentGroup) -> None:
+    """Flags of how models read molecules."""
     what.add_argument(
         "--embedding",
         metavar="NAME",
@@ -103,6 +114,12 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--source-embedding", metavar="NAME", help="form in which source models read them (default: the target's)"
+    )
+    what.add_argument(
+        "--pretrained",
+        metavar="WEIGHTS",
+        help="weights that the embedding dmpnn begins with (default: none): descriptors, see gear-search pretrain, or "
+        "a FILE of its or a checkpoint of chemprop; their width, depth and aggregation are not searched",
     )
 
 
@@ -242,7 +259,9 @@ def _with_flags(plan: CampaignPlan, args: argparse.Namespace, pairs: Iterable[Pa
 def _config(args: argparse.Namespace, base: TrialConfig) -> TrialConfig:
     """What the search does not vary."""
     given = {path: getattr(args, name) for name, path in CONFIG.items()}
-    return with_values(base, {path: value for path, value in given.items() if value is not None})
+    if args.pretrained is not None:
+        given["embedding.pretrained_hash"] = ""  # of an earlier file
+    return with_pretrained(with_values(base, {path: value for path, value in given.items() if value is not None}))
 
 
 def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:

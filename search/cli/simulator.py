@@ -1,6 +1,7 @@
 """Policies of search compared on recorded learning curves, without Ray and without training.
 
 gear-search simulate [--sampler gp] [--pruner halving median] [--trials 50] [--seeds 5]
+gear-search simulate all-labels
 gear-search simulate campaigns/NAME
 gear-search simulate campaigns/NAME --export curves.jsonl.gz
 gear-search simulate curves.jsonl.gz
@@ -13,7 +14,7 @@ from gear.command_line import Parser, make_parser
 from gear.errors import user_command
 from search.campaign.pruning import PRUNERS, find_pruner
 from search.campaign.samplers import SAMPLERS, find_sampler
-from search.simulation import SURROGATES
+from search.simulation import DEFAULT_CURVES, SHIPPED, SURROGATES
 
 __all__ = ["command_parser", "main"]
 
@@ -24,12 +25,12 @@ def main() -> int:
     args = command_parser().parse_args()
     from search.cli.console import make_console
     from search.cli.policy_tables import policy_table, summary_lines
-    from search.simulation.recorded_curves import SHIPPED, read_curves, write_curves  # RDKit and pandas, a second
+    from search.simulation.recorded_curves import read_curves, write_curves  # RDKit and pandas, a second
     from search.simulation.simulator import compare, policies
     from search.simulation.surrogate import make_surrogate
 
     console = make_console()
-    curves = read_curves(args.curves or SHIPPED)
+    curves = read_curves(args.curves)
     if args.export is not None:
         write_curves(curves, args.export)
         console.print(f"{len(curves.trials)} curves in {args.export}", soft_wrap=True)
@@ -58,7 +59,9 @@ def command_parser() -> Parser:
     parser.add_argument(
         "curves",
         nargs="?",
-        help="a campaign folder, or a file made by --export (default: curves that come with this program)",
+        default=DEFAULT_CURVES,
+        help=f"a campaign folder, a file made by --export, or curves that come with this program: {', '.join(SHIPPED)} "
+        f"(default: {DEFAULT_CURVES})",
     )
     parser.add_argument(
         "--sampler",

@@ -53,8 +53,7 @@ def misfits(plan: CampaignPlan, options: LaunchOptions) -> list[str]:
 
 def _odd_nodes(plan: CampaignPlan, options: LaunchOptions) -> list[str]:
     """Nodes that differ from this one; those that start later are made by the same commands."""
-    files = {task.file for pair in plan.pairs for task in (pair.target, *pair.sources) if task.file is not None}
-    return [] if options.address is None else different(sorted(files), plan.import_paths)
+    return [] if options.address is None else different(plan.files, plan.import_paths)
 
 
 def _unreachable(options: LaunchOptions, place: StoragePath) -> list[str]:

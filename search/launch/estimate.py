@@ -12,6 +12,7 @@ from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
 from gear.methods import base_of, find_method
+from gear.variants import with_values
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.plan.campaign_plan import CampaignPlan
@@ -32,8 +33,8 @@ Nodes = Sequence[Mapping[str, float]]  # their resources, as Ray calls them; mem
 class Probe:
     """What a trial of a method takes. Seconds are None where it was not timed.
 
-    `memory_mb` at most over the space; `by_default` seconds in the default configuration, `seconds` as a mean of that
-    and a few drawn from the space.
+    `memory_mb` at most over the space; `by_default` seconds of one validation fold in the default configuration,
+    `seconds` as a mean of that and a few drawn from the space.
     """
 
     method: str
@@ -54,17 +55,18 @@ def probe(plan: CampaignPlan) -> list[Probe]:
 
 
 def _probed(method: str, plan: CampaignPlan, pair: "PairData | None") -> Probe:
-    folds = plan.search.validation_folds
+    folds = max(plan.folds(split, "search") for split in plan.splits)
     configs = [base_of(method, plan.config), *random_configs(method, plan.config, plan.search.vary, DRAWN)]
+    configs = [with_values(config, {"embedding.pretrained": "none"}) for config in configs]  # takes the same time
     memory = max(expected_memory_mb(config, folds) for config in configs)
     if pair is None:
         return Probe(method, memory, None, None)
-    times = [folds * trial_seconds(config, pair) for config in configs[: 1 + TIMED]]
+    times = [trial_seconds(config, pair) for config in configs[: 1 + TIMED]]
     return Probe(method, memory, times[0], sum(times) / len(times))
 
 
 def trial_seconds(config: TrialConfig, pair: "PairData") -> float:
-    """Seconds of a trial that nothing stops early, from epochs on a few batches of its data.
+    """Seconds of a fold of a trial that nothing stops early, from epochs on a few batches of its data.
 
     Two sizes tell what a batch takes from what an epoch takes once. What is fitted at once is fitted.
     """
@@ -101,11 +103,12 @@ def report(
     room = [resources.trials_on(node, plan.search) for node in nodes]
     slots = min(sum(room), concurrency or sum(room))
     total = {name: sum(node.get(name, 0.0) for node in nodes) for name in ("CPU", "GPU", "memory")}
-    where = plan.pairs[0].id
+    folds = plan.folds(plan.splits[0], "search")
+    where = f"{plan.pairs[0].id} {plan.splits[0]}" + (f", {folds} validation folds" if folds > 1 else "")
     return [
         f"resources: {len(nodes)} {'node' if len(nodes) == 1 else 'nodes'} with {total['CPU']:g} CPUs, "
         f"{total['GPU']:g} GPUs and {total['memory'] / 2**30:.0f} GB: {slots} trials at once",
-        *(f"  a trial of {found.method} on {where}: {_cost(found)}" for found in probes),
+        *(f"  a trial of {found.method} on {where}: {_cost(found, folds)}" for found in probes),
         *_whole(plan, slots, probes),
         *_unknown(plan, nodes),
         *(f"does not fit: {reason}" for reason in (*misfits, *_misfits(plan, nodes, room, slots, probes))),
@@ -139,22 +142,25 @@ def _cut(pair: "PairData", molecules: int) -> "PairData":
     return dataclasses.replace(pair, target=task(pair.target), sources=tuple(map(task, pair.sources)))
 
 
-def _cost(found: Probe) -> str:
+def _cost(found: Probe, folds: int) -> str:
     memory = f"up to {found.memory_mb / 2**10:.1f} GB"
     if found.by_default is None or found.seconds is None:
         return f"{memory}, time not probed: its data are not built yet"
-    return f"{memory}, {duration(found.by_default)} by default, {duration(found.seconds)} as a mean of the space"
+    times = duration(folds * found.by_default), duration(folds * found.seconds)
+    return "{}, {} by default, {} as a mean of the space".format(memory, *times)
 
 
 def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]:
-    """The time of the whole campaign, as if every pair were the first."""
+    """The time of the whole campaign, as if every pair and split were the first."""
     times = [found.seconds for found in probes if found.seconds is not None]
     if not slots or len(times) < len(probes):
         return []
     trials = plan.search.trials * len(plan.studies)
-    seconds = sum(times) / len(times) * trials / min(slots, trials)
-    others = f", the other pairs taken to be like {plan.pairs[0].id}" if len(plan.pairs) > 1 else ""
-    saved = "" if plan.search.pruner == "none" else "; early stopping saves about half of it"
+    folds = plan.search.trials * sum(plan.folds(study.split, "search") for study in plan.studies)
+    seconds = sum(times) / len(times) * folds / min(slots, trials)
+    several = len(plan.pairs) * len(plan.splits) > 1
+    others = f", the others taken to be like {plan.pairs[0].id} {plan.splits[0]}" if several else ""
+    saved = "" if plan.search.pruner == "none" else "; early stopping saves a third to a half of it"
     return [f"  the whole campaign: about {duration(seconds)}{others}{saved}"]
 
 

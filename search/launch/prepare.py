@@ -4,16 +4,20 @@ import datetime
 import importlib.metadata
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gear.data import load_pair
+from gear.data import load_pair, parse_split
+from gear.data.splits.split_name import FOLDED
 from gear.embeddings import prepare
 from gear.errors import GearError
 from search.launch.provenance import commit
-from search.plan.campaign_plan import CampaignPlan
+from search.plan.campaign_plan import FEW_LABELS, CampaignPlan
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.base import StoragePath
 from search.storage.campaign_store import CampaignStore
+
+if TYPE_CHECKING:
+    from gear.data import PairData
 
 __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 
@@ -23,16 +27,27 @@ DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, 
 
 
 def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
-    """Build what is not built yet of every pair and split, so that no trial waits for it.
+    """Build what is not built yet of pretrained weights and of every pair and split, so that no trial waits for it.
+
+    Every fold is divided once.
 
     Raises:
-        InputDataError: a file or an embedding cannot be used, or there are too few molecules.
+        InputDataError: a file or an embedding cannot be used, or there are too few molecules, or groups of them.
+        StorageError: the cache cannot be written.
     """
+    if plan.config.embedding.pretrained != "none":
+        from gear.pretrain.start import starting_weights  # torch, two seconds
+
+        starting_weights(plan.config.embedding, say)
     facts: DataFacts = {}
     for pair, split in itertools.product(plan.pairs, plan.splits):
         say(f"preparing {pair.id} {split}")
         data = load_pair(pair, split, plan.search.split_seed)
         prepare(plan.embedding_kinds, data)
+        for fold in range(1, plan.folds(split, "search")):
+            load_pair(pair, split, plan.search.split_seed, fold)
+        if advice := _advice(plan, split, data):
+            say(f"{pair.id} {split}: {advice}")
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,
@@ -40,6 +55,16 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
             "labels": str(len(data.target.train.value) + len(data.target.validation.value)),
         }
     return facts
+
+
+def _advice(plan: CampaignPlan, split: str, data: "PairData") -> str:
+    """What to do where few labels are judged by one fold because the split's name does not say how few they are."""
+    train, validation, _ = data.target.parts()
+    labels, parsed = len(train.rows) + len(validation.rows), parse_split(split)
+    foldable = parsed.base in FOLDED and parsed.fold is None
+    if plan.search.validation_folds or plan.folds(split, "search") > 1 or not foldable or labels > FEW_LABELS:
+        return ""
+    return f"{len(validation.rows)} of {labels} labels judge a trial: --validation-folds 5 judges it by more of them"
 
 
 def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> CampaignStore:

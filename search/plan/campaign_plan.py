@@ -8,19 +8,21 @@ from typing import Any
 
 from gear.config import PairSpec, TrialConfig
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
-from gear.data.splits.split_name import FOLDED
+from gear.data.splits.split_name import FOLDED, LABEL_FOLDS
 from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
 from gear.plugins import import_path, import_paths, path_of
 from gear.variants import VARIANTS, method_of
+from search.plan.pretrained import with_pretrained
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
-from search.plan.space import OPTIONAL
+from search.plan.space import OPTIONAL, fixed_by
 
 __all__ = [
     "BLEND",
+    "FEW_LABELS",
     "CampaignPlan",
     "StudyPlan",
     "check_settings",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 BLEND = "blend"  # stands for a method in the name of a mean of trials of several methods
+FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class CampaignPlan:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
         self._check_sources()
+        self._check_pretrained()
         for method in self.methods:  # a plug-in need not be at hand where a campaign is only read
             if method not in (*METHODS, *VARIANTS) and not ("=" in method and is_plugin(method)):
                 raise UnknownNameError("method", method, (*METHODS, *VARIANTS, "my_name=my_module:MyMethod"))
@@ -108,6 +112,13 @@ class CampaignPlan:
         methods = (path_of(method) for method in self.methods if is_plugin(method))
         splits = (split.base for split in map(parse_split, self.splits) if split.is_own)
         return tuple(dict.fromkeys((*methods, *import_paths(self.config), *splits)))
+
+    @property
+    def files(self) -> list[str]:
+        """The user's files that trials read: tables, and pretrained weights."""
+        tables = {task.file for pair in self.pairs for task in (pair.target, *pair.sources) if task.file is not None}
+        weights = self.config.embedding.pretrained_file
+        return sorted(tables | ({str(weights)} if weights is not None else set()))
 
     @property
     def embedding_kinds(self) -> frozenset[str]:
@@ -143,13 +154,29 @@ class CampaignPlan:
                 f"target {alone.id} has no source, which {needing} needs: name one, or use --methods {without}"
             )
 
+    def _check_pretrained(self) -> None:
+        """Refuse pretrained weights where no embedding has a D-MPNN, or where what they fix is to be varied."""
+        if self.config.embedding.pretrained == "none":
+            return
+        if all(kind in EMBEDDINGS and "dmpnn" not in kind for kind in self.embedding_kinds):
+            kinds = ", ".join(sorted(self.embedding_kinds))
+            raise InputDataError(f"--pretrained is for embedding dmpnn, the plan has {kinds}: leave it out")
+        if varied := sorted(fixed_by(self.config).intersection(self.search.vary)):
+            raise InputDataError(f"--vary {varied[0]} does not go with --pretrained, whose weights have one shape")
+
     def folds(self, split: str, purpose: Purpose) -> int:
-        """Validation folds of a trial."""
+        """Validation folds of a trial.
+
+        By default few labels are divided into folds of which each validates once, so that a trial is judged by all of
+        its labels and not by the luck of a dozen. Nothing is validated on where all labels are trained on.
+        """
         if purpose == "all-labels":
             return 1
-        if purpose != "refit":
-            return self.search.validation_folds
-        return self.search.refit_folds if parse_split(split).base in FOLDED else 1
+        parsed = parse_split(split)
+        if purpose == "refit":
+            return self.search.refit_folds if parsed.base in FOLDED else 1
+        few = parsed.folds_labels and (parsed.labels or 0) <= FEW_LABELS
+        return self.search.validation_folds or (LABEL_FOLDS if few else 1)
 
     @property
     def epochs(self) -> int:
@@ -187,7 +214,8 @@ def make_plan(
             the class or function itself.
 
     Raises:
-        UnknownNameError, InputDataError: see `CampaignPlan`; or `gear.plugins.import_path` finds no path.
+        UnknownNameError, InputDataError: see `CampaignPlan`; or `gear.plugins.import_path` finds no path, or
+            pretrained weights cannot be used.
     """
     for kind in ("sampler", "pruner"):
         if callable(search.get(kind)):
@@ -203,7 +231,7 @@ def make_plan(
         splits=expand_splits(splits),
         methods=expand_methods(methods),
         search=SearchSettings(**search),
-        config=config,
+        config=with_pretrained(config),
     )
 
 

@@ -37,7 +37,15 @@ def _preset(
 
 
 _ALL = (
-    _preset("quick", ["ct_from_bp", "hv_from_bp"], [f"{split}-n60" for split in BOTH], ["gear", "stl"], 20),
+    _preset(
+        "quick",
+        ["ct_from_bp", "hv_from_bp"],
+        [f"{split}-n60" for split in BOTH],
+        ["gear", "stl"],
+        20,
+        trials=6,
+        validation_folds=2,  # five, the default for few labels, would take a quarter of an hour
+    ),
     _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl"], 20),
     _preset(
         "benchmark",

@@ -44,7 +44,10 @@ class SearchSettings:
         3.0, "of the trials that the pruner halving compares, about one in this many continues", above=1, metavar="F"
     )
     validation_folds: int = setting(
-        1, "train each trial on this many validation folds and judge it by their mean", minimum=1
+        0,
+        "train each trial on this many validation folds and judge it by their mean; 0 chooses: 5 for a random or "
+        "scaffold split of at most 240 labels (--labels), else 1",
+        minimum=0,
     )
     finalists: int = setting(
         0,

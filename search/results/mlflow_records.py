@@ -189,7 +189,7 @@ def _space(plan: CampaignPlan, study: StudyPlan) -> str:
     start = defaults(study.method, plan.config, vary)
     found = [
         {"kind": type(dimension).__name__.lower(), **dataclasses.asdict(dimension), "default": start[dimension.path]}
-        for dimension in space(study.method, vary)
+        for dimension in space(study.method, vary, plan.config)
     ]
     return json.dumps(found, indent=1)
 

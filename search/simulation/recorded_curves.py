@@ -19,13 +19,13 @@ from search.campaign.campaign import Campaign
 from search.campaign.study import Trial
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict, plan_to_dict
+from search.simulation import SHIPPED
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_campaign, read_events
 from search.storage.locate import open_folder
 
-__all__ = ["SHIPPED", "Curve", "Curves", "read_curves", "write_curves"]
+__all__ = ["Curve", "Curves", "read_curves", "write_curves"]
 
-SHIPPED = str(Path(__file__).with_name("recorded.jsonl.gz"))  # of `gear-search run --preset curves`
 DIGITS = 6
 
 
@@ -49,12 +49,16 @@ class Curves:
 
 
 def read_curves(source: str) -> Curves:
-    """Read the curves of a campaign folder, or a file that `write_curves` wrote.
+    """Read the curves of a campaign folder, a file that `write_curves` wrote, or curves that come with the program.
+
+    Args:
+        source: a path, an S3 address, or a name of `search.simulation.SHIPPED`.
 
     Raises:
         InputDataError: the file does not hold curves.
         StorageError: the folder is not a campaign's, or it is damaged.
     """
+    source = str(SHIPPED.get(source, source))
     if "://" in source or Path(source).is_dir():
         return _of_campaign(open_folder(source))
     try:

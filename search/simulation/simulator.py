@@ -16,7 +16,7 @@ from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan
 from search.simulation.surrogate import Nearest
 
-__all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "policies", "to_reach"]
+__all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "policies", "simulated", "to_reach"]
 
 
 class Simulation:
@@ -137,7 +137,7 @@ def compare(
     """
     plan = surrogate.plan
     runs = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_simulated)(policy.plan(plan, trials, grace_epochs, seed), surrogate, slots)
+        joblib.delayed(simulated)(policy.plan(plan, trials, grace_epochs, seed), surrogate, slots)
         for policy in ways
         for seed in range(seeds)
     )
@@ -147,10 +147,10 @@ def compare(
     }
 
 
-def _simulated(plan: CampaignPlan, surrogate: Nearest, slots: int) -> dict[str, list[Point]]:
-    """The traces of a campaign that is run on recorded curves."""
+def simulated(plan: CampaignPlan, surrogate: Nearest, slots: int, turns: float = math.inf) -> dict[str, list[Point]]:
+    """The traces of a campaign that is run on recorded curves, to its end or for a number of epochs."""
     events: list[Event] = []
-    Simulation(Campaign(plan, lambda *new: events.extend(new)), surrogate, slots).run()
+    Simulation(Campaign(plan, lambda *new: events.extend(new)), surrogate, slots).run(turns)
     return _traces(events)
 
 

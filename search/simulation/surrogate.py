@@ -6,6 +6,7 @@ surface through them, on which better configurations lie between and beside good
 """
 
 import math
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, product
@@ -25,7 +26,7 @@ from search.plan.space import space
 from search.simulation import SurrogateName
 from search.simulation.recorded_curves import Curve, Curves
 
-__all__ = ["Nearest", "Smooth", "make_surrogate"]
+__all__ = ["Nearest", "Reordered", "Smooth", "make_surrogate"]
 
 LENGTHS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0), (0.03, 0.1, 0.3, 1.0, 3.0)  # that the fit of a surface chooses from
 
@@ -46,7 +47,8 @@ class Nearest:
     def __init__(self, curves: Curves) -> None:
         self.plan = curves.plan
         self._epochs = curves.plan.epochs
-        self._spaces = {study.name: space(study.method, curves.plan.search.vary) for study in curves.plan.studies}
+        plan = curves.plan
+        self._spaces = {study.name: space(study.method, plan.search.vary, plan.config) for study in plan.studies}
         self._recorded: dict[str, list[Curve]] = defaultdict(list)
         for curve in curves.trials:
             self._recorded[curve.study].append(curve)
@@ -67,6 +69,25 @@ class Nearest:
 
     def _answer(self, study: str, nearest: Curve, gaps: Array) -> Iterator[TrialReport]:
         return _rows(_to_the_end(nearest, self._epochs), nearest)
+
+
+class Reordered(Nearest):
+    """Answers trial number k of a study with its k-th recorded curve in a random order, whatever the trial asks for.
+
+    Args:
+        curves: of each study at least as many as it will have trials.
+        order: seed of the order.
+    """
+
+    def __init__(self, curves: Curves, order: int) -> None:
+        super().__init__(curves)
+        for study, recorded in self._recorded.items():
+            random.Random(f"{order}:{study}").shuffle(recorded)
+
+    def __call__(self, job: Job) -> Iterator[TrialReport]:
+        """The rows of the curve that has the job's number."""
+        curve = self._recorded[job.study][job.number]
+        return _rows(_to_the_end(curve, self._epochs), curve)
 
 
 class Smooth(Nearest):

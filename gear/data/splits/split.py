@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gear.data.splits.own_split import names_parts, own_labels
-from gear.data.splits.split_name import FOLDED, FOLDS, ParsedSplit
+from gear.data.splits.split_name import FOLDED, FOLDS, LABEL_FOLDS, ParsedSplit
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -28,7 +28,7 @@ __all__ = ["MINIMUM", "Assignment", "assign"]
 MINIMUM = 30  # molecules of the target, and of the source that remain for it
 HELD_OUT = 0.1  # share of validation, and of test
 FOLD_TEST = 0.2  # share of test where the rest is divided into folds
-FEW_VALIDATION = 0.2  # share of validation where the number of labels is limited
+FEW_VALIDATION = 1 / LABEL_FOLDS  # share of validation where the number of labels is limited
 LARGE = 0.05  # a scaffold group above this share of the target is never in the test part, which it would dominate
 
 Groups = dict[str, list[int]]  # rows of a task by group
@@ -69,8 +69,9 @@ def assign(
         sources: the molecules of each source.
         parsed: the parts of the split's name.
         seed: of the shuffle.
-        fold: number of the validation fold. Above 0 another validation part of the same size is drawn from the
-            molecules that are not tested, without those of the folds before it.
+        fold: number of the validation fold, from 0. Another fold has the same test part and validates other molecules
+            than the folds before it. Where the number of labels is limited, folds 0 to 4 validate every label once,
+            folds 5 to 9 do so in another division, and so on.
 
     Raises:
         InputDataError: too few molecules, or too few groups, to fill every part.
@@ -87,6 +88,11 @@ def assign(
         train, validation = _few(target, group_of, train, validation, parsed, key)
     if fold:
         train, validation = _redrawn(group_of, train, validation, fold, parsed, key)
+    if fold and not (train and validation):
+        raise InputDataError(
+            f"split {parsed.name} has too few groups of molecules for validation fold {fold + 1}: use fewer folds, "
+            "--validation-folds 1"
+        )
     if not (train and validation and test):
         raise InputDataError(
             f"a {parsed.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
@@ -135,7 +141,7 @@ def _divide_target(task: TaskTable, groups: Groups, parsed: ParsedSplit, key: st
     elif parsed.fold is not None:
         test, rest = _shares(groups, key, [FOLD_TEST])
         tested = set(test)
-        folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key)
+        folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key, FOLDS)
         validation = folds[parsed.fold - 1]
         train = [row for fold in folds if fold is not validation for row in fold]
         assert len(train) + len(validation) == len(rest)
@@ -164,7 +170,7 @@ def _few(
     def first(rows: list[int], count: int) -> list[int]:
         return sorted(rows, key=lambda row: rank[str(task.smiles[row])])[:count]
 
-    if parsed.base in FOLDED and parsed.fold is None:
+    if parsed.folds_labels:
         chosen = sorted(first([*train, *validation], wanted))
         validation, train = _shares(_grouped(group_of, chosen), f"{key}:validation", [FEW_VALIDATION])
         return train, validation
@@ -178,12 +184,29 @@ def _redrawn(
     """Training and validation rows of another fold."""
     if parsed.base not in FOLDED:
         raise InputDataError(f"split {parsed.name} fixes the validation molecules: use one validation fold with it")
-    pool, size = train, len(validation)
     rest = sorted([*train, *validation])
+    if parsed.folds_labels:
+        validation = _label_folds(group_of, train, validation, fold // LABEL_FOLDS, key)[fold % LABEL_FOLDS]
+        return _without(rest, validation), validation
+    pool, size = train, len(validation)
     for draw in range(1, fold + 1):
         validation, pool = _shares(_grouped(group_of, pool), f"{key}:validation{draw}", [size / max(len(pool), 1)])
-    held = set(validation)
-    return [row for row in rest if row not in held], validation
+    return _without(rest, validation), validation
+
+
+def _label_folds(
+    group_of: np.ndarray, train: list[int], validation: list[int], division: int, key: str
+) -> list[list[int]]:
+    """All folds of the labels in one of their divisions; division 0 begins with the validation part of fold 0."""
+    key = f"{key}:division{division}"
+    if division:
+        return _folds(_grouped(group_of, sorted([*train, *validation])), key, LABEL_FOLDS)
+    return [validation, *_folds(_grouped(group_of, train), key, LABEL_FOLDS - 1)]
+
+
+def _without(rows: list[int], held: Iterable[int]) -> list[int]:
+    held = set(held)
+    return [row for row in rows if row not in held]
 
 
 def _by_part(task: TaskTable, part_of: np.ndarray, key: str) -> tuple[list[int], ...]:
@@ -241,9 +264,9 @@ def _cut(groups: Groups, order: Iterable[str], shares: Sequence[float]) -> list[
     return parts
 
 
-def _folds(groups: Groups, key: str) -> list[list[int]]:
+def _folds(groups: Groups, key: str, count: int) -> list[list[int]]:
     """Folds of about one size, groups whole: the largest groups first, each to the smallest fold."""
-    folds: list[list[int]] = [[] for _ in range(FOLDS)]
+    folds: list[list[int]] = [[] for _ in range(count)]
     order = _shuffled(groups, key)
     for group in sorted(order, key=lambda g: -len(groups[g])):  # a stable sort keeps the random order of equals
         fold = min(folds, key=len)

@@ -30,6 +30,7 @@ from gear.errors import InputDataError, UnknownNameError
 __all__ = [
     "FOLDED",
     "FOLDS",
+    "LABEL_FOLDS",
     "NOISES",
     "SPLITS",
     "ParsedSplit",
@@ -44,6 +45,7 @@ SPLITS = ("random", "scaffold", "extrapolation-low", "extrapolation-high", "file
 FOLDS = 4
 NOISES = ("gaussian", "outliers", "shuffled", "published")
 FOLDED = ("random", "scaffold")
+LABEL_FOLDS = 5  # that a limited number of labels is divided into
 _OWN = r"[^\W\d]\w*([.+][^\W\d]\w*)*[:+][^\W\d]\w*"  # an import path, or as it is recorded
 _NAME = re.compile(
     rf"(?P<base>{'|'.join(SPLITS)}|(?P<own>{_OWN}))(-fold(?P<fold>[1-{FOLDS}]))?(-n(?P<labels>\d+))?"
@@ -69,6 +71,11 @@ class ParsedSplit(NamedTuple):
     def is_own(self) -> bool:
         """Whether a function of the user divides the molecules."""
         return self.base not in SPLITS
+
+    @property
+    def folds_labels(self) -> bool:
+        """Whether the number of labels is limited and each of them can be in the validation part of some fold."""
+        return self.labels is not None and self.base in FOLDED and self.fold is None
 
 
 def parse_split(name: str) -> ParsedSplit:

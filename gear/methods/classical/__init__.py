@@ -85,7 +85,7 @@ DELTA = MethodSpec(
     model="gear.methods.classical.delta:Delta",
     colour="olive",
     space=(
-        Choice("settings.form", ("residual", "feature")),
+        Choice("settings.form", ("residual", "feature", "both")),
         Choice("settings.learner", ("svr", "gp")),
         *_MACHINE,
         _KERNEL,
@@ -93,8 +93,8 @@ DELTA = MethodSpec(
     ),
     optional=(),
     settings={
-        "form": "residual",
-        "learner": "gp",
+        "form": "both",
+        "learner": "svr",
         **UNTUNED,
         "kernel": "matern",
         "inputs": "descriptors",

@@ -53,6 +53,7 @@ class Delta(ClassicalMethod):
     """`residual`: a linear map of the sources' predictions plus a regressor of what it leaves of the target.
 
     `feature`: a regressor of the target that reads the sources' predictions as further inputs.
+    `both`: a linear map, and a regressor of the rest that reads the predictions too.
     """
 
     spec = DELTA
@@ -62,7 +63,7 @@ class Delta(ClassicalMethod):
     def __init__(self, config: TrialConfig, sources: int) -> None:
         super().__init__(config, sources)
         self.of_sources: Sequence[SourceModel] = nn.ModuleList(SourceModel() for _ in range(sources))  # type: ignore[assignment]
-        self.feature = config.settings["form"] == "feature"
+        self.maps, self.reads = (config.settings["form"] in (form, "both") for form in ("residual", "feature"))
         self.scale = InputBlock(sources)
         self.register_buffer("coefficients", torch.zeros(sources + 1, dtype=torch.float64))
 
@@ -87,12 +88,10 @@ class Delta(ClassicalMethod):
         told, labels = torch.stack(found, 1), batch.target[rows].double()
         self.scale.fit(told)
         self.inputs.fit(batch.molecules, rows)
-        inputs = self.inputs(batch.molecules)[rows]
-        if self.feature:
-            self.regressor.fit(torch.cat([inputs, self.scale(told)], 1), labels, seed)
-        else:
+        if self.maps:
             self.coefficients = ridge(told, labels)
-            self.regressor.fit(inputs, labels - self._mapped(told), seed)
+        inputs = self._joined(self.inputs(batch.molecules)[rows], told)
+        self.regressor.fit(inputs, labels - self._mapped(told), seed)
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
         """Predictions of a task (B,), standardised."""
@@ -100,14 +99,15 @@ class Delta(ClassicalMethod):
             of_source: Tensor = self.of_sources[task - 1](molecules)
             return of_source
         told = torch.stack([source(molecules) for source in self.of_sources], 1)
-        inputs = self.inputs(molecules)
-        if self.feature:
-            inputs = torch.cat([inputs, self.scale(told)], 1)
-        found: Tensor = self.regressor(inputs)
-        return found if self.feature else found + self._mapped(told)
+        rest: Tensor = self.regressor(self._joined(self.inputs(molecules), told))
+        return self._mapped(told) + rest
+
+    def _joined(self, inputs: Tensor, told: Tensor) -> Tensor:
+        """What the regressor reads of inputs (B, F) and the sources' predictions (B, S)."""
+        return torch.cat([inputs, self.scale(told)], 1) if self.reads else inputs
 
     def _mapped(self, told: Tensor) -> Tensor:
-        """The linear map (B,) of the sources' predictions (B, S)."""
+        """The linear map (B,) of the sources' predictions (B, S); zero where there is none."""
         mapped: Tensor = told @ self.coefficients[1:] + self.coefficients[0]
         return mapped
 

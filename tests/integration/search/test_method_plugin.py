@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 STUDY = "st_from_ri.random-n60.corrected"
-SMALL = "--pairs st_from_ri --splits random-n60 --trials 1 --epochs 1 --name mine".split()
+SMALL = "--pairs st_from_ri --splits random-n60 --validation-folds 1 --trials 1 --epochs 1 --name mine".split()
 
 
 def run(folder, *words):

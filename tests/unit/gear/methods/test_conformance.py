@@ -39,9 +39,12 @@ FITTED_CONFIGURED = {
         f"delta, {form} by {learner}, {sources} sources": Case(
             "delta", sources, {"settings.form": form, "settings.learner": learner}
         )
-        for form in ("residual", "feature")
-        for learner in ("svr", "gp")
-        for sources in (1, 2)
+        for form, learner, sources in (
+            ("residual", "svr", 2),
+            ("feature", "gp", 1),
+            ("both", "svr", 1),
+            ("both", "gp", 2),
+        )
     },
     "gp, linear and rbf": Case("gp", settings={"settings.linear": True, "settings.kernel": "rbf"}),
 }

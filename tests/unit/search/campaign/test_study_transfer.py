@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from gear.config import EmbeddingConfig, TrialConfig
 from search.campaign.campaign import Campaign
 from search.campaign.events import TrialAsked
 from search.campaign.study import Study, Trial
@@ -14,6 +15,7 @@ from search.plan.settings import SearchSettings
 from tests.support.fake_training import Simulation, small_plan
 
 SETTINGS = SearchSettings(startup_trials=3)
+BASE = TrialConfig()
 GOOD = {"training.learning_rate": 2e-3, "encoder.depth": 2}
 
 
@@ -29,8 +31,8 @@ def study(pair, method="stl", *values, split="random", **params):
     return Study(plan, 8, 2, trials=trials, searched=trials, ranking=sorted(trials, key=lambda trial: trial.value))
 
 
-def origin(own, *others):
-    found = transferred_start(own, others, SETTINGS)
+def origin(own, *others, base=BASE):
+    found = transferred_start(own, others, SETTINGS, base)
     return None if found is None else found.origin
 
 
@@ -73,8 +75,19 @@ def test_nothing_is_tried_twice():
 
 def test_a_value_outside_of_the_space_is_left_to_chance():
     odd = {"encoder.depth": 2, "encoder.width": 33, "training.batch_size": 7, "weights.curv": 1.0}
-    found = transferred_start(study("hv_from_ds", "stl", 0.5), [study("hv_from_bp", "stl", 0.5, 0.4, **odd)], SETTINGS)
+    other = study("hv_from_bp", "stl", 0.5, 0.4, **odd)
+    found = transferred_start(study("hv_from_ds", "stl", 0.5), [other], SETTINGS, BASE)
     assert found.params == {"encoder.depth": 2}
+
+
+def test_the_shape_of_pretrained_weights_is_not_taken_over():
+    own = study("hv_from_ds", "stl", 0.5)
+    sized = {"embedding.width": 96, "embedding.depth": 4}
+    begun = TrialConfig(embedding=EmbeddingConfig(pretrained="descriptors"))
+    assert origin(own, study("hv_from_bp", "stl", 0.5, 0.4, **sized), base=begun) is None
+    both = study("hv_from_bp", "stl", 0.5, 0.4, **sized, **{"encoder.depth": 2})
+    assert transferred_start(own, [both], SETTINGS, begun).params == {"encoder.depth": 2}
+    assert transferred_start(own, [both], SETTINGS, BASE).params == {**sized, "encoder.depth": 2}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import re
 import pytest
 from rich.console import Console
 
+from gear.config import EmbeddingConfig, TrialConfig
 from gear.evaluation.comparison import Change
 from gear.evaluation.diagnostics import Finding
 from gear.evaluation.uncertainty import Interval
@@ -73,6 +74,20 @@ def test_the_plan_in_words():
     text = plan_text(small_plan())
     assert "campaign test: 2 studies = hv_from_ds x random x gear, stl" in text
     assert "8 trials per study, 16 in all, of at most 9 epochs" in text
+    assert "pretrained" not in text
+
+
+def test_the_plan_says_with_what_embeddings_begin():
+    config = TrialConfig(embedding=EmbeddingConfig(pretrained="descriptors"))
+    text = plan_text(dataclasses.replace(small_plan(), config=config))
+    assert "embeddings begin with pretrained weights: descriptors, width 64, depth 3, aggregation norm 10" in text
+
+
+def test_the_plan_says_which_splits_are_judged_by_folds():
+    told = plan_text(small_plan(splits=("random-n60", "scaffold-n60", "random"))).splitlines()
+    assert "  5 validation folds per trial on random-n60 scaffold-n60" in told
+    assert "  5 validation folds per trial" in plan_text(small_plan(splits=("random-n60",))).splitlines()
+    assert not any("folds" in line for line in plan_text(small_plan()).splitlines())
 
 
 def standing(split, method, test, data="d"):

@@ -99,7 +99,8 @@ def test_a_command_whose_packages_are_missing_says_what_to_install(call, monkeyp
             )
         else:
             assert (code, out.split()[0]) == (0, "usage:")
-    assert {name for name, command in COMMANDS.items() if not command.extra} == {"predict", "data", "train"}
+    core = {name for name, command in COMMANDS.items() if not command.extra}
+    assert core == {"predict", "data", "train", "pretrain"}
 
 
 def test_modules_of_the_working_folder_come_last(call, tmp_path, monkeypatch):

@@ -1,10 +1,12 @@
 """Before a campaign: what a trial takes, what the whole takes, what would not fit."""
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
 import pytest
 
+from gear.config import EmbeddingConfig, TrialConfig
 from gear.evaluation.diagnostics import expected_memory_mb
 from search.campaign.proposer import random_configs
 from search.launch import estimate
@@ -20,9 +22,25 @@ PROBES = [Probe("gear", 2048.0, 20.0, 60.0), Probe("stl", 1024.0, 30.0, 30.0)]
 def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
     lines = report(small_plan(trials=8), [NODE], None, PROBES)
     assert "1 node with 4 CPUs, 0 GPUs and 16 GB: 4 trials at once" in lines[0]
-    assert "a trial of gear on hv_from_ds: up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space" in lines[1]
+    cost = "up to 2.0 GB, 0:20 by default, 1:00 as a mean of the space"
+    assert f"a trial of gear on hv_from_ds random: {cost}" in lines[1]
     assert "campaign: about 3:00;" in lines[3]  # 8 x 90 s on 4 slots
     assert not any("does not fit" in line for line in lines)
+
+
+def test_a_trial_and_the_campaign_take_as_long_as_their_folds():
+    few = small_plan(trials=8, splits=("random-n60", "random", "random-n600"))
+    lines = report(few, [NODE], None, PROBES)
+    assert "gear on hv_from_ds random-n60, 5 validation folds: up to 2.0 GB, 1:40 by default, 5:00 as" in lines[1]
+    assert "about 21:00, the others taken to be like hv_from_ds random-n60;" in lines[3]  # 8 x (5 + 1 + 1) x 90 s on 4
+    fixed = report(small_plan(trials=8, splits=("random",), validation_folds=2), [NODE], None, PROBES)
+    assert "campaign: about 6:00;" in fixed[3]
+
+
+def test_a_trial_holds_the_models_of_all_its_folds(monkeypatch):
+    monkeypatch.setattr(estimate, "is_built", lambda code: False)
+    one, more = (probe(small_plan(methods=["stl"], splits=(split,)))[0] for split in ("random", "random-n60"))
+    assert more.memory_mb > one.memory_mb
 
 
 def test_concurrency_limits_the_slots():
@@ -52,6 +70,16 @@ def test_data_that_are_not_built_are_not_built_for_a_probe(monkeypatch):
     found = probe(small_plan())
     assert [one.seconds for one in found] == [None, None]
     assert all("time not probed" in line for line in report(small_plan(), [NODE], None, found)[1:3])
+
+
+def test_a_probe_pretrains_nothing(monkeypatch):
+    asked = []
+    monkeypatch.setattr(estimate, "is_built", lambda code: True)
+    monkeypatch.setattr(estimate, "load_pair", lambda *args: "data")
+    monkeypatch.setattr(estimate, "trial_seconds", lambda config, pair: asked.append(config) or 1.0)
+    config = TrialConfig(embedding=EmbeddingConfig(width=24, depth=5, pretrained="descriptors"))
+    probe(dataclasses.replace(small_plan(), config=config))
+    assert {(one.embedding.pretrained, one.embedding.width, one.embedding.depth) for one in asked} == {("none", 24, 5)}
 
 
 class TimedRun:

@@ -1,34 +1,56 @@
-"""What campaign.json says of the data, held against the data that are there now."""
+"""Data that a campaign needs are looked at before its first trial."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from gear.errors import GearError
-from search.launch.prepare import resume_store
-from search.plan.plan_file import plan_to_dict, plan_to_toml
-from search.storage.campaign_store import CampaignStore, read_campaign
-from search.storage.local import LocalPath
+from gear.errors import InputDataError
+from search.launch import prepare
+from search.launch.prepare import prepare_data
 from tests.support.fake_training import small_plan
-
-PLAN = small_plan("quick-1")
-EARLIER = {"hv_from_ds.random": {"split_hash": "s", "data_hash": "d", "unit": "kJ/mol"}}
-NOW = {"hv_from_ds.random": {**EARLIER["hv_from_ds.random"], "labels": "700"}}
 
 
 @pytest.fixture
-def folder(tmp_path):
-    head = {"plan": plan_to_dict(PLAN), "data": EARLIER, "created": "monday", "versions": {}}
-    with CampaignStore.create(LocalPath(tmp_path / "quick-1"), head, plan_to_toml(PLAN)) as store:
-        return store.folder
+def divided(monkeypatch):
+    """The folds that were divided, by split; fold 3 of a scaffold split has no groups."""
+    found = {}
+
+    def load_pair(pair, split, seed, fold=0):
+        if split.startswith("scaffold") and fold == 3:
+            raise InputDataError("too few groups of molecules")
+        found.setdefault(split, []).append(fold)
+        parts = [SimpleNamespace(rows=range(rows), value=range(rows)) for rows in (80, 10, 10)]
+        target = SimpleNamespace(unit="K", train=parts[0], validation=parts[1], parts=lambda: parts)
+        return SimpleNamespace(split_hash=f"{split} {seed}", data_hash="d", target=target)
+
+    monkeypatch.setattr(prepare, "load_pair", load_pair)
+    monkeypatch.setattr(prepare, "prepare", lambda kinds, data: None)
+    return found
 
 
-def test_a_fact_that_an_earlier_version_did_not_record_is_added(folder):
-    with resume_store(folder, PLAN, NOW, read_campaign(folder)) as store:
-        assert store.head["data"] == NOW
-    assert read_campaign(folder)["data"] == NOW
+def test_every_fold_that_trials_validate_on_is_divided_beforehand(divided):
+    facts = prepare_data(small_plan(splits=("random-n60", "random")), lambda _: None)
+    assert divided == {"random-n60": [0, 1, 2, 3, 4], "random": [0]}
+    assert facts["hv_from_ds.random-n60"] == {
+        "split_hash": "random-n60 0",
+        "data_hash": "d",
+        "unit": "K",
+        "labels": "90",
+    }
 
 
-def test_data_that_have_changed_are_refused(folder):
-    other = {"hv_from_ds.random": {**NOW["hv_from_ds.random"], "data_hash": "another"}}
-    with pytest.raises(GearError, match=r"data of hv_from_ds\.random has changed"):
-        resume_store(folder, PLAN, other, read_campaign(folder))
-    assert read_campaign(folder)["data"] == EARLIER
+def test_a_fold_without_molecules_ends_the_search_before_its_first_trial(divided):
+    with pytest.raises(InputDataError, match="too few groups"):
+        prepare_data(small_plan(splits=("scaffold-n60",)), lambda _: None)
+    prepare_data(small_plan(splits=("scaffold-n60",), validation_folds=3), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("split", "folds", "advised"),
+    [("random", 0, True), ("random", 1, False), ("random-n60", 0, False), ("extrapolation-low", 0, False)],
+)
+def test_a_small_target_whose_split_does_not_say_so_is_told_of_folds(divided, split, folds, advised):
+    said = []
+    prepare_data(small_plan(splits=(split,), validation_folds=folds), said.append)
+    advice = f"hv_from_ds {split}: 10 of 90 labels judge a trial: --validation-folds 5 judges it by more of them"
+    assert (advice in said) is advised

@@ -54,6 +54,35 @@ def test_an_old_name_beside_the_new_one_is_unknown(name):
         plan_from_dict(data)
 
 
+@pytest.mark.parametrize(
+    ("split", "folds"),
+    [
+        ("random-n60", 5),
+        ("scaffold-n240", 5),
+        ("random-n240-overlap-gaussian20", 5),
+        ("random-n241", 1),
+        ("random", 1),
+        ("random-fold1-n60", 1),
+        ("extrapolation-high-n60", 1),
+        ("my_module+my_split-n60", 1),
+    ],
+)
+def test_few_labels_that_no_split_fixes_are_validated_by_five_folds(split, folds):
+    plan = small_plan(splits=(split,))
+    assert plan.folds(split, "search") == plan.folds(split, "rescore") == folds
+
+
+def test_a_number_of_folds_that_is_given_holds_for_every_split():
+    plan = small_plan(splits=("random", "random-n60"), validation_folds=2)
+    assert [plan.folds(split, "search") for split in plan.splits] == [2, 2]
+
+
+def test_an_earlier_plan_keeps_the_single_fold_that_it_recorded():
+    data = plan_to_dict(small_plan(splits=("random-n60",)))
+    data["search"]["validation_folds"] = 1
+    assert plan_from_dict(data).folds("random-n60", "search") == 1
+
+
 def test_benchmark_is_everything():
     plan = PRESETS["benchmark"]
     assert len(plan.studies) == len(PAIRS) * 2 * len(METHODS)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gear.config import TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.config import EmbeddingConfig, TrainingConfig, TrialConfig, from_dict, to_dict
 from gear.methods import METHODS, base_of, build_method
 from gear.space import Choice
 from gear.training.batching import TrainingData
@@ -98,6 +98,16 @@ def test_optional_settings_are_searched_on_request():
     assert {d.path for d in space("stl", vary)} - {d.path for d in space("stl")} == {"training.ema"}
     found = {suggest(asked(seed), "gear", BASE, vary).curvature.matching for seed in range(20)}
     assert {"ricci", "distance"} <= found
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_the_shape_of_pretrained_weights_is_not_searched(method):
+    base = dataclasses.replace(BASE, embedding=EmbeddingConfig(width=24, depth=2, pretrained="descriptors"))
+    without = {d.path for d in space(method)} - {d.path for d in space(method, base=base)}
+    assert without == {"embedding.width", "embedding.depth"}
+    found = suggest(asked(0), method, base).embedding
+    assert (found.width, found.depth, found.pretrained) == (24, 2, "descriptors")
+    assert not without & defaults(method, base).keys()
 
 
 @pytest.mark.parametrize("path", OPTIONAL)

@@ -12,9 +12,10 @@ from search.campaign.campaign import Campaign
 from search.cli import simulator
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.plan.presets import PRESETS
-from search.simulation.recorded_curves import SHIPPED, Curves, read_curves, write_curves
+from search.simulation import DEFAULT_CURVES, SHIPPED
+from search.simulation.recorded_curves import Curve, Curves, read_curves, write_curves
 from search.simulation.simulator import Policy, Simulation, compare, policies
-from search.simulation.surrogate import Nearest, Smooth
+from search.simulation.surrogate import Nearest, Reordered, Smooth
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support import fake_training
@@ -101,12 +102,19 @@ def test_curves_survive_their_file(name, curves, tmp_path):
 
 
 def test_the_curves_that_come_with_the_program_are_those_of_the_preset():
-    shipped = read_curves(SHIPPED)
+    shipped = read_curves("all-labels")
     assert shipped.plan.studies == PRESETS["curves"].studies  # an earlier version recorded them, with its settings
     assert shipped.plan.search.trials == PRESETS["curves"].search.trials
     assert Counter(curve.study for curve in shipped.trials) == {
         study.name: shipped.plan.search.trials for study in shipped.plan.studies
     }
+    assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_file_of_curves_that_comes_with_the_program_can_be_simulated(name):
+    shipped = read_curves(name)
+    assert {curve.study for curve in shipped.trials} == {study.name for study in shipped.plan.studies}
     assert all(len(curve.values) == shipped.plan.epochs for curve in shipped.trials if curve.state == "complete")
 
 
@@ -164,6 +172,18 @@ def test_a_study_without_a_trial_cannot_be_replayed(curves):
         Nearest(Curves(PLAN, [curve for curve in curves.trials if curve.study != STUDY]))
 
 
+def test_recorded_trials_can_be_searched_in_another_order(curves):
+    plan = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, pruner="none"))
+    orders = []
+    for seed in (0, 0, 1):
+        campaign = Campaign(plan)
+        Simulation(campaign, Reordered(curves, seed)).run()
+        orders.append([trial.value for trial in campaign.studies[STUDY].searched])
+    recorded = [curve.values[-1] for curve in curves.trials if curve.study == STUDY]
+    assert orders[0] == orders[1] != orders[2]
+    assert all(sorted(order) == sorted(recorded) for order in orders)
+
+
 def test_policies_add_one_thing_at_a_time():
     names = [policy.name for policy in policies("gp")]
     assert names == ["random", "gp", "gp + halving", "gp + halving + transferred starts"]
@@ -219,6 +239,27 @@ def test_the_command_compares_policies(folder, command):
     assert "to random search's best of 8, medians of 2 seeds and 2 studies:" in text
     for policy in policies("tpe"):
         assert f"  {policy.name}: " in text
+
+
+def test_the_command_knows_the_curves_that_come_with_the_program_by_their_name(command):
+    flags = ("--trials", 1, "--seeds", 1, "--surrogate", "nearest", "--no-transfer-starts")
+    code, text = command(DEFAULT_CURVES, *flags)
+    assert code == 0
+    assert all(f"{study.name}: best validation RMSE" in text for study in read_curves(DEFAULT_CURVES).plan.studies)
+
+
+def test_studies_of_few_labels_are_compared_like_others(command, tmp_path):
+    plan = fake_training.small_plan(trials=6, methods=["stl"], splits=("random-n30", "scaffold-n120-overlap"))
+    record = [event for step in fake_training.Simulation(plan).run().steps for event in step]
+    trials = [
+        Curve(trial.study, trial.params, trial.state, [*trial.curve.values()])
+        for study in Campaign(plan, events=record).studies.values()
+        for trial in study.searched
+    ]
+    write_curves(Curves(plan, trials), tmp_path / "few.jsonl.gz")
+    code, text = command(tmp_path / "few.jsonl.gz", "--trials", 4, "--seeds", 1)
+    assert code == 0
+    assert all(f"{study.name}: best validation RMSE" in text for study in plan.studies)
 
 
 def test_the_command_exports_and_reads_its_export(folder, command, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gear.data.molecules.pack import empty_pack
 from gear.data.splits.split import MINIMUM, assign
-from gear.data.splits.split_name import FOLDS, parse_split
+from gear.data.splits.split_name import FOLDS, LABEL_FOLDS, parse_split
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -254,10 +254,43 @@ def test_more_labels_than_there_are_is_one_line():
         divide(molecules, [f"{i}-{i}-1" for i in range(100, 200)], "random-n95")
 
 
-def test_folds_of_few_labels_use_no_other_label():
+@many
+@given(divided(("random", "scaffold", *ALLOWED)), st.sampled_from([30, 60]), st.integers(0, 2))
+def test_five_folds_of_few_labels_validate_every_label_once_and_keep_groups_whole(case, labels, division):
+    target, source, split, seed, _ = case
+    base, _, overlap = split.partition("-")
+    name = f"{base}-n{labels}" + f"-{overlap}" * bool(overlap)
+    try:
+        first = divide(target, source, name, seed)
+        folds = [divide(target, source, name, seed, LABEL_FOLDS * division + k) for k in range(LABEL_FOLDS)]
+    except InputDataError:  # too few groups for so many folds
+        assume(False)
+    assert Counter(m for parts in folds for m in parts[1]) == Counter([*first[0], *first[1]])
+    for train, validation, test, *of_source in folds:
+        assert Counter([*train, *validation]) == Counter([*first[0], *first[1]])
+        assert test == first[2]
+        assert not grouped(train, base) & grouped(validation, base)
+        assert overlap or not grouped([*validation, *test], base) & grouped([*of_source[0], *of_source[1]], base)
+    if division == 0:
+        assert folds[0] == first
+
+
+def test_folds_of_few_labels_are_fifths_in_every_division():
     molecules = [f"{i}-{i}-0" for i in range(200)]
     source = [f"{i}-{i}-1" for i in range(300, 400)]
-    folds = [divide(molecules, source, "random-n60", fold=fold) for fold in range(4)]
-    assert len({frozenset(train + validation) for train, validation, *_ in folds}) == 1
-    assert [len(validation) for _, validation, *_ in folds] == [12] * 4
-    assert len({molecule for _, validation, *_ in folds for molecule in validation}) == 48
+    folds = [divide(molecules, source, "random-n60", fold=fold)[1] for fold in range(2 * LABEL_FOLDS)]
+    assert [len(validation) for validation in folds] == [12] * 2 * LABEL_FOLDS
+    assert {frozenset(validation) for validation in folds[:5]}.isdisjoint(map(frozenset, folds[5:]))
+
+
+def test_a_large_scaffold_group_of_few_labels_is_a_fold():
+    target = [f"99-{i}-0" for i in range(40)] + numbered(100, 90)
+    source = numbered(300, 200)
+    folds = [divide(target, source, "scaffold-n100", fold=fold)[1] for fold in range(LABEL_FOLDS)]
+    assert sum(any(m.startswith("99-") for m in validation) for validation in folds) == 1
+
+
+def test_too_few_groups_for_a_fold_are_one_line():
+    target, source = [f"{i % 3}-{i}-0" for i in range(100)], numbered(300, 200)
+    with pytest.raises(InputDataError, match="too few groups of molecules for validation fold 4: use fewer folds"):
+        divide(target, source, "scaffold-n40", fold=3)
