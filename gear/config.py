@@ -84,7 +84,7 @@ class PairSpec:
         return all(task.file is None for task in (self.target, *self.sources))
 
 
-Aggregation = Literal["norm", "sum", "mean"]
+Aggregation = Literal["norm", "sum", "mean", "attentive"]
 AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
 
 
@@ -100,7 +100,7 @@ class EmbeddingConfig:
         depth: message-passing steps, hidden layers or convolutions.
         dropout: after every hidden layer.
         aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
-            or their mean, which does not distinguish a long chain from a short one.
+            their mean, which does not distinguish a long chain from a short one, or a mean with learned weights.
         aggregation_norm: the constant of `norm`.
         pretrained: the weights that `dmpnn` begins with: `none` for random ones, `descriptors` for those of
             `gear-search pretrain`, or the path of a file (`gear.pretrain.start`).

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gear.config import Aggregation
+from gear.model.aggregation import AtomAggregation
 from gear.model.dropout import Dropout
 from gear.model.graphs import GraphBatch
 
@@ -26,8 +27,8 @@ class DMPNN(nn.Module):
         width: d_h, of messages and of the embedding.
         depth: message-passing steps, counted as chemprop does (depth 1 passes no message).
         dropout: after every update.
-        aggregation: `mean`, `sum`, or `norm`, the sum divided by `norm`; chemprop's classes of these names.
-        norm: the constant of `norm`.
+        aggregation: of atoms to molecules, see `AtomAggregation`.
+        norm: the constant of the aggregation `norm`.
     """
 
     def __init__(
@@ -41,11 +42,10 @@ class DMPNN(nn.Module):
         norm: float = 100.0,
     ) -> None:
         super().__init__()
-        self.aggregation = aggregation
-        self.scale = 1 / norm if aggregation == "norm" else 1.0
         self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
+        self.aggregation = AtomAggregation(width, aggregation, norm)
         self.dropout = Dropout(dropout)
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
@@ -60,5 +60,5 @@ class DMPNN(nn.Module):
         out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
         own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
         h_atom = self.dropout(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
-        total: Tensor = batch.molecules @ h_atom
-        return total / batch.atom_counts[:, None] if self.aggregation == "mean" else total * self.scale
+        embedded: Tensor = self.aggregation(h_atom, batch.molecules, batch.atom_counts)
+        return embedded

@@ -4,7 +4,7 @@ import pytest
 import torch
 from chemprop.data import BatchMolGraph
 from chemprop.featurizers import SimpleMoleculeMolGraphFeaturizer
-from chemprop.nn import BondMessagePassing, MeanAggregation, NormAggregation, SumAggregation
+from chemprop.nn import AttentiveAggregation, BondMessagePassing, MeanAggregation, NormAggregation, SumAggregation
 from rdkit import Chem
 
 from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
@@ -63,6 +63,28 @@ def test_aggregation_equals_chemprops_class_of_its_name(name, theirs, merged):
     model.load_state_dict(reference.state_dict())
     expected = value_and_gradients(reference, lambda: theirs(reference(batch), batch.batch))
     torch.testing.assert_close(value_and_gradients(model, lambda: model(ours)), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_attentive_aggregation_equals_chemprops_with_its_weights(merged):
+    batch, ours = both(SMILES)
+    torch.manual_seed(0)
+    reference, aggregation = BondMessagePassing(d_h=32, depth=3), AttentiveAggregation(output_size=32)
+    torch.nn.init.normal_(aggregation.W.weight)  # larger than at first: the weights of atoms differ by orders
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, 0.0 if merged else 1e-30, "attentive")
+    theirs = torch.nn.ModuleDict({"passing": reference, "aggregation": aggregation})
+    model.load_state_dict(reference.state_dict() | aggregation.state_dict(prefix="aggregation."))
+    value, gradients = value_and_gradients(theirs, lambda: aggregation(reference(batch), batch.batch))
+    expected = value, {name.removeprefix("passing."): gradient for name, gradient in gradients.items()}
+    torch.testing.assert_close(value_and_gradients(model, lambda: model(ours)), expected, rtol=0, atol=1e-5)
+
+
+def test_attentive_aggregation_stays_finite_where_scores_are_large():
+    _, ours = both(SMILES)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, aggregation="attentive")
+    torch.nn.init.constant_(model.aggregation.W.weight, 1e4)
+    value, gradients = value_and_gradients(model, lambda: model(ours))
+    assert all(found.isfinite().all() for found in (value, *gradients.values()))
 
 
 def test_plain_batch_is_chemprops_batch():
