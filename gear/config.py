@@ -29,6 +29,7 @@ __all__ = [
     "TrialSpec",
     "Value",
     "from_dict",
+    "joined_kinds",
     "parse_value",
     "to_dict",
 ]
@@ -84,8 +85,14 @@ class PairSpec:
         return all(task.file is None for task in (self.target, *self.sources))
 
 
+DropoutPlace = Literal["molecule", "states", "atoms"]
 Aggregation = Literal["norm", "sum", "mean", "attentive"]
 AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
+
+
+def joined_kinds(kind: str) -> tuple[str, ...]:
+    """The kinds that a kind of embedding joins by `+`; a single one is itself."""
+    return tuple(kind.split("+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,9 @@ class EmbeddingConfig:
     """From a molecule to a vector.
 
     Attributes:
-        kind: `dmpnn` reads the molecular graph, `fingerprint` a Morgan fingerprint with descriptors, `text` the SMILES;
-            `my_module:MyEmbedding` is a user's own (`gear.embeddings`).
+        kind: `dmpnn` reads the molecular graph, `descriptors` RDKit's, `fingerprint` a Morgan fingerprint with a few
+            descriptors, `text` the SMILES; `my_module:MyEmbedding` is a user's own (`gear.embeddings`). Several are
+            joined by `+`, the main one first: `dmpnn+descriptors`.
         source_kind: the `kind` of the source branches; `same` means that of the target.
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
@@ -112,6 +120,7 @@ class EmbeddingConfig:
     width: int = 64
     depth: int = 3
     dropout: float = 0.0
+    dropout_place: DropoutPlace = "molecule"
     aggregation: Aggregation = "norm"
     aggregation_norm: float = 10.0
     pretrained: str = "none"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gear.config import TrialConfig
+from gear.config import TrialConfig, joined_kinds
 from gear.errors import InputDataError
 
 __all__ = ["import_path", "import_paths", "is_import_path", "load_object", "path_of", "refuse_code_in", "source_of"]
@@ -57,7 +57,8 @@ def path_of(name: str) -> str:
 
 def import_paths(config: TrialConfig) -> list[str]:
     """The import paths that a configuration names."""
-    named = (config.method, config.embedding.kind, config.embedding.source_kind)
+    embedding = config.embedding
+    named = (config.method, *joined_kinds(embedding.kind), *joined_kinds(embedding.source_kind))
     return [path for path in map(path_of, named) if is_import_path(path)]
 
 

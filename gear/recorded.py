@@ -14,7 +14,7 @@ __all__ = ["complete", "recorded_config"]
 _WHOLE_EMBEDDING = {"width", "depth", "dropout"}  # of every version; a hand-written file rarely names all
 _WHOLE_TRAINING = {"epochs", "batch_size", "learning_rate", "weight_decay", "clip", "ema", "patience"}
 _WHOLE_TRANSFER = {"depth", "inverse_depth", "width", "frame", "skip", "gain"}
-_BEFORE_AGGREGATION = {"aggregation": "mean"}
+_BEFORE_AGGREGATION = {"aggregation": "mean", "dropout_place": "atoms"}
 _BEFORE_STEPS = {"epoch_steps": 1}
 _BEFORE_PATHS = {"prediction": "direct"}
 

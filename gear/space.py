@@ -19,16 +19,23 @@ class Suggester(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """A real number."""
+    """A real number.
+
+    Attributes:
+        low_share: probability of exactly `low`, for a setting that is off there: so much of the sampler's range lies
+            below `low`, and what it draws there becomes `low`. A logarithmic range has none.
+    """
 
     path: str
     low: float
     high: float
     log: bool = True
+    low_share: float = 0.0
 
     def suggest(self, trial: Suggester) -> float:
         """Ask the sampler, which may give a number of NumPy's."""
-        return float(trial.suggest_float(self.path, self.low, self.high, log=self.log))
+        start = self.low - (self.high - self.low) * self.low_share / (1 - self.low_share)
+        return max(self.low, float(trial.suggest_float(self.path, start, self.high, log=self.log)))
 
     def holds(self, value: Any) -> bool:  # noqa: ANN401 - a recorded parameter
         """Whether it is a value of this dimension."""

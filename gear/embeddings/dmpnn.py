@@ -51,4 +51,5 @@ class GraphEmbedding(Embedding):
             config.dropout,
             config.aggregation,
             config.aggregation_norm,
+            config.dropout_place,
         )

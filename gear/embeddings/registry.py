@@ -5,7 +5,9 @@ import inspect
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from gear.config import joined_kinds
 from gear.embeddings.base import Embedding
+from gear.embeddings.joined import JoinedEmbedding
 from gear.errors import InputDataError, UnknownNameError
 from gear.plugins import is_import_path, load_object
 
@@ -23,24 +25,31 @@ EMBEDDINGS = {
 
 
 def check_embedding_name(kind: str) -> None:
-    """Refuse a string that is neither a name nor an import path, without importing anything.
+    """Refuse a string that is no name, no import path and no few of them joined by `+`, without importing anything.
 
     Raises:
-        UnknownNameError: it is neither.
+        UnknownNameError: a part of it is neither a name nor an import path.
+        InputDataError: a part is named twice.
     """
-    if kind not in EMBEDDINGS and not is_import_path(kind):
-        raise UnknownNameError("embedding", kind, (*EMBEDDINGS, "my_module:MyEmbedding"))
+    parts = joined_kinds(kind)
+    for part in parts:
+        if part not in EMBEDDINGS and not is_import_path(part):
+            raise UnknownNameError("embedding", part, (*EMBEDDINGS, "my_module:MyEmbedding"))
+    if len(set(parts)) < len(parts):
+        raise InputDataError(f"embedding '{kind}' names a part twice: join different ones")
 
 
 @functools.cache
 def get_embedding(kind: str) -> Embedding:
-    """The embedding of a name or an import path.
+    """The embedding of a name or an import path, or of several joined by `+`.
 
     Raises:
         UnknownNameError: no such name.
-        InputDataError: no such module or class there, or it is no embedding.
+        InputDataError: no such module or class there, it is no embedding, or a part is named twice.
     """
     check_embedding_name(kind)
+    if len(parts := joined_kinds(kind)) > 1:
+        return JoinedEmbedding([get_embedding(part) for part in parts])
     found = load_object(EMBEDDINGS.get(kind, kind), "embedding")
     if not (inspect.isclass(found) and issubclass(found, Embedding)):
         raise InputDataError(f"embedding '{kind}' is not a subclass of gear.embeddings.Embedding")

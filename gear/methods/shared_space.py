@@ -9,7 +9,7 @@ __all__ = ["ALIGNMENT", "NETWORK", "OPTIONAL", "PATHS", "SOURCE_EMBEDDING", "SOU
 NETWORK: tuple[Dimension, ...] = (
     Integer("embedding.depth", 2, 5),
     Integer("embedding.width", 48, 160, step=16),
-    Float("embedding.dropout", 0.0, 0.3, log=False),
+    Float("embedding.dropout", 0.0, 0.3, log=False, low_share=0.5),
     Integer("encoder.depth", 1, 2),
     Integer("encoder.width", 32, 128, step=16),
     Float("training.learning_rate", 1e-3, 5e-3),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gear.config import Aggregation
+from gear.config import Aggregation, DropoutPlace
 from gear.model.aggregation import AtomAggregation
 from gear.model.dropout import Dropout
 from gear.model.graphs import GraphBatch
@@ -26,7 +26,8 @@ class DMPNN(nn.Module):
         bond_features: d_e.
         width: d_h, of messages and of the embedding.
         depth: message-passing steps, counted as chemprop does (depth 1 passes no message).
-        dropout: after every update.
+        dropout: rate.
+        dropout_place: where it drops, see `EmbeddingConfig`.
         aggregation: of atoms to molecules, see `AtomAggregation`.
         norm: the constant of the aggregation `norm`.
     """
@@ -40,25 +41,34 @@ class DMPNN(nn.Module):
         dropout: float = 0.0,
         aggregation: Aggregation = "norm",
         norm: float = 100.0,
+        dropout_place: DropoutPlace = "molecule",
     ) -> None:
         super().__init__()
         self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
         self.aggregation = AtomAggregation(width, aggregation, norm)
-        self.dropout = Dropout(dropout)
+        self.dropout, self.dropout_place = Dropout(dropout), dropout_place
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
     def forward(self, graph: GraphBatch) -> Tensor:
         """Embeddings (B, d_h)."""
-        independent = self.training and self.dropout.p > 0  # each bond and atom is dropped by itself
-        batch = graph.environments(self.depth, merged=not independent)
+        batch = graph.environments(self.depth, merged=not self._each_apart)
         start = self.W_i(batch.bond_kinds)
         h = functional.relu(start)
         for step in batch.bonds:
-            h = self.dropout(functional.relu(step @ torch.cat([start, self.W_h(h)])))
+            h = self._hidden(step @ torch.cat([start, self.W_h(h)]))
         out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
         own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
-        h_atom = self.dropout(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
+        h_atom = self._hidden(batch.atoms @ torch.cat([own, functional.linear(h, out_below)]))
         embedded: Tensor = self.aggregation(h_atom, batch.molecules, batch.atom_counts)
-        return embedded
+        return self.dropout(embedded) if self.dropout_place == "molecule" else embedded
+
+    @property
+    def _each_apart(self) -> bool:
+        """Whether every bond and atom needs a state of its own."""
+        return self.training and self.dropout.p > 0 and self.dropout_place == "atoms"
+
+    def _hidden(self, sums: Tensor) -> Tensor:
+        states = functional.relu(sums)
+        return states if self.dropout_place == "molecule" else self.dropout(states)

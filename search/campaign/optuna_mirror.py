@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
@@ -13,7 +14,7 @@ from search.campaign.builtin_samplers import KnownSpace
 from search.campaign.samplers import Sampler
 from search.campaign.study import Trial
 
-__all__ = ["OptunaMirror", "new_study", "quiet_optuna"]
+__all__ = ["OptunaMirror", "Placed", "as_recorded", "new_study", "quiet_optuna"]
 
 _STATES = {
     "running": TrialState.RUNNING,
@@ -23,13 +24,32 @@ _STATES = {
 }
 
 
+class Placed(NamedTuple):
+    """Parameters of a trial, and the distribution of each."""
+
+    params: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+
+
+_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # trials of a study share them
+
+
+def as_recorded(trial: Trial) -> Placed:
+    """The parameters and distributions that a trial was recorded with."""
+    return Placed(trial.params, {name: _distribution(d) for name, d in trial.distributions.items()})
+
+
 class OptunaMirror:
     """An Optuna study that follows recorded trials: each call adds only what is new.
 
     It equals an Optuna study that is built in one go from the same trials.
+
+    Args:
+        place: gives the parameters and distributions that the study has of a trial.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Callable[[Trial], Placed] = as_recorded) -> None:
+        self._place = place
         self._storage = optuna.storages.InMemoryStorage()  # of this study only, so the id of a trial is its number
         self.study = new_study(self._storage)
         self.space = IntersectionSearchSpace(include_pruned=True)
@@ -46,7 +66,7 @@ class OptunaMirror:
             if trials[index].state != "running":
                 self._end(index, trials[index])
         for index, trial in enumerate(trials[self.size :], self.size):
-            self.study.add_trial(_frozen(trial))
+            self.study.add_trial(_frozen(trial, self._place(trial)))
             if trial.state == "running":
                 self._running.add(index)
         self.size = len(trials)
@@ -61,6 +81,14 @@ class OptunaMirror:
         self._running.add(trial.number)
         self.size += 1
         return trial
+
+    def amend(self, trial: optuna.Trial, params: Mapping[str, Any]) -> None:
+        """Give a trial that was just asked for the parameters that will be recorded of it, where they differ."""
+        for name, value in params.items():
+            if value != trial.params[name]:
+                distribution = trial.distributions[name]
+                internal = distribution.to_internal_repr(value)
+                self._storage.set_trial_param(trial.number, name, internal, distribution)
 
     def _end(self, index: int, trial: Trial) -> None:
         for epoch, value in trial.curve.items():
@@ -87,16 +115,12 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-_distribution = functools.lru_cache(maxsize=1024)(json_to_distribution)  # trials of a study share them
-
-
-def _frozen(trial: Trial) -> FrozenTrial:
-    distributions: dict[str, BaseDistribution] = {name: _distribution(d) for name, d in trial.distributions.items()}
+def _frozen(trial: Trial, placed: Placed) -> FrozenTrial:
     return create_trial(
         state=_STATES[trial.state],
         value=_value(trial),
-        params=trial.params,
-        distributions=distributions,
+        params=dict(placed.params),
+        distributions=dict(placed.distributions),
         intermediate_values=trial.curve,
     )
 

@@ -13,15 +13,16 @@ from typing import Any
 from optuna.distributions import distribution_to_json
 
 from gear.config import TrialConfig
+from gear.recorded import recorded_config
 from gear.variants import get_value
 from search.campaign.builtin_samplers import Random
-from search.campaign.optuna_mirror import OptunaMirror, new_study
+from search.campaign.optuna_mirror import OptunaMirror, Placed, as_recorded, new_study
 from search.campaign.samplers import Sampler, find_sampler
-from search.campaign.study import Study
+from search.campaign.study import Study, Trial
 from search.campaign.study_transfer import Start
 from search.plan.campaign_plan import stable_seed
 from search.plan.settings import SearchSettings
-from search.plan.space import defaults, suggest
+from search.plan.space import defaults, held, suggest
 
 __all__ = ["Proposal", "Proposer", "random_configs"]
 
@@ -49,7 +50,7 @@ class Proposer:
 
     def __init__(self, method: str, base: TrialConfig, settings: SearchSettings) -> None:
         self._method, self._base, self._settings = method, base, settings
-        self._mirror = OptunaMirror()
+        self._mirror = OptunaMirror(self._placed)
 
     def propose(self, study: Study, start: Start | None = None) -> Proposal:
         """The next trial of a study; the first one has the default parameters.
@@ -69,16 +70,35 @@ class Proposer:
                 apart.enqueue_trial(dict(given.params))
             trial = apart.ask()
         else:
-            if not sampler.built_in or self._mirror.size > len(
-                trials
-            ):  # the latter: the last proposal was not recorded
-                self._mirror = OptunaMirror()
+            not_recorded = self._mirror.size > len(trials)  # the last proposal
+            if not_recorded or not sampler.built_in:
+                self._mirror = OptunaMirror(self._placed)
             trial = self._mirror.ask(trials, sampler, seed)
         config = suggest(trial, self._method, self._base, vary)
         params = {name: get_value(config, name) for name in trial.params}
+        if sampler != RANDOM:
+            self._mirror.amend(trial, params)
         distributions = {name: distribution_to_json(d) for name, d in trial.distributions.items()}
         origin = sampler.name if given is None else given.origin
         return Proposal(dataclasses.replace(config, seed=seed), params, distributions, origin)
+
+    @functools.cached_property
+    def _space(self) -> Placed:
+        """Some parameters in today's space, and its distributions."""
+        trial = new_study().ask()
+        suggest(trial, self._method, self._base, self._settings.vary)
+        return Placed(trial.params, trial.distributions)
+
+    def _placed(self, trial: Trial) -> Placed:
+        """A trial in today's space, so that the sampler learns from trials that an earlier version chose from another.
+
+        A setting whose value today's space does not have is left out.
+        """
+        recorded = as_recorded(trial)
+        if recorded.distributions == self._space.distributions:
+            return recorded
+        params = held(recorded_config(trial.config), self._method, self._base, self._settings.vary)
+        return Placed(params, {name: self._space.distributions[name] for name in params})
 
     @functools.cached_property
     def _sampler(self) -> Sampler:

@@ -14,7 +14,7 @@ from gear.pretrain.recipe import SHAPE
 from gear.space import Dimension, Suggester
 from gear.variants import get_value, method_of, with_values
 
-__all__ = ["OPTIONAL", "defaults", "fixed_by", "space", "suggest"]
+__all__ = ["OPTIONAL", "defaults", "fixed_by", "held", "space", "suggest"]
 
 # Paths of all dimensions that built-in methods search on request.
 OPTIONAL = tuple(dict.fromkeys(dimension.path for spec in METHODS.values() for dimension in spec.optional))
@@ -52,3 +52,13 @@ def defaults(name: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[s
     """The parameters at which `suggest` gives `base_of` the name back."""
     config = base_of(name, base)
     return {dimension.path: get_value(config, dimension.path) for dimension in space(name, vary, base)}
+
+
+def held(config: TrialConfig, name: str, base: TrialConfig, vary: Collection[str] = ()) -> dict[str, Value]:
+    """The settings of any configuration that the space has a value for; a plug-in's may be newer than it."""
+    found = {
+        dimension: get_value(config, dimension.path)
+        for dimension in space(name, vary, base)
+        if not dimension.path.startswith("settings.") or dimension.path.partition(".")[2] in config.settings
+    }
+    return {dimension.path: value for dimension, value in found.items() if dimension.holds(value)}

@@ -6,20 +6,17 @@ models scale them by the molecules they are trained on (`gear.model.input_scaler
 
 import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from rdkit.Chem import Mol
 
-from gear.data.cache import DamagedFileError, cache_folder, cached, content_key, read_table, write_table
 from gear.data.molecules.molecule import parse
 from gear.data.parallel import map_chunks
+from gear.data.row_cache import cached_rows
 from gear.errors import InputDataError
 
 __all__ = ["descriptor_names", "descriptors", "packed_descriptors"]
 
-COLUMNS = ("descriptors",)
 
 
 def descriptor_names() -> tuple[str, ...]:
@@ -44,21 +41,9 @@ def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    path = cache_folder() / "descriptors" / f"{content_key(smiles)}.parquet"
-    return cached(path, _read, lambda: _build(path, list(smiles)))
+    return cached_rows("features/descriptors", smiles, lambda: descriptors(smiles))
 
 
-def _build(path: Path, smiles: list[str]) -> None:
-    rows = pa.array([row.tobytes() for row in descriptors(smiles)], pa.binary())
-    write_table(path, pa.table([rows], names=list(COLUMNS)), list(descriptor_names()))
-
-
-def _read(path: Path) -> np.ndarray:
-    table, names = read_table(path, COLUMNS)
-    data = b"".join(table[COLUMNS[0]].to_numpy())
-    if tuple(names) != descriptor_names() or len(data) != 4 * len(names) * len(table):
-        raise DamagedFileError("its rows have another length")
-    return np.frombuffer(data, np.float32).reshape(len(table), -1)
 
 
 def _chunk(smiles: Sequence[str]) -> np.ndarray:

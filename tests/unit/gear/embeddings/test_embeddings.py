@@ -16,7 +16,8 @@ from gear.training.batching import TrainingData
 
 SMILES = ["CCO", "c1ccccc1CCN", "CC(C)C(=O)OCC1CCCCC1", "C", "CCCCCCCCCCCCCCCC"]
 EXAMPLE = "examples.plugins.my_embedding:FunctionalGroups"
-kinds = pytest.mark.parametrize("kind", [*EMBEDDINGS, EXAMPLE])
+JOINED = ["dmpnn+descriptors", "text+fingerprint", f"descriptors+{EXAMPLE}+dmpnn"]
+kinds = pytest.mark.parametrize("kind", [*EMBEDDINGS, EXAMPLE, *JOINED])
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,25 @@
 """What is tried next: the defaults, then random trials, then what the sampler has learnt."""
 
+import copy
+import dataclasses
 import functools
 import warnings
 
 import optuna
 import pytest
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
 
 from gear.results import STATES
+from gear.variants import get_value
 from search.campaign.campaign import Campaign
 from search.campaign.events import TrialAsked
 from search.campaign.optuna_mirror import OptunaMirror
+from search.campaign.proposer import Proposer
 from search.campaign.samplers import SAMPLERS
 from search.plan.campaign_plan import stable_seed
 from search.plan.space import suggest
@@ -77,8 +87,39 @@ def test_proposals_are_those_of_optunas_own_sampler_on_the_same_trials(sampler, 
         mirror.follow(before.trials)
         mirror.study.sampler = optunas_own(sampler, stable_seed(plan.search.seed, study.name, event.number))
         trial = mirror.study.ask()
-        suggest(trial, method, plan.config)
-        assert trial.params == event.params
+        config = suggest(trial, method, plan.config)
+        assert {path: get_value(config, path) for path in trial.params} == event.params
+
+
+def of_an_earlier_version(trial):
+    """The same trial, chosen when the space had no aggregation, no zero share of dropout and other kinds."""
+    params = {path: value for path, value in trial.params.items() if path != "embedding.aggregation"}
+    space = {path: json_to_distribution(d) for path, d in trial.distributions.items() if path in params}
+    space |= {
+        "embedding.dropout": FloatDistribution(0.0, 0.3),
+        "embedding.kind": CategoricalDistribution(("dmpnn", "fingerprint", "text", "withdrawn")),
+    }
+    config = copy.deepcopy(trial.config)
+    config["embedding"]["kind"] = params["embedding.kind"] = "withdrawn" if trial.number == 1 else "text"
+    distributions = {path: distribution_to_json(d) for path, d in space.items()}
+    return dataclasses.replace(trial, params=params, distributions=distributions, config=config)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_a_sampler_learns_from_trials_of_a_version_with_another_space(sampler):
+    plan = small_plan(trials=6, methods=["stl"], sampler=sampler, startup_trials=3, vary=("embedding.kind",))
+    (study,) = Simulation(plan, slots=1).run().campaign.studies.values()
+    study.searched[:] = map(of_an_earlier_version, study.searched)
+    proposer = Proposer("stl", plan.config, plan.search)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # GP says which dimension it samples independently
+        proposal = proposer.propose(study)
+    assert proposal.origin == sampler
+    seen = proposer._mirror.study.trials
+    assert "embedding.kind" not in seen[1].params
+    assert seen[2].params["embedding.kind"] == "text"
+    assert all(trial.params.keys() - {"embedding.kind"} == proposal.params.keys() - {"embedding.kind"} for trial in seen)
+    assert {str(trial.distributions["embedding.dropout"]) for trial in seen} == {str(FloatDistribution(-0.3, 0.3))}
 
 
 def test_a_proposal_that_could_not_be_recorded_is_made_again():

@@ -15,7 +15,7 @@ from gear.methods import METHODS, base_of, build_method
 from gear.space import Choice
 from gear.training.batching import TrainingData
 from gear.variants import VARIANTS, get_value, method_of
-from search.plan.space import OPTIONAL, defaults, space, suggest
+from search.plan.space import OPTIONAL, defaults, held, space, suggest
 
 BASE = TrialConfig(training=TrainingConfig(epochs=7))
 
@@ -38,11 +38,9 @@ def test_every_suggestion_is_valid_and_within_bounds(method, seed):
     assert config.method == method_of(method).method
     for dimension in space(method):
         value = get_value(config, dimension.path)
-        assert value == trial.params[dimension.path]
-        if isinstance(dimension, Choice):
-            assert value in dimension.choices
-        else:
-            assert dimension.low <= value <= dimension.high
+        drawn = trial.params[dimension.path]
+        assert value == (drawn if isinstance(dimension, Choice) else max(drawn, dimension.low))
+        assert dimension.holds(value)
 
 
 @pytest.mark.parametrize("method", NAMES)
@@ -89,6 +87,19 @@ def test_values_have_a_place_in_the_unit_cube(method):
             assert all(math.dist(*two) == pytest.approx(1) for two in itertools.combinations(corners, 2))
         else:
             assert [*dimension.place(dimension.low), *dimension.place(dimension.high)] == [0, 1]
+
+
+def test_half_of_all_random_configurations_have_no_dropout():
+    rates = [suggest(asked(seed), "stl", BASE).embedding.dropout for seed in range(200)]
+    assert 70 < rates.count(0.0) < 130
+    assert 0.25 < max(rates) <= 0.3
+
+
+def test_settings_of_a_configuration_that_the_space_does_not_have_are_not_held():
+    network = dataclasses.replace(BASE.embedding, width=57, dropout=0.25)
+    found = held(dataclasses.replace(BASE, embedding=network), "stl", BASE)
+    assert {d.path for d in space("stl")} - found.keys() == {"embedding.width"}
+    assert found["embedding.dropout"] == 0.25
 
 
 def test_optional_settings_are_searched_on_request():

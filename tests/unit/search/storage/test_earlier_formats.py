@@ -39,7 +39,8 @@ def test_it_is_complete_and_its_settings_are_those_of_its_time(campaign):
     assert campaign.plan.search.grace_steps == 4
     for study in campaign.studies.values():
         config = campaign.spec(study.name, 0).config
-        assert (config.embedding.aggregation, config.training.epoch_steps) == ("mean", 1)
+        assert (config.embedding.aggregation, config.embedding.dropout_place) == ("mean", "atoms")
+        assert config.training.epoch_steps == 1
 
 
 @pytest.mark.parametrize("method", ["gear", "stl"])
