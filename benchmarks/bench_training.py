@@ -5,6 +5,7 @@
 hv_from_ds (random split), depth 3, batch 64 (gear: 64 target and 64 source molecules, each through both branches); on a
 CPU one thread. The peers are chemprop's Lightning trainer with its default data loader, which featurises every molecule
 in every epoch, and with the loader's cache on. All take turns; medians of the repeats, fastest and slowest beside them.
+On a CPU the last table is of the configuration in the middle of the search space of `stl` and `gear`.
 
 Same network up to the embedding, same batch. Theirs: a head with one hidden layer as wide as the embedding, Adam. Ours:
 five layers (encoder and head) with a normalisation, AdamW, clipping, the weight average.
@@ -16,14 +17,16 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
 import torch
-from training_peers import Parts, chemprop, config, ours, product_sizes, products, steps
+from training_peers import Parts, Steps, chemprop, config, ours, product_sizes, products, proposed, steps
 
 from gear.command_line import Parser
-from gear.config import LossWeights
+from gear.config import DropoutPlace, LossWeights, Value
 from gear.data import load_pair
 from gear.data.pairs import PairData
+from gear.variants import with_values
 
 STEPS = 60
 WITHOUT = {
@@ -43,7 +46,6 @@ def speed_table(pair: PairData, width: int, device: str, repeats: int) -> float:
         "chemprop": partial(chemprop, width, pair, device, cached=False),
         "chemprop, cached": partial(chemprop, width, pair, device, cached=True),
         "stl": partial(ours, config("stl", width), pair, device),
-        "stl, dropout": partial(ours, config("stl", width, dropout=0.1), pair, device),
         "gear": partial(ours, config("gear", width), pair, device),
     }
     found: dict[str, list[float]] = {name: [] for name in runs}
@@ -71,6 +73,31 @@ def step_table(pair: PairData, width: int, device: str) -> None:
         print(f"{name:22}" + "".join(f"{part.median(name):20.2f}" for part in parts.values()))
     whole, bent, flat = (parts[name].median("step") for name in WITHOUT)
     print(f"of gear's step: metric {(bent - flat) / whole:.0%}, curvature {(whole - bent) / whole:.0%}")
+
+
+def proposals_table(pair: PairData) -> None:
+    """Print the processor time of a step in the middle of the search space, without dropout and with it by place."""
+    middles = {method: proposed(method) for method in ("stl", "gear")}
+    changes: dict[str, dict[str, Value]] = {
+        "no dropout": {"embedding.dropout": 0.0},
+        **{
+            f"0.15 {place}": {"embedding.dropout": 0.15, "embedding.dropout_place": place}
+            for place in get_args(DropoutPlace)
+        },
+        "attentive": {"embedding.dropout": 0.0, "embedding.aggregation": "attentive"},
+        "joined": {"embedding.dropout": 0.0, "embedding.kind": "dmpnn+descriptors"},
+    }
+    found = {
+        (method, name): Steps(with_values(trial, change), pair)
+        for method, trial in middles.items()
+        for name, change in changes.items()
+    }
+    for index in range(STEPS):
+        for one in found.values():
+            one.step(index)
+    print("\nmiddle of the search space, ms of processor time a step" + "".join(f"{name:>16}" for name in changes))
+    for method in middles:
+        print(f"{method:55}" + "".join(f"{found[method, name].median():16.2f}" for name in changes))
 
 
 def floor_table(pair: PairData, width: int, device: str, stl: float) -> None:
@@ -107,6 +134,8 @@ def main() -> None:
         stl = speed_table(pair, width, args.device, args.repeats)
         step_table(pair, width, args.device)
         floor_table(pair, width, args.device, stl)
+    if args.device == "cpu":
+        proposals_table(pair)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,22 @@ import numpy as np
 import torch
 from torch import nn
 
-from gear.config import EmbeddingConfig, LossWeights, TrainingConfig, TrialConfig
+from gear.config import EmbeddingConfig, LossWeights, TrainingConfig, TrialConfig, Value
 from gear.data.pairs import PairData
 from gear.model import EmbeddingNetwork
+from gear.space import Choice, Dimension, Integer
 from gear.training.batching import epoch_batches
 from gear.training.loop import TrainingRun
+from gear.variants import with_values
+from search.plan.space import space
 
 DEPTH, BATCH = 3, 64
 
 
-def config(method: str, width: int, weights: LossWeights | None = None, dropout: float = 0.0) -> TrialConfig:
+def config(method: str, width: int, weights: LossWeights | None = None) -> TrialConfig:
     return TrialConfig(
         method=method,
-        embedding=EmbeddingConfig(width=width, depth=DEPTH, dropout=dropout),
+        embedding=EmbeddingConfig(width=width, depth=DEPTH),
         weights=weights or LossWeights(),
         training=TrainingConfig(epochs=2, epoch_steps=1, batch_size=BATCH),
     )
@@ -91,6 +94,52 @@ def steps(run: TrainingRun, count: int) -> Iterable[torch.Tensor]:
             yield rows
 
 
+def middle(dimension: Dimension) -> Value:
+    """The median of what random sampling draws; of choices, the middle one."""
+    if isinstance(dimension, Choice):
+        return dimension.choices[len(dimension.choices) // 2]
+    if isinstance(dimension, Integer):
+        return dimension.low + (dimension.high - dimension.low) // dimension.step // 2 * dimension.step
+    share = max(0.0, 0.5 - dimension.low_share) / (1 - dimension.low_share)
+    if dimension.log:
+        return float(dimension.low * (dimension.high / dimension.low) ** share)
+    return dimension.low + share * (dimension.high - dimension.low)
+
+
+def proposed(method: str) -> TrialConfig:
+    """The configuration in the middle of a method's search space, which has no dropout."""
+    return with_values(TrialConfig(method=method), {d.path: middle(d) for d in space(method)})
+
+
+class Steps:
+    """Training steps of a configuration, timed whole by the processor time that they take."""
+
+    def __init__(self, trial: TrialConfig, pair: PairData) -> None:
+        self.run = TrainingRun(trial, pair, "cpu")
+        self.run.model.train()
+        size, generator = trial.training.batch_size, torch.Generator().manual_seed(0)
+        target, *sources = self.run.data.train_rows
+        joined = sources if self.run.model.sees_sources else []
+        self.rows = list(epoch_batches(target, joined, size, generator))
+        self.generator = torch.Generator().manual_seed(0)
+        self.times: list[float] = []
+
+    def step(self, index: int) -> None:
+        started = time.process_time()
+        terms = self.run.model.loss_terms(self.run.data.batch(self.rows[index % len(self.rows)]), index, self.generator)
+        total = self.run.model.total(terms.terms)
+        self.run.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.run.model.parameters(), self.run.config.training.clip)
+        self.run.optimizer.step()
+        self.run.average.update(self.run.model)
+        self.times.append(1e3 * (time.process_time() - started))
+
+    def median(self) -> float:
+        """Milliseconds of a step, of the second half, when everything is warm."""
+        return statistics.median(self.times[len(self.times) // 2 :])
+
+
 class Parts:
     """Milliseconds of the parts of training steps."""
 
@@ -117,7 +166,7 @@ class Parts:
         self._start()
         begin = self.before
         batch = run.data.batch(rows)
-        batch.molecules.read_by("dmpnn").environments(depth, merged=run.config.embedding.dropout == 0)
+        batch.molecules.read_by("dmpnn").environments(depth)
         self._mark("batch assembly")
         total = run.model.total(run.model.loss_terms(batch, index, self.generator).terms)
         self._mark("forward")

@@ -1,5 +1,6 @@
 """Dimensions that several methods search."""
 
+from gear.config import AGGREGATIONS
 from gear.embeddings import EMBEDDINGS
 from gear.space import Choice, Dimension, Float, Integer
 
@@ -35,4 +36,8 @@ ALIGNMENT: tuple[Dimension, ...] = (
 _KINDS = tuple(EMBEDDINGS)
 SOURCE_EMBEDDING = Choice("embedding.source_kind", ("same", *_KINDS))
 PATHS = Choice("transfer.prediction", ("direct", "mapped", "mean"))
-OPTIONAL: tuple[Dimension, ...] = (Choice("embedding.kind", _KINDS), Float("training.ema", 0.9, 0.99, log=False))
+OPTIONAL: tuple[Dimension, ...] = (
+    Choice("embedding.kind", _KINDS),
+    Choice("embedding.aggregation", AGGREGATIONS),  # no pair was predicted better with another than the default
+    Float("training.ema", 0.9, 0.99, log=False),
+)

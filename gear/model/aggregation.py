@@ -1,6 +1,5 @@
 """From the states of atoms to one vector a molecule; each way equals chemprop's aggregation of that name."""
 
-import torch
 from torch import Tensor, nn
 
 from gear.config import Aggregation
@@ -16,8 +15,8 @@ class AtomAggregation(nn.Module):
 
     Args:
         width: d_h, of the states.
-        kind: `mean`, `sum`, `norm`, the sum divided by `norm`, or `attentive`, a mean whose weights are the softmax, over
-            the atoms of a molecule, of a learned linear score.
+        kind: `mean`; `sum`; `norm`, the sum divided by `norm`; or `attentive`, a mean weighted by the softmax, over the
+            atoms of a molecule, of a learned linear score.
         norm: the constant of `norm`.
     """
 
@@ -37,8 +36,8 @@ class AtomAggregation(nn.Module):
             atom_counts: (B,).
         """
         if self.kind == "attentive":
-            scores = self.W(states)  # a softmax does not change with a constant, such as the largest score of the batch
+            scores: Tensor = self.W(states)  # a softmax does not change with a constant, here the batch's largest score
             weights = (scores - scores.detach().max()).clamp(min=SMALLEST).exp()
-            return (molecules @ (weights * states)) / (molecules @ weights)
+            return molecules @ (weights * states) / (molecules @ weights)
         total = molecules @ states
         return total / atom_counts[:, None] if self.kind == "mean" else total * self.scale

@@ -41,7 +41,8 @@ def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    return cached_rows("features/descriptors", smiles, lambda: descriptors(smiles))
+    listed = list(smiles)
+    return cached_rows("features/descriptors", listed, lambda: descriptors(listed))
 
 
 

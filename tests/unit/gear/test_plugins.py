@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gear.config import TrialConfig
+from gear.config import EmbeddingConfig, TrialConfig
 from gear.errors import InputDataError
 from gear.plugins import import_path, import_paths, is_import_path, load_object, refuse_code_in, source_of
 
@@ -70,6 +70,8 @@ def test_import_path_is_known_by_its_form(name, yes):
 def test_import_paths_of_a_configuration_are_those_of_the_users_code():
     assert import_paths(TrialConfig()) == []
     assert import_paths(TrialConfig(method="mine=a.b:C")) == ["a.b:C"]
+    joined = EmbeddingConfig("dmpnn+a:B", source_kind="c:D+text+e:F")
+    assert import_paths(TrialConfig(embedding=joined)) == ["a:B", "c:D", "e:F"]
 
 
 def test_source_of_a_path_is_the_outermost_module_which_is_not_imported(folder):

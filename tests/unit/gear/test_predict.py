@@ -242,7 +242,7 @@ def test_training_molecule_has_similarity_one_and_another_kind_little(predictor,
     assert found[-1] < 0.3
 
 
-@pytest.mark.parametrize("kind", ["descriptors", "fingerprint", "text"])
+@pytest.mark.parametrize("kind", ["descriptors", "fingerprint", "text", "dmpnn+descriptors"])
 def test_every_input_of_a_model_is_made_ready(kind, pair, tmp_path):
     member = trained_member(tmp_path / "checkpoint", pair, epochs=1, embedding=EmbeddingConfig(kind, width=8))
     export_model([member], pair, tmp_path / "export", {})

@@ -25,7 +25,7 @@ CONFIGURED = {
     **{
         f"{name}, {kind}": Case(name, settings={"embedding.kind": kind})
         for name in ("gear", "stl", "mtl", "finetune_head")
-        for kind in ("descriptors", "fingerprint", "text")
+        for kind in ("descriptors", "fingerprint", "text", "dmpnn+descriptors")
     },
     **{
         f"{name}, text from {kind}": Case(name, settings={"embedding.kind": "text", "embedding.source_kind": kind})

@@ -40,6 +40,15 @@ def test_warm_start_gives_the_target_what_the_source_has_learnt_but_not_its_tran
     assert not torch.equal(before["encoder.body.0.weight"], target.encoder.body[0].weight)
 
 
+def test_warm_start_hands_over_all_parts_of_a_joined_embedding_with_their_scaling(pair, quick_config):
+    config = with_values(quick_config("gear", warm_start=True), {"embedding.kind": "dmpnn+descriptors"})
+    run = TrainingRun(config, pair)
+    assert run.model.embeddings[0].network.networks[1].scaler.varying.any()
+    run._train_sources()
+    target, source = (embedding.state_dict() for embedding in run.model.embeddings)
+    assert all(torch.equal(tensor, source[name]) for name, tensor in target.items())
+
+
 def test_warm_start_leaves_an_embedding_alone_that_reads_something_else(pair, quick_config):
     config = with_values(quick_config("gear", warm_start=True), {"embedding.source_kind": "text"})
     run = TrainingRun(config, pair)

@@ -118,7 +118,9 @@ def test_a_sampler_learns_from_trials_of_a_version_with_another_space(sampler):
     seen = proposer._mirror.study.trials
     assert "embedding.kind" not in seen[1].params
     assert seen[2].params["embedding.kind"] == "text"
-    assert all(trial.params.keys() - {"embedding.kind"} == proposal.params.keys() - {"embedding.kind"} for trial in seen)
+    assert all(
+        trial.params.keys() - {"embedding.kind"} == proposal.params.keys() - {"embedding.kind"} for trial in seen
+    )
     assert {str(trial.distributions["embedding.dropout"]) for trial in seen} == {str(FloatDistribution(-0.3, 0.3))}
 
 
