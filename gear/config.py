@@ -85,7 +85,7 @@ class PairSpec:
         return all(task.file is None for task in (self.target, *self.sources))
 
 
-DropoutPlace = Literal["molecule", "states", "atoms"]
+DropoutPlace = Literal["molecule", "atoms"]
 Aggregation = Literal["norm", "sum", "mean", "attentive"]
 AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
 
@@ -106,7 +106,9 @@ class EmbeddingConfig:
         source_kind: the `kind` of the source branches; `same` means that of the target.
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
-        dropout: after every hidden layer.
+        dropout: rate, after every hidden layer; of `dmpnn`, where `dropout_place` says.
+        dropout_place: of `dmpnn`: once on the vector of the molecule (`molecule`), or after every step on the state of
+            every bond and atom (`atoms`), all of which are then computed.
         aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
             their mean, which does not distinguish a long chain from a short one, or a mean with learned weights.
         aggregation_norm: the constant of `norm`.

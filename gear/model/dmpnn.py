@@ -48,27 +48,20 @@ class DMPNN(nn.Module):
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
         self.aggregation = AtomAggregation(width, aggregation, norm)
-        self.dropout, self.dropout_place = Dropout(dropout), dropout_place
+        self.at_atoms = Dropout(dropout if dropout_place == "atoms" else 0.0)
+        self.at_molecule = Dropout(dropout if dropout_place == "molecule" else 0.0)
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
     def forward(self, graph: GraphBatch) -> Tensor:
         """Embeddings (B, d_h)."""
-        batch = graph.environments(self.depth, merged=not self._each_apart)
+        independent = self.training and self.at_atoms.p > 0  # each bond and atom is dropped by itself
+        batch = graph.environments(self.depth, merged=not independent)
         start = self.W_i(batch.bond_kinds)
         h = functional.relu(start)
         for step in batch.bonds:
-            h = self._hidden(step @ torch.cat([start, self.W_h(h)]))
+            h = self.at_atoms(functional.relu(step @ torch.cat([start, self.W_h(h)])))
         out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
         own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
-        h_atom = self._hidden(batch.atoms @ torch.cat([own, functional.linear(h, out_below)]))
-        embedded: Tensor = self.aggregation(h_atom, batch.molecules, batch.atom_counts)
-        return self.dropout(embedded) if self.dropout_place == "molecule" else embedded
-
-    @property
-    def _each_apart(self) -> bool:
-        """Whether every bond and atom needs a state of its own."""
-        return self.training and self.dropout.p > 0 and self.dropout_place == "atoms"
-
-    def _hidden(self, sums: Tensor) -> Tensor:
-        states = functional.relu(sums)
-        return states if self.dropout_place == "molecule" else self.dropout(states)
+        h_atom = self.at_atoms(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
+        embedded: Tensor = self.at_molecule(self.aggregation(h_atom, batch.molecules, batch.atom_counts))
+        return embedded

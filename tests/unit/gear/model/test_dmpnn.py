@@ -1,5 +1,7 @@
 """The D-MPNN on packed graphs against chemprop's own message passing."""
 
+from typing import get_args
+
 import pytest
 import torch
 from chemprop.data import BatchMolGraph
@@ -7,12 +9,15 @@ from chemprop.featurizers import SimpleMoleculeMolGraphFeaturizer
 from chemprop.nn import AttentiveAggregation, BondMessagePassing, MeanAggregation, NormAggregation, SumAggregation
 from rdkit import Chem
 
+from gear.config import DropoutPlace
 from gear.data import ATOM_FEATURES, BOND_FEATURES, featurize
 from gear.model import DMPNN, GraphStore
 from gear.testing.pairs import molecules
 
 # two equal molecules, molecules without bonds, one in two pieces, an atom with six neighbours
 SMILES = ["CCO", "c1ccccc1O", "C", "CC(=O)NC1CCCC1", "C#N", "CCO", "[Na+].[Cl-]", "FS(F)(F)(F)(F)F", "O=C(O)c1ccncc1"]
+# a dropout that never drops, but needs a state of its own for every bond and atom
+SEPARATE = {"dropout": 1e-30, "dropout_place": "atoms"}
 PARTS = [SMILES, ["C"], ["C", "O"], ["CC"], molecules()]
 
 
@@ -42,8 +47,7 @@ def test_loads_chemprops_weights_and_equals_it_in_value_and_gradient(smiles, dep
     theirs, ours = both(smiles)
     torch.manual_seed(depth)
     reference = BondMessagePassing(d_h=32, depth=depth)
-    # a dropout that never drops, but needs a state of its own for every bond and atom
-    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, depth, dropout=0.0 if merged else 1e-30)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, depth, **({} if merged else SEPARATE))
     model.load_state_dict(reference.state_dict())
 
     expected = value_and_gradients(reference, lambda: NormAggregation()(reference(theirs), theirs.batch))
@@ -59,7 +63,7 @@ def test_aggregation_equals_chemprops_class_of_its_name(name, theirs, merged):
     batch, ours = both(SMILES)
     torch.manual_seed(0)
     reference = BondMessagePassing(d_h=32, depth=3)
-    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, 0.0 if merged else 1e-30, name, 7.0)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, aggregation=name, norm=7.0, **({} if merged else SEPARATE))
     model.load_state_dict(reference.state_dict())
     expected = value_and_gradients(reference, lambda: theirs(reference(batch), batch.batch))
     torch.testing.assert_close(value_and_gradients(model, lambda: model(ours)), expected, rtol=0, atol=1e-5)
@@ -71,7 +75,7 @@ def test_attentive_aggregation_equals_chemprops_with_its_weights(merged):
     torch.manual_seed(0)
     reference, aggregation = BondMessagePassing(d_h=32, depth=3), AttentiveAggregation(output_size=32)
     torch.nn.init.normal_(aggregation.W.weight)  # larger than at first: the weights of atoms differ by orders
-    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, 0.0 if merged else 1e-30, "attentive")
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 32, 3, aggregation="attentive", **({} if merged else SEPARATE))
     theirs = torch.nn.ModuleDict({"passing": reference, "aggregation": aggregation})
     model.load_state_dict(reference.state_dict() | aggregation.state_dict(prefix="aggregation."))
     value, gradients = value_and_gradients(theirs, lambda: aggregation(reference(batch), batch.batch))
@@ -104,13 +108,23 @@ def test_embedding_does_not_depend_on_the_rest_of_the_batch():
     torch.testing.assert_close(alone, together)
 
 
-def test_dropout_drops_every_atom_and_bond_by_itself():
-    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 64, 3, dropout=0.5)
+@pytest.mark.parametrize("place", get_args(DropoutPlace))
+def test_dropout_drops_every_molecule_by_itself(place):
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 64, 3, dropout=0.5, dropout_place=place)
     twins = GraphStore(featurize(["CCCC", "CCCC"]), torch.device("cpu")).batch(torch.tensor([0, 1]))
     first, second = model(twins)
     assert not torch.equal(first, second)
     first, second = model.eval()(twins)
     assert torch.equal(first, second)
+
+
+def test_dropout_at_the_molecule_keeps_or_drops_what_is_embedded_without_it():
+    _, batch = both(SMILES)
+    model = DMPNN(ATOM_FEATURES, BOND_FEATURES, 64, 3, dropout=0.25)
+    dropped, whole = model(batch), model.eval()(batch)
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], whole[kept] / 0.75, rtol=1e-4, atol=0)
+    assert 0.6 < kept[whole != 0].float().mean() < 0.9
 
 
 def test_same_batch_gives_the_same_bits():
