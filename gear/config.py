@@ -85,7 +85,7 @@ class PairSpec:
         return all(task.file is None for task in (self.target, *self.sources))
 
 
-DropoutPlace = Literal["molecule", "atoms"]
+DropoutPlace = Literal["states", "atoms", "molecule"]
 Aggregation = Literal["norm", "sum", "mean", "attentive"]
 AGGREGATIONS: tuple[Aggregation, ...] = typing.get_args(Aggregation)
 
@@ -107,8 +107,9 @@ class EmbeddingConfig:
         width: of the embedding and its hidden layers.
         depth: message-passing steps, hidden layers or convolutions.
         dropout: rate, after every hidden layer; of `dmpnn`, where `dropout_place` says.
-        dropout_place: of `dmpnn`: once on the vector of the molecule (`molecule`), or after every step on the state of
-            every bond and atom (`atoms`), all of which are then computed.
+        dropout_place: of `dmpnn`: after every step on the states of bonds and atoms, equal ones of a batch alike
+            (`states`) or each by itself (`atoms`), so that all are computed; or once on the molecule's vector
+            (`molecule`).
         aggregation: of the atoms' states to the molecule's, by `dmpnn`: their sum over `aggregation_norm`, their sum,
             their mean, which does not distinguish a long chain from a short one, or a mean with learned weights.
         aggregation_norm: the constant of `norm`.

@@ -48,20 +48,21 @@ class DMPNN(nn.Module):
         self.W_h = nn.Linear(width, width, bias=False)
         self.W_o = nn.Linear(atom_features + width, width)
         self.aggregation = AtomAggregation(width, aggregation, norm)
-        self.at_atoms = Dropout(dropout if dropout_place == "atoms" else 0.0)
-        self.at_molecule = Dropout(dropout if dropout_place == "molecule" else 0.0)
+        at_molecule = dropout if dropout_place == "molecule" else 0.0
+        self.at_states, self.at_molecule = Dropout(dropout - at_molecule), Dropout(at_molecule)
+        self.each_apart = dropout_place == "atoms"
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
     def forward(self, graph: GraphBatch) -> Tensor:
         """Embeddings (B, d_h)."""
-        independent = self.training and self.at_atoms.p > 0  # each bond and atom is dropped by itself
+        independent = self.training and self.each_apart and self.at_states.p > 0
         batch = graph.environments(self.depth, merged=not independent)
         start = self.W_i(batch.bond_kinds)
         h = functional.relu(start)
         for step in batch.bonds:
-            h = self.at_atoms(functional.relu(step @ torch.cat([start, self.W_h(h)])))
+            h = self.at_states(functional.relu(step @ torch.cat([start, self.W_h(h)])))
         out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
         own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
-        h_atom = self.at_atoms(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
+        h_atom = self.at_states(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
         embedded: Tensor = self.at_molecule(self.aggregation(h_atom, batch.molecules, batch.atom_counts))
         return embedded
