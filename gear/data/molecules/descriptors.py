@@ -18,7 +18,6 @@ from gear.errors import InputDataError
 __all__ = ["descriptor_names", "descriptors", "packed_descriptors"]
 
 
-
 def descriptor_names() -> tuple[str, ...]:
     """The names of the D descriptors, in the order of the columns."""
     return tuple(name for name, _ in _functions())
@@ -43,8 +42,6 @@ def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
     """
     listed = list(smiles)
     return cached_rows("features/descriptors", listed, lambda: descriptors(listed))
-
-
 
 
 def _chunk(smiles: Sequence[str]) -> np.ndarray:
