@@ -123,7 +123,7 @@ class EmbeddingConfig:
     width: int = 64
     depth: int = 3
     dropout: float = 0.0
-    dropout_place: DropoutPlace = "molecule"
+    dropout_place: DropoutPlace = "states"
     aggregation: Aggregation = "norm"
     aggregation_norm: float = 10.0
     pretrained: str = "none"

@@ -41,7 +41,7 @@ class DMPNN(nn.Module):
         dropout: float = 0.0,
         aggregation: Aggregation = "norm",
         norm: float = 100.0,
-        dropout_place: DropoutPlace = "molecule",
+        dropout_place: DropoutPlace = "states",
     ) -> None:
         super().__init__()
         self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)

@@ -110,7 +110,8 @@ def _add_embeddings(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--embedding",
         metavar="NAME",
-        help=f"form in which models read molecules (default: dmpnn): {' '.join(EMBEDDINGS)}, or my_module:MyEmbedding",
+        help=f"form in which models read molecules (default: dmpnn): {' '.join(EMBEDDINGS)}, my_module:MyEmbedding, or "
+        "several of them joined by +",
     )
     what.add_argument(
         "--source-embedding", metavar="NAME", help="form in which source models read them (default: the target's)"

@@ -117,6 +117,11 @@ def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
     assert plan.embedding_kinds == {"dmpnn"}
     mixed = dataclasses.replace(plan.config, embedding=EmbeddingConfig(source_kind="text"))
     assert dataclasses.replace(plan, config=mixed).embedding_kinds == {"dmpnn", "text"}
+    joined = dataclasses.replace(plan.config, embedding=EmbeddingConfig("dmpnn+descriptors", source_kind="dmpnn"))
+    assert dataclasses.replace(plan, config=joined).embedding_kinds == {"dmpnn", "dmpnn+descriptors"}
+    unknown = dataclasses.replace(plan.config, embedding=EmbeddingConfig("dmpnn+graph"))
+    with pytest.raises(UnknownNameError, match="unknown embedding 'graph'"):
+        dataclasses.replace(plan, config=unknown)
     varied = dataclasses.replace(plan.search, vary=("embedding.kind",))
     assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "descriptors", "fingerprint", "text"}
     assert small_plan(methods=["svr"]).embedding_kinds == {"descriptors", "fingerprint"}
