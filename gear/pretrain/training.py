@@ -5,7 +5,9 @@ its place embeddings served less well where labels are few (docs/training.md). A
 on which the share of explained variance is measured; nothing is chosen by it.
 """
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -41,7 +43,7 @@ class _Data(NamedTuple):
 
 
 def train(recipe: Recipe, graphs: PackedGraphs, targets: Tensor) -> Trained:
-    """Train on M molecules, on the CPU; a function of the arguments, the machine and its number of threads.
+    """Train on M molecules, on one thread of the CPU; a function of the arguments and the machine.
 
     Args:
         recipe: shape, length and seed.
@@ -54,7 +56,7 @@ def train(recipe: Recipe, graphs: PackedGraphs, targets: Tensor) -> Trained:
     if len(graphs) < FEWEST:
         raise InputDataError(f"pretraining needs at least {FEWEST} molecules, there are {len(graphs)}")
     data = _Data(GraphStore(graphs, torch.device("cpu")), targets)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(recipe.seed)
         network = new_network(recipe.shape)
         model = nn.Sequential(network, nn.Linear(recipe.shape.width, targets.shape[1]))
@@ -72,6 +74,17 @@ def train(recipe: Recipe, graphs: PackedGraphs, targets: Tensor) -> Trained:
         "seed": recipe.seed,
     }
     return Trained(Weights(recipe.shape, _weights_of(network), facts), speed)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """A model of this size gains nothing from a second thread, and its numbers would depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fit(model: nn.Module, data: _Data, rows: Tensor, recipe: Recipe) -> None:
