@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gear.testing.pairs import molecules
 from search.cli import main as cli
 from search.cli.main import COMMANDS
 from search.cli.run_options import make_parser
@@ -44,6 +45,8 @@ def workplace(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
     (folder / "mine.csv").write_text("smiles,tg\nCCO,97\nc1ccccc1,131\n")
+    points = [f"{smiles},{100 * len(smiles) / t},{t}" for smiles in molecules() for t in (298, 323)]
+    (folder / "visc.csv").write_text("\n".join(["smiles,viscosity,temperature", *points]))
     return folder
 
 

@@ -107,3 +107,17 @@ def test_of_several_baselines_that_of_the_same_pair_comes_first_and_then_the_bes
         Row("stl", validation_rmse=0.3),
     )
     assert baseline_of(Row(), [elsewhere, worse, better]) is better
+
+
+def test_points_of_a_molecule_are_matched_by_their_features():
+    smiles, temperature = np.array(["C", "CC"] * 51, object), np.arange(102) // 2 + 280.0
+
+    def at_temperatures(error, order):
+        features = {"temperature": temperature[order]}
+        part = PartPredictions(smiles[order], TRUE[order], (TRUE + error)[order], features)
+        return Judged(float(rmse(part.error)) / 10, part)
+
+    order = np.random.default_rng(1).permutation(102)
+    found = compare(at_temperatures(0.5 * NOISE, order), at_temperatures(NOISE, np.arange(102)))
+    assert found.value == pytest.approx(-0.5)
+    assert found.molecules == 2
