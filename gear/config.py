@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Value = bool | int | float | str  # of one setting
+# columns of the tables that show feature columns beside their own: splits and predictions
+RESERVED = frozenset("smiles value part role task prediction low high spread similarity unit reason".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class TaskSpec:
 
     `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
     a built-in property has its own. `split_column` names the column that holds the part of each row, for the split
-    `file`.
+    `file`. `features` names numeric columns of the file that models read beside the molecule.
     """
 
     property: str
@@ -54,24 +56,51 @@ class TaskSpec:
     log10: bool = False
     split_column: str | None = None
     drop_bad_rows: bool = False
+    features: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the names of the feature columns.
+
+        Raises:
+            InputDataError: one is named twice, has another use already, or there is no file to read it from.
+        """
+        used = {self.column, self.smiles_column, self.split_column, *RESERVED}
+        for index, name in enumerate(self.features):
+            if self.file is None:
+                raise InputDataError(f"{self.property} is a built-in property, which has no column '{name}'")
+            if name in self.features[:index]:
+                raise InputDataError(f"the feature column '{name}' of {self.property} is named twice")
+            if name in used:
+                raise InputDataError(
+                    f"the feature column '{name}' of {self.property} has a name with another use: rename the column"
+                )
 
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task, or tasks, it learns from; none for methods that use only the target."""
+    """A target task and the source task, or tasks, it learns from; none for methods that use only the target.
+
+    A source has all feature columns of the target, some or none; those that it lacks are not known for its molecules.
+    """
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
-        """Check that no task is named twice.
+        """Check that no task is named twice, and that no source has a feature column that the target lacks.
 
         Raises:
-            InputDataError: two tasks have the same name.
+            InputDataError: two tasks have the same name, or a source has such a column.
         """
         names = [task.property for task in (self.target, *self.sources)]
         if len(set(names)) < len(names):
             raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
+        for source in self.sources:
+            if more := [name for name in source.features if name not in self.target.features]:
+                raise InputDataError(
+                    f"source {source.property} has the feature column '{more[0]}', which target {names[0]} lacks: name "
+                    "it for the target too, or for neither"
+                )
 
     @property
     def id(self) -> str:
