@@ -32,7 +32,14 @@ def command_parser() -> Parser:
     parser = make_parser("gear.data", main.__doc__)
     parser.set_defaults(run=_list)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_built_in(commands)
+    _add_sources(commands)
+    _add_check(commands)
+    return parser
 
+
+def _add_built_in(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Commands about built-in properties and pairs."""
     show = commands.add_parser(
         "show", help="how a property was cleaned, its histogram, and where its sources disagree most"
     )
@@ -57,6 +64,9 @@ def command_parser() -> Parser:
     split.add_argument("--out", type=Path, metavar="FILE", help="write all molecules to NAME.parquet or NAME.csv")
     split.set_defaults(run=_split)
 
+
+def _add_sources(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The command that ranks sources."""
     sources = commands.add_parser("sources", help="which sources help a target, by a quick probe of each")
     what = sources.add_mutually_exclusive_group(required=True)
     what.add_argument("target", nargs="?", metavar="CODE", help="a built-in property")
@@ -73,6 +83,9 @@ def command_parser() -> Parser:
     sources.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
     sources.set_defaults(run=_sources)
 
+
+def _add_check(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The command that reads a user's file."""
     check = commands.add_parser("check", help="read a file of your own and report what is in it")
     check.add_argument("file", type=Path, metavar="FILE", help="CSV, TSV or Parquet, plain or gzip")
     check.add_argument("--column", required=True, metavar="NAME", help="the column of values")
@@ -88,7 +101,6 @@ def command_parser() -> Parser:
     check.add_argument("--log", action="store_true", help="models learn the logarithm of the values")
     check.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
     check.set_defaults(run=_check)
-    return parser
 
 
 def _list(_: argparse.Namespace) -> list[str]:
