@@ -21,7 +21,7 @@ import numpy as np
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 
 from gear.command_line import Parser
-from gear.config import to_dict
+from gear.parsing import to_dict
 from gear.results import EpochResult
 from search.campaign.events import EpochReported, Event, TrialAsked, TrialEnded
 from search.campaign.proposer import Proposer

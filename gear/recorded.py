@@ -7,7 +7,8 @@ setting had the value given here, which need not be today's default.
 from collections.abc import Mapping
 from typing import Any
 
-from gear.config import TrialConfig, from_dict
+from gear.config import TrialConfig
+from gear.parsing import from_dict
 
 __all__ = ["complete", "recorded_config"]
 
@@ -37,6 +38,6 @@ def recorded_config(config: Mapping[str, Any], where: str = "") -> TrialConfig:
     """Parse the dict of a recorded `TrialConfig`.
 
     Raises:
-        InputDataError: see `gear.config.from_dict`.
+        InputDataError: see `gear.parsing.from_dict`.
     """
     return from_dict(TrialConfig, complete(config), where)

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gear.command_line import Parser, make_parser
-from gear.config import TrialSpec, from_dict
+from gear.config import TrialSpec
 from gear.errors import InputDataError, user_command
+from gear.parsing import from_dict
 from gear.recorded import complete
 from gear.results import EpochResult
 

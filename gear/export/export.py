@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from gear.config import TrialSpec, from_dict, to_dict
+from gear.config import TrialSpec
 from gear.data.molecules.query import save_neighbours
 from gear.data.pairs import PairData
 from gear.errors import StorageError
@@ -34,6 +34,7 @@ from gear.export.model_card import model_card, usage
 from gear.label_scaler import Scaler
 from gear.methods import build_method
 from gear.methods.base import Model
+from gear.parsing import from_dict, to_dict
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
 

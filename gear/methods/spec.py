@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gear.config import TrialConfig, Value, parse_value
+from gear.config import TrialConfig, Value
 from gear.errors import InputDataError
 from gear.methods.shared_space import OPTIONAL
+from gear.parsing import parse_value
 from gear.space import Dimension
 
 __all__ = ["MethodSpec"]

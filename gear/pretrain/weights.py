@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gear.config import from_dict
 from gear.data.cache import replace_file
 from gear.data.molecules.pack import ATOM_FEATURES, BOND_FEATURES
 from gear.errors import InputDataError
 from gear.model.dmpnn import DMPNN
+from gear.parsing import from_dict
 from gear.pretrain.recipe import Shape
 
 __all__ = ["Weights", "checked", "new_network", "read_own", "write"]

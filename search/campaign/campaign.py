@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from gear.config import TrialConfig, TrialSpec, from_dict, to_dict
+from gear.config import TrialConfig, TrialSpec
 from gear.errors import GearError
+from gear.parsing import from_dict, to_dict
 from gear.results import OBJECTIVE, State
 from search.campaign.events import (
     AttemptLost,

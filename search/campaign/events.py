@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gear.config import to_dict
+from gear.parsing import to_dict
 from gear.recorded import complete
 from gear.results import State
 from search.plan.campaign_plan import BLEND

@@ -76,6 +76,12 @@ def command_parser() -> Parser:
         metavar="NAME",
         help=f"pruners to compare: {', '.join(PRUNERS)}, or my_module:my_pruner (default: halving)",
     )
+    _add_amounts(parser)
+    return parser
+
+
+def _add_amounts(parser: Parser) -> None:
+    """Flags of how much is simulated, and how."""
     parser.add_argument(
         "--surrogate",
         choices=SURROGATES,
@@ -103,7 +109,6 @@ def command_parser() -> Parser:
         "--export", type=Path, metavar="FILE.jsonl.gz", help="write the curves to a file, and compare nothing"
     )
     parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: one for each core)")
-    return parser
 
 
 if __name__ == "__main__":

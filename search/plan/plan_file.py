@@ -7,9 +7,10 @@ from typing import Any
 
 import tomli_w
 
-from gear.config import PairSpec, from_dict, to_dict
+from gear.config import PairSpec
 from gear.data import expand_splits
 from gear.errors import InputDataError
+from gear.parsing import from_dict, to_dict
 from gear.recorded import recorded_config
 from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.settings import SearchSettings

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gear.config import to_dict
+from gear.parsing import to_dict
 from gear.results import OBJECTIVE, STATES
 from search.campaign.events import BlendFinished, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances

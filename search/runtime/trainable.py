@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
-from gear.config import PairSpec, TrialSpec, from_dict
+from gear.config import PairSpec, TrialSpec
 from gear.errors import StorageError, in_a_line
+from gear.parsing import from_dict
 from search.campaign.trial_report import TrialReport
 from search.storage.base import StoragePath
 from search.storage.layout import trial_folder

@@ -5,7 +5,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from gear.config import to_dict
+from gear.parsing import to_dict
 from search.campaign.campaign import Campaign
 from search.runtime.deferred_error import DeferredErrors
 

@@ -22,10 +22,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gear.config import TrialSpec, to_dict
+from gear.config import TrialSpec
 from gear.data import PairData
 from gear.data.split_table import save_split
 from gear.errors import StorageError
+from gear.parsing import to_dict
 from search.campaign.events import EpochReported, Event, decode, encode
 from search.storage.append_log import Log
 from search.storage.base import StoragePath

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec, to_dict
+from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
+from gear.parsing import to_dict
 from gear.testing.pairs import molecules
 
 MACHINE_DEPENDENT = {"seconds", "molecules_per_second", "peak_memory_mb"}

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec, from_dict, to_dict
+from gear.config import LossWeights, PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.errors import InputDataError
+from gear.parsing import from_dict, to_dict
 
 SPEC = TrialSpec(
     PairSpec(TaskSpec("hv"), (TaskSpec("mine", file="a.csv", column="x", unit="K", log10=True),)),

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from gear.config import TrialConfig, to_dict
+from gear.config import TrialConfig
+from gear.parsing import to_dict
 from gear.recorded import recorded_config
 
 

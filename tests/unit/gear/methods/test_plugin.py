@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from gear.config import TrialConfig, from_dict, to_dict
+from gear.config import TrialConfig
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, base_of, build_method, find_method
 from gear.methods.plugin import is_plugin, short_name
 from gear.methods.spec import MethodSpec
+from gear.parsing import from_dict, to_dict
 from gear.space import Float
 from gear.training.folds import single_run
 from gear.variants import VARIANTS, get_value, with_values

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gear.config import EmbeddingConfig, TrainingConfig, TrialConfig, from_dict, to_dict
+from gear.config import EmbeddingConfig, TrainingConfig, TrialConfig
 from gear.methods import METHODS, base_of, build_method
+from gear.parsing import from_dict, to_dict
 from gear.space import Choice
 from gear.training.batching import TrainingData
 from gear.variants import VARIANTS, get_value, method_of

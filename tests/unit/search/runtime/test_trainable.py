@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from gear.config import to_dict
 from gear.errors import StorageError
+from gear.parsing import to_dict
 from search.campaign.campaign import Campaign
 from search.runtime.trainable import make_trainable, training_run
 from search.storage import retry
