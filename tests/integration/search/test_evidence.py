@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gear.export import load_export
-from search.results.finalize import finalize
+from search.results.finalize import deliver, judge_results
 from search.results.rebuild import rebuild
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
@@ -30,7 +30,8 @@ def concluded(template, tmp_path_factory):
     rebuild(folder, snapshot, uri)
     with CampaignStore.resume(folder) as store:
         for _ in range(2):  # an interrupted driver does it again
-            finalize(snapshot.campaign, store, uri, pytest.fail)
+            judge_results(snapshot.campaign, store, pytest.fail)
+            deliver(snapshot.campaign, store, uri, pytest.fail)
     return scratch / "mine", uri
 
 
