@@ -123,10 +123,14 @@ class CampaignPlan:
     @property
     def embedding_kinds(self) -> frozenset[str]:
         """Forms of molecules that some trial may read."""
-        embedding = self.config.embedding
-        searched = frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
         specs = [find_method(method_of(method).method) for method in self.methods]
-        return frozenset().union(*(spec.kinds or searched for spec in specs))
+        return frozenset().union(*(spec.kinds or self._kinds_of_networks for spec in specs))
+
+    @property
+    def _kinds_of_networks(self) -> frozenset[str]:
+        """Forms that methods with embeddings read."""
+        embedding = self.config.embedding
+        return frozenset(EMBEDDINGS if self._varies_kinds else {embedding.kind, embedding.of_source.kind})
 
     @property
     def _varies_kinds(self) -> bool:
@@ -158,8 +162,8 @@ class CampaignPlan:
         """Refuse pretrained weights where no embedding has a D-MPNN, or where what they fix is to be varied."""
         if self.config.embedding.pretrained == "none":
             return
-        if all(kind in EMBEDDINGS and "dmpnn" not in kind for kind in self.embedding_kinds):
-            kinds = ", ".join(sorted(self.embedding_kinds))
+        if all(kind in EMBEDDINGS and "dmpnn" not in kind for kind in self._kinds_of_networks):
+            kinds = ", ".join(sorted(self._kinds_of_networks))
             raise InputDataError(f"--pretrained is for embedding dmpnn, the plan has {kinds}: leave it out")
         if varied := sorted(fixed_by(self.config).intersection(self.search.vary)):
             raise InputDataError(f"--vary {varied[0]} does not go with --pretrained, whose weights have one shape")

@@ -1,7 +1,8 @@
 """Plans with a name: what `gear-search run --preset NAME` does.
 
     quick           few labels of two properties that a related one is known of: minutes on two cores
-    small           the pairs that you name, with all their labels; what --pairs and --target-data take
+    small           the pairs that you name, by the methods that are quick and a blend of them; what --pairs and
+                    --target-data take
     benchmark       everything: all pairs, both splits, all methods
     sanity          does GEAR beat single-task learning on the pair with the most molecules?
     ablation        GEAR without each of its losses in turn
@@ -22,6 +23,7 @@ from search.plan.campaign_plan import CampaignPlan, make_plan
 __all__ = ["PRESETS"]
 
 BOTH = ("random", "scaffold")
+CLASSICAL = tuple(name for name, spec in METHODS.items() if spec.fits_at_once)  # seconds a trial
 WITHOUT = tuple(f"gear-no-{term}" for term in ("auto", "cons", "map", "metric", "curv"))
 
 
@@ -41,12 +43,13 @@ _ALL = (
         "quick",
         ["ct_from_bp", "hv_from_bp"],
         [f"{split}-n60" for split in BOTH],
-        ["gear", "stl"],
+        ["gear", "stl", "delta", "gp"],
         20,
         trials=6,
         validation_folds=2,  # five, the default for few labels, would take a quarter of an hour
+        final="blend",
     ),
-    _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl"], 20),
+    _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl", *CLASSICAL], 20, final="blend"),
     _preset(
         "benchmark",
         ["all"],
