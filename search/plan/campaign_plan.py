@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gear.config import PairSpec, TrialConfig
+from gear.config import PairSpec, TrialConfig, joined_kinds
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.splits.split_name import FOLDED, LABEL_FOLDS
 from gear.embeddings import EMBEDDINGS, check_embedding_name
@@ -162,7 +162,8 @@ class CampaignPlan:
         """Refuse pretrained weights where no embedding has a D-MPNN, or where what they fix is to be varied."""
         if self.config.embedding.pretrained == "none":
             return
-        if all(kind in EMBEDDINGS and "dmpnn" not in kind for kind in self._kinds_of_networks):
+        parts = [part for kind in self._kinds_of_networks for part in joined_kinds(kind)]
+        if all(part in EMBEDDINGS and part != "dmpnn" for part in parts):
             kinds = ", ".join(sorted(self._kinds_of_networks))
             raise InputDataError(f"--pretrained is for embedding dmpnn, the plan has {kinds}: leave it out")
         if varied := sorted(fixed_by(self.config).intersection(self.search.vary)):

@@ -75,6 +75,9 @@ def test_a_resume_accepts_the_same_weights_and_no_others(file, tmp_path):
 def test_what_does_not_go_together_is_refused(file, tmp_path):
     with pytest.raises(InputDataError, match="--pretrained is for embedding dmpnn, the plan has text: leave it out"):
         planned("--pretrained", str(file), "--embedding", "text")
+    with pytest.raises(InputDataError, match=r"the plan has text\+descriptors: leave it out"):
+        planned("--pretrained", str(file), "--embedding", "text+descriptors")
+    assert planned("--pretrained", str(file), "--embedding", "text+dmpnn").embedding_kinds == {"text+dmpnn"}
     with pytest.raises(InputDataError, match=r"cannot read pretrained weights .*missing: No such file"):
         planned("--pretrained", str(tmp_path / "missing"))
     wide = TrialConfig(embedding=EmbeddingConfig(width=96, pretrained=str(file)))
