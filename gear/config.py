@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 Value = bool | int | float | str  # of one setting
+# columns of splits and predictions, which show feature columns beside them
+RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class TaskSpec:
 
     `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
     a built-in property has its own. `split_column` names the column that holds the part of each row, for the split
-    `file`.
+    `file`. `features` names numeric columns of the file that models read beside the molecule.
     """
 
     property: str
@@ -53,24 +55,43 @@ class TaskSpec:
     log10: bool = False
     split_column: str | None = None
     drop_bad_rows: bool = False
+    features: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the names of the feature columns.
+
+        Raises:
+            InputDataError: one is named twice, has another use already, or there is no file to read it from.
+        """
+        used = {self.column, self.smiles_column, self.split_column, *RESERVED}
+        if self.features and self.file is None:
+            raise InputDataError(f"{self.property} is a built-in property, which has no column '{self.features[0]}'")
+        for index, name in enumerate(self.features):
+            if (twice := name in self.features[:index]) or name in used:
+                fault = "is named twice" if twice else "has a name with another use: rename the column"
+                raise InputDataError(f"the feature column '{name}' of {self.property} {fault}")
 
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task, or tasks, it learns from; none for methods that use only the target."""
+    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task."""
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
-        """Check that no task is named twice.
+        """Check that no task is named twice, and that no source has a feature column that the target lacks.
 
         Raises:
-            InputDataError: two tasks have the same name.
+            InputDataError: two tasks have the same name, or a source has such a column.
         """
         names = [task.property for task in (self.target, *self.sources)]
         if len(set(names)) < len(names):
             raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
+        for source in self.sources:
+            if more := [name for name in source.features if name not in self.target.features]:
+                lacking = f"source {source.property} has the feature column '{more[0]}', which target {names[0]} lacks"
+                raise InputDataError(f"{lacking}: name it for the target too, or for neither")
 
     @property
     def id(self) -> str:

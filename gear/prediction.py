@@ -7,17 +7,18 @@ import functools
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import ArrayLike
 
-from gear.data.molecules.query import Query, make_query
+from gear.data.molecules.query import Asked, Query, make_query
 from gear.data.parallel import CHUNK, map_chunks
-from gear.data.user_files.table_file import Cell, Row, TableFile, open_table, require_column
+from gear.data.user_files.table_file import Row, TableFile, number_in, open_table, require_column
 from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.device import pick_device
 from gear.embeddings import get_embedding
@@ -61,6 +62,7 @@ class Predictor:
         method: method that trained the model, or the first model of an ensemble.
         members: number of models.
         weights: of the models in the mean, (K,), which sum to 1.
+        columns: names of the feature columns that are read beside the molecule; usually none.
 
     Args:
         folder: the export.
@@ -84,22 +86,27 @@ class Predictor:
         self.neighbours = exported.neighbours
         self.calibration = exported.calibration
         self.source = f"{folder} (export format {exported.info['format']})"
+        self.columns: tuple[str, ...] = exported.columns
 
-    def predict(self, smiles: Sequence[str]) -> np.ndarray:
+    def predict(self, smiles: Sequence[str], columns: ArrayLike | None = None) -> np.ndarray:
         """Predictions (B,) in `unit`, in the order given. Stereo and isotopes are ignored, as in training.
 
-        Raises:
-            InputDataError: a SMILES cannot be used.
-        """
-        return self._of(smiles, functools.partial(make_query, self.features, None)).value
+        Args:
+            smiles: (B,).
+            columns: (B, F), the feature columns of each row in the order of `self.columns`, in the units of the table
+                that the model was trained on; None where it reads none.
 
-    def assess(self, smiles: Sequence[str]) -> Prediction:
+        Raises:
+            InputDataError: a SMILES or a feature cannot be used, or columns are missing or too many.
+        """
+        return self._of(smiles, columns, functools.partial(make_query, self.features, None)).value
+
+    def assess(self, smiles: Sequence[str], columns: ArrayLike | None = None) -> Prediction:
         """Predictions with their spread over the members and their similarity to the training molecules.
 
-        Raises:
-            InputDataError: a SMILES cannot be used.
+        Args and errors are those of `predict`. Similarity is that of the molecule, whatever its feature columns.
         """
-        return self._of(smiles, self.prepare)
+        return self._of(smiles, columns, self.prepare)
 
     def interval(self, found: Prediction, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Ends (B,) of the prediction intervals of what `assess` found, in `unit`.
@@ -128,15 +135,15 @@ class Predictor:
         return self.calibration
 
     @property
-    def prepare(self) -> Callable[[Sequence[Cell]], Query]:
-        """A function that prepares SMILES for `answer`, in another process if wanted: it does not hold the model."""
+    def prepare(self) -> Callable[[Sequence[Asked]], Query]:
+        """A function that prepares rows for `answer`, in another process if wanted: it does not hold the model."""
         return functools.partial(make_query, self.features, self.neighbours)
 
     @torch.no_grad()
     def answer(self, query: Query) -> Prediction:
         """Predictions of a query's molecules."""
         count = len(query.smiles)
-        store = MoleculeStore(query.features, self.device)
+        store = MoleculeStore(query.features, self.device, query.columns)
         found = np.empty((self.members, count))
         for rows in torch.arange(count).split(self.batch_size) if count else ():
             batch = store.batch(rows)
@@ -144,14 +151,36 @@ class Predictor:
                 of_member[rows.numpy()] = scaler.to_units(model.predict(batch).cpu().double().numpy())
         return Prediction(self.weights @ found, spread(found, self.weights), query.similarity)
 
-    def _of(self, smiles: Sequence[str], ready: Callable[[Sequence[Cell]], Query]) -> Prediction:
+    def _of(
+        self, smiles: Sequence[str], columns: ArrayLike | None, ready: Callable[[Sequence[Asked]], Query]
+    ) -> Prediction:
+        rows = [Asked(text, numbers) for text, numbers in zip(smiles, self._numbers(columns, len(smiles)), strict=True)]
         parts = [self.answer(ready([]))]
-        for start in range(0, len(smiles), CHUNK):
-            query = ready(smiles[start : start + CHUNK])
+        for start in range(0, len(rows), CHUNK):
+            query = ready(rows[start : start + CHUNK])
             if reason := next(filter(None, query.reasons), ""):
                 raise InputDataError(reason)
             parts.append(self.answer(query))
         return Prediction(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _numbers(self, columns: ArrayLike | None, count: int) -> list[tuple[float, ...]]:
+        """The feature columns of so many rows, checked."""
+        names, shape = ", ".join(self.columns), (count, len(self.columns))
+        if columns is None and self.columns:
+            raise InputDataError(
+                f"the model reads {names} beside the molecule: give columns, an array of shape {shape}"
+            )
+        try:
+            found = np.empty(shape) if columns is None else np.asarray(columns, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputDataError(f"columns must hold numbers: {error}") from error
+        if found.shape != shape:
+            asked = f"reads {names}: give an array of shape {shape}" if names else "reads none: leave it out"
+            raise InputDataError(f"columns has shape {found.shape}, but the model {asked}")
+        if not np.isfinite(found).all():
+            row, column = np.argwhere(~np.isfinite(found))[0]
+            raise InputDataError(f"{self.columns[column]} of row {row} is not a finite number")
+        return list(map(tuple, found.tolist()))
 
 
 def load_predictor(folder: Path, device: str = "auto", batch_size: int = BATCH_SIZE) -> Predictor:
@@ -182,11 +211,11 @@ def predict_file(
 ) -> Counts:
     """Predict the molecules of a table, row by row in its order, without holding it in memory.
 
-    A row whose SMILES cannot be used gets no prediction and the reason.
+    A row whose SMILES or feature columns cannot be used gets no prediction and the reason.
 
     Args:
         predictor: makes the predictions.
-        molecules: CSV, TSV or Parquet, plain or gzip.
+        molecules: CSV, TSV or Parquet, plain or gzip, with the feature columns that the model reads.
         out: CSV or Parquet by its name; appears whole or not at all.
         smiles_column: name of the column of SMILES.
         strict: stop with an error at the first bad row.
@@ -201,14 +230,16 @@ def predict_file(
         predictor.calibrated(interval)
     added = {name: kind for name, kind in ADDED.items() if interval is not None or name not in ENDS}
     table = open_table(molecules)
-    column = require_column(table, smiles_column, "smiles-column")
+    column = require_column(table, smiles_column, "pass --smiles-column")
+    advice = "the model reads it beside the molecule, so add it"
+    features = {name: require_column(table, name, advice) for name in predictor.columns}
     if taken := [name for name in added if name in table.columns]:
         raise InputDataError(f"{molecules} has a column '{taken[0]}', which predictions add: rename or drop it")
     waiting: deque[Row] = deque()  # read, and being made ready
     rows = bad = 0
     schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, added, added.values())])
     with open_writer(out, schema) as write:
-        for query in map_chunks(predictor.prepare, _cells(table, column, waiting), table.size, "predicting"):
+        for query in map_chunks(predictor.prepare, _asked(table, column, features, waiting), table.size, "predicting"):
             chunk = [waiting.popleft() for _ in query.reasons]
             rows_out = list(_output_rows(chunk, table, query, _numbers(predictor, query, interval), predictor.unit))
             wrong = [row.line for row, output in zip(chunk, rows_out, strict=True) if output[-1]]
@@ -220,17 +251,24 @@ def predict_file(
     return Counts(rows, bad)
 
 
-def _cells(table: TableFile, column: int, waiting: deque[Row]) -> Iterator[Cell]:
-    """SMILES of the rows, None for a row of another length; `waiting` keeps the rows until they are predicted."""
+def _asked(table: TableFile, smiles: int, features: Mapping[str, int], waiting: deque[Row]) -> Iterator[Asked]:
+    """The rows, given the places of their columns; `waiting` keeps the rows until they are predicted."""
     for row in table.rows:
         waiting.append(row)
-        yield None if _fault(row, table) else row.cells[column]
+        if len(row.cells) != len(table.columns):
+            yield Asked(None, fault=f"{len(row.cells)} cells where the header has {len(table.columns)}")
+        else:
+            yield _with_features(row, smiles, features, decimal_comma=table.decimal_comma)
 
 
-def _fault(row: Row, table: TableFile) -> str:
-    if len(row.cells) == len(table.columns):
-        return ""
-    return f"{len(row.cells)} cells where the header has {len(table.columns)}"
+def _with_features(row: Row, smiles: int, features: Mapping[str, int], *, decimal_comma: bool) -> Asked:
+    numbers = []
+    for name, place in features.items():
+        try:
+            numbers.append(number_in(row.cells[place], decimal_comma=decimal_comma))
+        except ValueError as error:
+            return Asked(row.cells[smiles], fault=f"column '{name}': {error}")
+    return Asked(row.cells[smiles], tuple(numbers))
 
 
 def _numbers(predictor: Predictor, query: Query, interval: float | None) -> list[np.ndarray]:
@@ -248,7 +286,7 @@ def _output_rows(
     answers = zip(*map(_known, numbers), strict=True)
     for row, unusable in zip(rows, query.reasons, strict=True):
         answer = (None,) * len(numbers) if unusable else next(answers)
-        reason = _fault(row, table) or unusable or (NOT_FINITE if answer[0] is None else "")
+        reason = unusable or (NOT_FINITE if answer[0] is None else "")
         yield [*itertools.islice(itertools.chain(row.cells, itertools.repeat("")), width), *answer, unit, reason]
 
 

@@ -8,6 +8,7 @@ new version was loaded and has predicted. A version carries its evidence as tags
 """
 
 import importlib.metadata
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,8 +27,7 @@ from tracking.runs import find_run
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
 
 REQUIREMENTS = ("torch", "chemprop", "rdkit", "numpy", "pyarrow", "safetensors", "platformdirs", "chemicals", "thermo")
-EXAMPLE = pd.DataFrame({"smiles": ["CCO", "c1ccccc1"]})
-SIGNATURE = ModelSignature(Schema([ColSpec("string", "smiles")]), Schema([ColSpec("double")]))
+EXAMPLE = ("CCO", "c1ccccc1")
 
 
 def model_name(pair: str, split: str) -> str:
@@ -122,6 +122,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the run of its trial or blend, register it, and check that it predicts."""
+    example, signature = _example(export)
     run = find_run(client, winner.campaign, winner.created, winner.study, winner.number).info
     try:
         with mlflow.start_run(run_id=run.run_id):
@@ -131,8 +132,8 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
                 artifacts={"export": str(export)},
                 code_paths=_code(winner),
                 pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
-                signature=SIGNATURE,
-                input_example=EXAMPLE,
+                signature=signature,
+                input_example=example,
             )
     finally:  # the run ended then, whether or not registering it succeeds
         client.set_terminated(run.run_id, "FINISHED", run.end_time)
@@ -143,11 +144,19 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
     made = client.create_model_version(
         name, logged.artifact_location, info.run_id, tags, model_id=info.model_id, description=description(tags)
     )
-    predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(EXAMPLE))
+    predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(example))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")
     client.set_model_version_tag(name, made.version, "status", "ready")
     return str(made.version)
+
+
+def _example(export: Path) -> tuple[pd.DataFrame, ModelSignature]:
+    """Molecules at the means of the feature columns that the model reads, and the signature."""
+    columns = json.loads((export / "config.json").read_text()).get("columns", {})
+    example = pd.DataFrame({"smiles": EXAMPLE, **{name: column["mean"] for name, column in columns.items()}})
+    numbers = [ColSpec("double", name) for name in columns]
+    return example, ModelSignature(Schema([ColSpec("string", "smiles"), *numbers]), Schema([ColSpec("double")]))
 
 
 def _code(winner: Winner) -> list[str]:

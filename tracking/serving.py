@@ -23,8 +23,9 @@ class GearModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Predictions (B,) for a table with a column `smiles`."""
-        return self.predictor.predict([str(smiles) for smiles in model_input["smiles"]])
+        """Predictions (B,) for a table with a column `smiles` and the feature columns that the model reads."""
+        columns = model_input[list(names)].to_numpy() if (names := self.predictor.columns) else None
+        return self.predictor.predict([str(smiles) for smiles in model_input["smiles"]], columns)
 
 
 set_model(GearModel())

@@ -82,6 +82,9 @@ def command_parser() -> Parser:
     check.add_argument(
         "--split-column", metavar="NAME", help="the column that assigns rows to train, validation or test"
     )
+    check.add_argument(
+        "--features", nargs="+", default=[], metavar="NAME", help="numeric columns that models read beside the molecule"
+    )
     check.add_argument("--log", action="store_true", help="models learn the logarithm of the values")
     check.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
     check.set_defaults(run=_check)
@@ -172,8 +175,9 @@ def _check(args: argparse.Namespace) -> list[str]:
         log10=args.log,
         split_column=args.split_column,
         drop_bad_rows=args.drop_bad_rows,
+        features=tuple(args.features),
     )
-    return file_lines(str(args.file), read_task(spec), log10=args.log)
+    return file_lines(str(args.file), read_task(spec), spec)
 
 
 def _write(table: "pa.Table", path: Path) -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from gear.data.builtin.properties import get_property
 from gear.data.builtin.tables import built_in_task
 from gear.data.molecules.pack import PackedGraphs, join, take
 from gear.data.pair_names import parse_pair
+from gear.data.points import Labels, PairPoints, at_points, points_of
 from gear.data.splits.noise import corrupt, planted
 from gear.data.splits.split import Assignment, assign
 from gear.data.splits.split_name import ParsedSplit, parse_split
@@ -26,11 +28,11 @@ __all__ = ["PairData", "Part", "TaskData", "load_pair"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Molecules of one part of a task."""
+    """Molecules of one part of a task; in a pair with feature columns data points, a molecule's side by side."""
 
     smiles: np.ndarray  # (N,) str objects
     value: np.ndarray  # (N,) float64, in the task's unit, not transformed
-    rows: np.ndarray  # (N,) int64, of the pair's molecules
+    rows: np.ndarray  # (N,) int64, of the pair's molecules or data points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,8 @@ class TaskData:
 class PairData:
     """A target and its sources under one split, and all their M molecules, each once.
 
-    `split_hash` identifies which molecule is in which part, `data_hash` the molecules and their values.
+    `split_hash` identifies which molecule is in which part, `data_hash` the molecules and their values. `points` are
+    the data points, where the target has feature columns.
     """
 
     id: str
@@ -66,6 +69,21 @@ class PairData:
     graphs: PackedGraphs  # of the M molecules
     split_hash: str
     data_hash: str
+    points: PairPoints | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many molecules or, where the target has feature columns, data points there are."""
+        return len(self.smiles) if self.points is None else len(self.points.molecule)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the target's feature columns."""
+        return () if self.points is None else self.points.names
+
+    def features_of(self, part: Part) -> dict[str, np.ndarray]:
+        """The feature columns of a part's data points, (N,) each, by name; NaN where one is not known."""
+        return {} if self.points is None else dict(zip(self.features, self.points.columns[part.rows].T, strict=True))
 
 
 def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) -> PairData:
@@ -87,11 +105,14 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     split = parsed.name
     specs = (spec.target, *spec.sources)
     tables = [_load_task(task) for task in specs]
-    _refuse_twins(spec, tables)
     smiles, graphs, places = _joined(tables)
-    assigned = assign(tables[0], tables[1:], parsed, seed, fold)
-    target, *sources = itertools.starmap(_task_data, zip(specs, tables, assigned, places, strict=True))
-    members = [list(part.smiles) for task in (target, *sources) for part in task.parts()]
+    points, labels = None, [Labels(t.smiles, t.value, place) for t, place in zip(tables, places, strict=True)]
+    if spec.target.features:
+        points, labels = points_of(spec, tables, places)
+    _refuse_twins(spec, labels)
+    assigned = map(at_points, assign(tables[0], tables[1:], parsed, seed, fold), tables)
+    target, *sources = itertools.starmap(_task_data, zip(specs, labels, assigned, strict=True))
+    members = [_known_by(part, points) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
         split,
@@ -101,12 +122,21 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
         smiles,
         graphs,
         _hash([spec.id, split, seed if parsed.noise else None, *members]),
-        _hash([[list(table.smiles), list(table.value)] for table in tables]),
+        _hash([[_known_by(of_task, points), list(of_task.value)] for of_task in labels]),
+        points,
     )
 
 
-def _refuse_twins(spec: PairSpec, tables: Sequence[TaskTable]) -> None:
-    for one, other in itertools.combinations(tables, 2):
+def _known_by(labels: Part | Labels, points: PairPoints | None) -> list[Any]:
+    """What identifies a molecule or a data point in a hash."""
+    if points is None:
+        return list(labels.smiles)
+    features = points.columns[labels.rows].tolist()
+    return [[smiles, *known] for smiles, known in zip(labels.smiles, features, strict=True)]
+
+
+def _refuse_twins(spec: PairSpec, labels: Sequence[Labels]) -> None:
+    for one, other in itertools.combinations(labels, 2):
         if np.array_equal(one.smiles, other.smiles) and np.array_equal(one.value, other.value):
             raise InputDataError(
                 f"{spec.id}: two of its tasks have the same molecules and values: name different tasks"
@@ -117,8 +147,8 @@ def _load_task(task: TaskSpec) -> TaskTable:
     return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
-def _task_data(spec: TaskSpec, table: TaskTable, assigned: Assignment, place: np.ndarray) -> TaskData:
-    parts = (Part(table.smiles[rows], table.value[rows], place[rows]) for rows in assigned)
+def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment) -> TaskData:
+    parts = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
     task = TaskData(spec.property, *_description(spec), *parts)
     if (task.train.value == task.train.value[0]).all():
         count = len(task.train.value)
@@ -157,7 +187,7 @@ def _with_planted(task: TaskData, percent: int, seed: int) -> TaskData:
     chosen, labels = planted(train.value, test.value, log10=task.log10, percent=percent, seed=seed)
     smiles = np.concatenate([train.smiles, test.smiles[chosen]])
     value, rows = np.concatenate([train.value, labels]), np.concatenate([train.rows, test.rows[chosen]])
-    order = np.argsort(smiles)
+    order = np.argsort(smiles, kind="stable")
     return dataclasses.replace(
         task,
         train=Part(smiles[order], value[order], rows[order]),

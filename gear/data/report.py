@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from gear.config import TaskSpec
 from gear.data.builtin.properties import PROPERTIES, Property
 from gear.data.builtin.tables import WITHOUT, cleaning_steps, load_property
 from gear.data.pair_names import CONTROL_PAIRS, PAIRS
@@ -49,11 +50,22 @@ def property_lines(code: str) -> list[str]:
     return lines
 
 
-def file_lines(name: str, task: TaskTable, *, log10: bool) -> list[str]:
-    """A user's file: the counts of cleaning, its histogram."""
-    seen = np.log10(task.value) if log10 else task.value
-    counted = [f"{value:10,.6g}  {what}" for what, value in task.facts.items()]
-    return [name, *counted, "", f"values{' (log10)' if log10 else ''}", *histogram(seen)]
+def file_lines(name: str, table: TaskTable, task: TaskSpec) -> list[str]:
+    """A user's file: the counts of cleaning, its feature columns, its histogram."""
+    value = table.value if table.points is None else table.points.value
+    seen = np.log10(value) if task.log10 else value
+    counted = [f"{number:10,.6g}  {what}" for what, number in table.facts.items()]
+    lines = [name, *counted, *_feature_lines(table, task)]
+    return [*lines, "", f"values{' (log10)' if task.log10 else ''}", *histogram(seen)]
+
+
+def _feature_lines(table: TaskTable, task: TaskSpec) -> list[str]:
+    """The range of each feature column, and how many values it has."""
+    if table.points is None:
+        return []
+    columns = zip(task.features, table.points.columns.T, strict=True)
+    ranges = [f"{c.min():10.6g} to {c.max():10.6g} {len(np.unique(c)):6,} values  {name}" for name, c in columns]
+    return ["", "columns that models read beside the molecule", *ranges]
 
 
 def split_lines(pair: PairData) -> list[str]:

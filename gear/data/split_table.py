@@ -21,7 +21,8 @@ COLUMNS: dict[str, pa.DataType] = {
 
 
 def split_table(pair: PairData) -> pa.Table:
-    """Every molecule of every part. Columns: role (target, source), task, part, smiles, value (in units)."""
+    """Every molecule of every part. Columns: role (target, source), task, part, smiles, value (in units), features."""
+    schema = pa.schema(COLUMNS | dict.fromkeys(pair.features, pa.float64()))
     tables = []
     for role, task in (("target", pair.target), *(("source", source) for source in pair.sources)):
         for name, part in zip(PARTS, task.parts(), strict=True):
@@ -31,8 +32,9 @@ def split_table(pair: PairData) -> pa.Table:
                 "part": [name] * len(part.value),
                 "smiles": list(part.smiles),
                 "value": list(part.value),
+                **{name: list(column) for name, column in pair.features_of(part).items()},
             }
-            tables.append(pa.table(columns, schema=pa.schema(COLUMNS)))
+            tables.append(pa.table(columns, schema=schema))
     return pa.concat_tables(tables)
 
 

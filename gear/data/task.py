@@ -9,9 +9,24 @@ from gear.data.cache import cache_folder, cached
 from gear.data.molecules.featurize import featurize
 from gear.data.molecules.pack import PackedGraphs, open_pack, write_pack
 
-__all__ = ["PARTS", "TaskTable", "packed"]
+__all__ = ["PARTS", "DataPoints", "TaskTable", "packed"]
 
 PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataPoints:
+    """P labels of a task with F feature columns, a molecule's side by side: one for each of its sets of features.
+
+    Attributes:
+        molecule: (P,) int64, ascending, the row of the molecule in the task's table.
+        value: (P,) float64, in the task's unit, not transformed.
+        columns: (P, F) float64, the features; NaN where one is not known.
+    """
+
+    molecule: np.ndarray
+    value: np.ndarray
+    columns: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +35,7 @@ class TaskTable:
 
     Attributes:
         smiles: (N,) canonical, without stereo and isotopes.
-        value: (N,) float64, in the task's unit, not transformed.
+        value: (N,) float64, in the task's unit, not transformed; the median where a molecule has several data points.
         parent: (N,) SMILES of the parent; a split never separates molecules of one parent.
         organics: (N,) SMILES of all organic fragments, joined by dots; no source trains on a fragment
             that the target is validated or tested on.
@@ -29,6 +44,7 @@ class TaskTable:
         graphs: packed graphs of these molecules, and possibly of others.
         rows: (N,) int64, index of each molecule in `graphs`.
         facts: counts of cleaning, to be shown.
+        points: what models learn, where the task has feature columns; else a molecule has one label, its value.
     """
 
     smiles: np.ndarray
@@ -40,6 +56,7 @@ class TaskTable:
     graphs: PackedGraphs
     rows: np.ndarray
     facts: Mapping[str, int | float]
+    points: DataPoints | None = None
 
 
 def packed(smiles: list[str], key: str) -> PackedGraphs:

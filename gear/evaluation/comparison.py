@@ -148,11 +148,11 @@ def compare(study: Judged, baseline: Judged) -> Change:
     if study.predictions is not None and baseline.predictions is not None:
         parts = study.predictions, baseline.predictions
         log = sees_logarithm(zip(parts, (study.rmse, baseline.rmse), strict=True))
-        ours, theirs = _paired(*parts, log=log)
+        ours, theirs, molecules = _paired(*parts, log=log)
         if theirs.any():
-            found = difference(ours, theirs)
+            found = difference(ours, theirs, molecules=molecules)
             interval = Interval(found.ratio.value - 1, found.ratio.low - 1, found.ratio.high - 1)
-            return Change(interval.value, interval, found.p_value, len(ours))
+            return Change(interval.value, interval, found.p_value, len(set(molecules)))
     return Change(study.rmse / baseline.rmse - 1)
 
 
@@ -174,14 +174,13 @@ def sees_logarithm(judged: Iterable[tuple[PartPredictions, float]]) -> bool:
     return unlike(linear=False) < unlike(linear=True)
 
 
-def _paired(one: PartPredictions, other: PartPredictions, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (N,) of two studies at the molecules of both, as their models see the values."""
+def _paired(one: PartPredictions, other: PartPredictions, *, log: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors (N,) of two studies at what both have predicted, as their models see the values; and the molecules."""
     seen = np.log10 if log else np.asarray
-    ours, theirs = (
-        dict(zip(part.smiles, seen(part.predicted) - seen(part.true), strict=True)) for part in (one, other)
-    )
+    ours, theirs = (dict(zip(part.keys, seen(part.predicted) - seen(part.true), strict=True)) for part in (one, other))
     both = sorted(ours.keys() & theirs.keys())
-    return np.array([ours[smiles] for smiles in both]), np.array([theirs[smiles] for smiles in both])
+    molecules = np.array([smiles for smiles, *_ in both], object)
+    return np.array([ours[key] for key in both]), np.array([theirs[key] for key in both]), molecules
 
 
 def _directed(share: float) -> str:

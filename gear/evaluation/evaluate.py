@@ -22,7 +22,7 @@ __all__ = ["Scores", "combined", "load_best", "predict_held_out", "score_test_pa
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Errors on one part of n molecules: standardised by the training part, and in the property's unit.
+    """Errors on one part of n labels: standardised by the training part, and in the property's unit.
 
     `_low` and `_high` are the ends of a 95 % bootstrap interval over the molecules. `r2` is the coefficient of
     determination of the standardised values, 0 where the true ones are all equal.
@@ -55,7 +55,7 @@ def load_best(checkpoint: Path, spec: TrialSpec) -> Model:
         StorageError: no readable checkpoint there.
     """
     tensors, _ = read_state(checkpoint)
-    model = build_method(spec.config, len(spec.pair.sources))
+    model = build_method(spec.config, len(spec.pair.sources), len(spec.pair.target.features))
     load_module(model, tensors, "best.")
     return model.eval()
 
@@ -71,6 +71,7 @@ def predict_held_out(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldO
     data = TrainingData(pair, model.embedding_kinds, device)
     parts = {"validation": pair.target.validation, "test": pair.target.test}
     predicted = [predict_rows(model, data, data.rows(part)).cpu().numpy() for part in parts.values()]
+    features = [pair.features_of(part) for part in parts.values()]
     return HeldOutPredictions(
         np.concatenate([part.smiles for part in parts.values()]),
         np.repeat(list(parts), [len(part.value) for part in parts.values()]),
@@ -78,6 +79,7 @@ def predict_held_out(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldO
         data.scalers[0].to_units(np.concatenate(predicted)),
         np.full(sum(map(len, predicted)), np.nan),
         data.scalers[0],
+        {name: np.concatenate([of_part[name] for of_part in features]) for name in features[0]},
     )
 
 
@@ -101,7 +103,8 @@ def combined(members: Sequence[HeldOutPredictions], weights: np.ndarray | None =
         raise ValueError("the members of an ensemble must have one test part")
     predictions = np.stack([test.prediction for test in tests])
     mean = np.average(predictions, axis=0, weights=weights)
-    return HeldOutPredictions(first.smiles, first.part, first.value, mean, spread(predictions, weights), first.scaler)
+    known = first.smiles, first.part, first.value
+    return HeldOutPredictions(*known, mean, spread(predictions, weights), first.scaler, first.features)
 
 
 def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
@@ -110,8 +113,12 @@ def scores(held_out: HeldOutPredictions, part: str = "test") -> Scores:
     truth = there.scaler.standardise(there.value)
     error = there.scaler.standardise(there.prediction) - truth
     in_units = there.prediction - there.value
-    found = {"rmse": interval(error, rmse), "mae": interval(error, mae)}
-    found |= {"rmse_units": interval(in_units, rmse), "mae_units": interval(in_units, mae)}
+    errors, statistics = {"": error, "_units": in_units}, {"rmse": rmse, "mae": mae}
+    found = {
+        f"{name}{unit}": interval(of_unit, statistic, molecules=there.smiles)
+        for unit, of_unit in errors.items()
+        for name, statistic in statistics.items()
+    }
     variation = float(np.square(truth - truth.mean()).sum())
     return Scores(
         **{name: figure.value for name, figure in found.items()},

@@ -1,12 +1,14 @@
 """What a chemist has within a minute: predictions that every model of a study is held against, nothing tuned.
 
     mean    the mean of the known labels
-    svr     the support vectors of method `svr` (`gear.methods.classical`) on RDKit's descriptors, with settings fixed
-            once and for all
+    svr     the support vectors of method `svr` (`gear.methods.classical`) on RDKit's descriptors and the user's feature
+            columns, with settings fixed once and for all
 
 They learn from the labels of the training and the validation part, since nothing is chosen on the latter. The support
 vector machine takes some of them at random where there are too many for it.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -34,20 +36,22 @@ def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
     scaler = Scaler.fit(target.train.value, target.log10)
     known = np.concatenate([target.train.smiles, target.validation.smiles])
     labels = scaler.standardise(np.concatenate([target.train.value, target.validation.value]))
+    train, validation, test = map(pair.features_of, target.parts())
+    features = {name: np.concatenate([train[name], validation[name]]) for name in test}
     predicted = {
         "mean": np.full(len(target.test.value), labels.mean()),
-        "svr": _support_vectors(_descriptors(known), labels, _descriptors(target.test.smiles)),
+        "svr": _support_vectors(_inputs(known, features), labels, _inputs(target.test.smiles, test)),
     }
-    part = np.repeat("test", len(target.test.value))
+    tested = target.test.smiles, np.repeat("test", len(target.test.value)), target.test.value
     nothing = np.full(len(target.test.value), np.nan)
     return {
-        name: HeldOutPredictions(target.test.smiles, part, target.test.value, scaler.to_units(values), nothing, scaler)
+        name: HeldOutPredictions(*tested, scaler.to_units(values), nothing, scaler, test)
         for name, values in predicted.items()
     }
 
 
-def _support_vectors(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Predictions (M,) for descriptors (M, D) of a machine trained on descriptors (N, D) and labels (N,)."""
+def _support_vectors(known: list[np.ndarray], labels: np.ndarray, asked: list[np.ndarray]) -> np.ndarray:
+    """Predictions (M,) for blocks of inputs (M, D) of a machine trained on such blocks (N, D) and labels (N,)."""
     import torch  # a second
 
     from gear.methods.classical import UNTUNED
@@ -55,16 +59,25 @@ def _support_vectors(known: np.ndarray, labels: np.ndarray, asked: np.ndarray) -
     from gear.methods.classical.regressor import drawn
     from gear.methods.classical.support_vectors import SupportVectors
 
-    machine, inputs = SupportVectors(**UNTUNED), InputBlock(known.shape[1], log_modulus=True)
-    some = drawn(torch.arange(len(known)), machine.max_labels, seed=0)
-    values = torch.tensor(known)[some]
-    inputs.fit(values)
-    machine.fit(inputs(values), torch.tensor(labels)[some])
-    predictions: np.ndarray = machine(inputs(torch.tensor(asked))).numpy()
+    machine = SupportVectors(**UNTUNED)
+    some = drawn(torch.arange(len(labels)), machine.max_labels, seed=0)
+    learnt, answered = [], []
+    for index, (of_known, of_asked) in enumerate(zip(known, asked, strict=True)):
+        values = torch.tensor(of_known)[some]
+        block = InputBlock(values.shape[1], log_modulus=index == 0)  # of the descriptors
+        block.fit(values)
+        learnt.append(block(values))
+        answered.append(block(torch.tensor(of_asked)))
+    machine.fit(torch.cat(learnt, 1), torch.tensor(labels)[some])
+    predictions: np.ndarray = machine(torch.cat(answered, 1)).numpy()
     return predictions
 
 
-def _descriptors(smiles: np.ndarray) -> np.ndarray:
-    """Descriptors in the order of the molecules, cached in sorted order, so that it does not depend on the split."""
-    order = np.argsort(smiles)
-    return packed_descriptors(smiles[order])[np.argsort(order)]
+def _inputs(smiles: np.ndarray, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Descriptors (N, D) and, if there are any, feature columns (N, F), in the order of the molecules.
+
+    Descriptors are cached for sorted molecules, so that the file does not depend on the split.
+    """
+    molecules, place = np.unique(smiles, return_inverse=True)
+    blocks = [packed_descriptors(molecules)[place]]
+    return [*blocks, np.column_stack([*features.values()])] if features else blocks

@@ -6,6 +6,7 @@ molecules. Over folds of the target's labels, the RMSE of a second machine that 
 `delta`) is compared with that of one without a source (the method `svr`), untuned and on the same molecules.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ def rank_sources(
     Raises:
         UnknownNameError, InputDataError, StorageError: see `gear.data.load_pair`.
     """
-    known = load_pair(PairSpec(target, ()), split, seed).target
+    molecules = dataclasses.replace(target, features=())  # one value each: the median where features differ
+    known = load_pair(PairSpec(molecules, ()), split, seed).target
     probe = _Probe(known, seed)
     found = []
     for candidate in candidates:

@@ -64,30 +64,58 @@ def spread(predictions: np.ndarray, weights: np.ndarray | None = None) -> np.nda
     return np.asarray(np.sqrt(squares / (1 - np.square(shares).sum())))
 
 
-def interval(errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples: int = 2000) -> Interval:
-    """The percentile bootstrap interval of a statistic of errors (N,), N at least 1; molecules are resampled."""
-    drawn = np.concatenate([statistic(errors[rows]) for rows in resampled(len(errors), seed, resamples)])
+def interval(
+    errors: np.ndarray, statistic: Statistic, seed: int = 0, resamples: int = 2000, molecules: np.ndarray | None = None
+) -> Interval:
+    """The percentile bootstrap interval of a statistic of errors (N,), N at least 1; molecules are resampled.
+
+    Args:
+        errors: one for each molecule, or several.
+        statistic: of the errors.
+        seed: of the draws.
+        resamples: how many draws.
+        molecules: (N,) which molecule each error is of, where some have several; they are drawn together.
+    """
+    drawn = np.concatenate([statistic(errors[rows]) for rows in resampled(len(errors), seed, resamples, molecules)])
     return Interval(float(statistic(errors)), *_ends(drawn))
 
 
-def difference(errors_a: np.ndarray, errors_b: np.ndarray, seed: int = 0, resamples: int = 2000) -> Comparison:
+def difference(
+    errors_a: np.ndarray,
+    errors_b: np.ndarray,
+    seed: int = 0,
+    resamples: int = 2000,
+    molecules: np.ndarray | None = None,
+) -> Comparison:
     """The paired bootstrap of two models: the errors (N,) of both on the same molecules, in one order.
+
+    `molecules` (N,) says which molecule each error is of, where some have several.
 
     Each resample contains the same molecules for both models, so molecules that are hard for both do not widen the
     interval. The p-value is twice the share of resamples on the less frequent side of 1, counting the data themselves
     as one resample, so it is never zero.
     """
-    drawn = np.concatenate(
-        [rmse(errors_a[rows]) / rmse(errors_b[rows]) for rows in resampled(len(errors_a), seed, resamples)]
-    )
+    draws = resampled(len(errors_a), seed, resamples, molecules)
+    drawn = np.concatenate([rmse(errors_a[rows]) / rmse(errors_b[rows]) for rows in draws])
     beyond = min(int((drawn <= 1).sum()), int((drawn >= 1).sum()))
     p_value = min(1.0, 2 * (beyond + 1) / (resamples + 1))
     return Comparison(Interval(float(rmse(errors_a) / rmse(errors_b)), *_ends(drawn)), p_value)
 
 
-def resampled(count: int, seed: int = 0, resamples: int = 2000) -> Iterator[np.ndarray]:
-    """Blocks (K, N) of the numbers of `count` rows, drawn with replacement; `resamples` draws in all."""
+def resampled(
+    count: int, seed: int = 0, resamples: int = 2000, molecules: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """Blocks (K, N) of the numbers of `count` rows, drawn with replacement; `resamples` draws in all.
+
+    Where `molecules` (N,) says that some have several rows, molecules are drawn, each with all of its rows.
+    """
     generator = np.random.default_rng(seed)
+    if molecules is not None and len(set(molecules)) < count:
+        numbers = np.unique(molecules.astype(str), return_inverse=True)[1]
+        rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
+        for _ in range(resamples):  # draws differ in length, so a block holds only one
+            yield np.concatenate([rows[drawn] for drawn in generator.integers(len(rows), size=len(rows))])[None]
+        return
     block = max(1, BLOCK // count)
     for start in range(0, resamples, block):
         yield generator.integers(count, size=(min(block, resamples - start), count))

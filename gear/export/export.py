@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -29,7 +30,7 @@ from gear.evaluation.conformal import Calibration
 from gear.evaluation.evaluate import load_best
 from gear.export.calibration import CALIBRATION, calibration_facts, load_calibration, save_calibration
 from gear.export.legacy_formats import current_config, current_weights
-from gear.export.model_card import model_card
+from gear.export.model_card import model_card, usage
 from gear.label_scaler import Scaler
 from gear.methods import build_method
 from gear.methods.base import Model
@@ -42,22 +43,6 @@ FORMAT = 5  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "scikit-learn", "lightgbm", "gear-search")
-SNIPPET = '''"""Predict with the model in this folder. Needs only the core install of gear-search."""
-
-from pathlib import Path
-
-from gear.predict import load_predictor
-
-model = load_predictor(Path(__file__).parent)
-smiles = ["CCO", "c1ccccc1"]
-found = model.assess(smiles)  # model.predict(smiles) gives only the values
-for row in zip(smiles, found.value, found.spread, found.similarity):
-    print(model.property, model.unit, *row)
-if model.calibration is not None:  # intervals that hold the value of 90 % of molecules like those of validation
-    level = min(90, model.calibration.highest)
-    for ends in zip(smiles, *model.interval(found, level)):
-        print(level, *ends)
-'''
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,12 +83,14 @@ class ExportedModel:
         info: the contents of config.json, converted to the current format.
         neighbours: file of the training molecules' fingerprints; None for formats before 3.
         calibration: of its prediction intervals; None for formats before 5 and where it was not given.
+        columns: names of the feature columns that the members read beside the molecule.
     """
 
     members: tuple[ExportedMember, ...]
     info: dict[str, Any]
     neighbours: Path | None
     calibration: Calibration | None
+    columns: tuple[str, ...] = ()
 
 
 def export_model(
@@ -139,7 +126,7 @@ def export_model(
         save_calibration(draft, calibration)
         (draft / CONFIG).write_text(json.dumps(info, indent=1))
         (draft / CARD).write_text(model_card(info))
-        (draft / USAGE).write_text(SNIPPET)
+        (draft / USAGE).write_text(usage(info))
         sums = {name: _sha256(draft / name) for name in _files(info)}
         (draft / CHECKSUMS).write_text(json.dumps(sums, indent=1))
 
@@ -162,7 +149,7 @@ def load_export(folder: Path) -> ExportedModel:
             spec = from_dict(TrialSpec, member["trial"])
             for path in import_paths(spec.config):
                 refuse_code_in(folder, path, "code of the model")
-            model = build_method(spec.config, len(spec.pair.sources))
+            model = build_method(spec.config, len(spec.pair.sources), len(spec.pair.target.features))
             weights = load_file(folder / _weights(index, info["format"]))
             model.load_state_dict(current_weights(weights, info))
             members.append(ExportedMember(model.eval(), Scaler(**member["scaler"]), member["weight"]))
@@ -170,7 +157,7 @@ def load_export(folder: Path) -> ExportedModel:
     except (OSError, SafetensorError, RuntimeError) as error:
         raise StorageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     neighbours = folder / NEIGHBOURS if info["format"] >= 3 else None
-    return ExportedModel(tuple(members), info, neighbours, calibration)
+    return ExportedModel(tuple(members), info, neighbours, calibration, spec.pair.target.features)
 
 
 def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +176,7 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
             "target": {part: len(getattr(pair.target, part).value) for part in ("train", "validation", "test")},
             "sources": {task.property: len(task.train.value) for task in pair.sources},
         },
+        "columns": {name: _range(column) for name, column in pair.features_of(pair.target.train).items()},
         "members": [
             {
                 "trial": to_dict(member.spec),
@@ -202,6 +190,11 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
         "evidence": dict(evidence),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def _range(column: np.ndarray) -> dict[str, float]:
+    """The training molecules' values of a feature column."""
+    return {"minimum": float(column.min()), "mean": float(column.mean()), "maximum": float(column.max())}
 
 
 def _checked(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The card of an exported model: its data, its scores, its intended use and its limits."""
+"""What an export says of itself: a card with data, scores, intended use and limits, and a snippet that predicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from gear.data.splits.split_name import parse_split
 from gear.methods.plugin import short_name
 from gear.plugins import is_import_path, path_of
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "usage"]
 
 ALL_LABELS = """These parts served to choose and to test the model. Then it was trained again on all their molecules,
 those for validation and test included. The errors below are estimates: they are those of models of the same
@@ -18,6 +18,40 @@ The model ignores stereochemistry and isotopes. It extrapolates to structures th
 similarity suggests this, and a high one does not rule it out. Expect larger errors than those above on molecules of
 another kind.
 """
+
+
+SNIPPET = '''"""Predict with the model in this folder. Needs only the core install of gear-search."""
+
+from pathlib import Path
+
+from gear.predict import load_predictor
+
+model = load_predictor(Path(__file__).parent)
+smiles = ["CCO", "c1ccccc1"]
+{asked}
+for row in zip(smiles, found.value, found.spread, found.similarity):
+    print(model.property, model.unit, *row)
+if model.calibration is not None:  # intervals that hold the value of 90 % of molecules like those of validation
+    level = min(90, model.calibration.highest)
+    for ends in zip(smiles, *model.interval(found, level)):
+        print(level, *ends)
+'''
+ASKED = "found = model.assess(smiles)  # model.predict(smiles) gives only the values"
+ASKED_AT = """columns = [{values}] * len(smiles)  # of each molecule: {names}
+found = model.assess(smiles, columns)  # model.predict(smiles, columns) gives only the values"""
+
+
+def usage(info: Mapping[str, Any]) -> str:
+    """A Python file that predicts with an export.
+
+    Args:
+        info: of `gear.export`, its config.json.
+    """
+    columns = info["columns"]
+    values = ", ".join(f"{column['mean']:.6g}" for column in columns.values())
+    names = " ".join(", ".join(columns).split())  # on one line
+    asked = ASKED_AT.format(values=f"[{values}]", names=names) if columns else ASKED
+    return SNIPPET.format(asked=asked)
 
 
 def model_card(info: Mapping[str, Any]) -> str:
@@ -42,9 +76,10 @@ def model_card(info: Mapping[str, Any]) -> str:
 def _head(info: Mapping[str, Any]) -> str:
     members = info["members"]
     spread = ", and with `spread`, the standard deviation over the models" if len(members) > 1 else ""
+    read = ", ".join(["SMILES", *info["columns"]])
     return f"""# {info["name"]} ({info["unit"]})
 
-Predicts the {info["name"]} in {info["unit"]} from SMILES. {_members(members)}
+Predicts the {info["name"]} in {info["unit"]} from {read}. {_members(members)}
 
     python -m gear.predict THIS_FOLDER molecules.csv --out predictions.csv
 
@@ -84,15 +119,34 @@ def _data(info: Mapping[str, Any]) -> str:
     leak = "some" if parse_split(info["split"]).overlap else "none"
     learnt = sorted({member["trial"].get("labels", "train") for member in info["members"]})
     whole = f"\n\n{ALL_LABELS}" if "all" in learnt else ""
-    learnt_from = ", ".join(f"{name} ({count} molecules)" for name, count in sources.items())
+    what = "data points" if info["columns"] else "molecules"
+    learnt_from = ", ".join(f"{name} ({count} {what})" for name, count in sources.items())
     return f"""## Data
 
-Target: {target["train"]} molecules for training, {target["validation"]} for validation, {target["test"]} for test.
+Target: {target["train"]} {what} for training, {target["validation"]} for validation, {target["test"]} for test.
 Learnt from: {learnt_from}; {leak} of the target's validation and test molecules among them.{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|
 | `{info["pair"]}` | `{info["split"]}` | `{info["split_hash"]}` | `{info["data_hash"]}` |
+{_columns(info["columns"])}"""
+
+
+def _columns(columns: Mapping[str, Mapping[str, float]]) -> str:
+    """The feature columns, with a line before them; nothing where there are none."""
+    if not columns:
+        return ""
+    rows = "\n".join(
+        f"| {_cell(name)} | {found['minimum']:.4g} to {found['maximum']:.4g} | {found['mean']:.4g} |"
+        for name, found in columns.items()
+    )
+    return f"""
+The model reads these columns beside the molecule, in the units of the training table; a table to predict must have
+them. All data points of a molecule, one for each set of values, are in one part.
+
+| column | training range | mean |
+|--|--|--|
+{rows}
 """
 
 

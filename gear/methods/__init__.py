@@ -72,15 +72,19 @@ def base_of(name: str, base: TrialConfig) -> TrialConfig:
     return with_values(config, variant.fixed)
 
 
-def build_method(config: TrialConfig, sources: int = 1) -> "Model":
+def build_method(config: TrialConfig, sources: int = 1, columns: int = 0) -> "Model":
     """The untrained model of a configuration, on the CPU, initialised by PyTorch's global generator.
 
     Args:
         config: of the trial.
         sources: how many source tasks there are.
+        columns: how many feature columns models read beside the molecule, `TaskSpec.features` of the target.
 
     Raises:
         UnknownNameError: no such method.
         InputDataError: the configuration asks for what the method cannot do, or a plug-in cannot be used.
     """
-    return method_class(config.method)(find_method(config.method).completed(config), sources)
+    method = method_class(config.method)(find_method(config.method).completed(config), sources)
+    if columns:
+        method.read_columns(columns)
+    return method

@@ -64,6 +64,22 @@ class Model(nn.Module, ABC):
         """Forms of molecules that a prediction of the target reads."""
         return frozenset({self.config.embedding.kind})
 
+    def read_columns(self, count: int) -> None:
+        """Read so many of the user's feature columns, `MoleculeBatch.columns`; called once, after the model is built.
+
+        Every embedding reads them; a method without one must override this.
+
+        Raises:
+            InputDataError: the method reads no feature columns.
+        """
+        embeddings = [module for module in self.modules() if isinstance(module, EmbeddingNetwork)]
+        if not embeddings:
+            raise InputDataError(
+                f"method {self.spec.name} reads no feature columns: leave it out, or leave out --features"
+            )
+        for embedding in embeddings:
+            embedding.read_columns(count)
+
     def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
         """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
         return {}

@@ -5,13 +5,14 @@ from torch import Tensor, nn
 from gear.config import EmbeddingConfig
 from gear.embeddings.registry import get_embedding
 from gear.errors import InputDataError
+from gear.model.columns import ColumnNetwork
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["EmbeddingNetwork"]
 
 
 class EmbeddingNetwork(nn.Module):
-    """From molecules to vectors, reading the form of them that its embedding needs.
+    """From molecules to vectors, reading the form of them that its embedding needs, and the user's feature columns.
 
     Raises:
         UnknownNameError, InputDataError: see `gear.embeddings.get_embedding`.
@@ -21,9 +22,16 @@ class EmbeddingNetwork(nn.Module):
         super().__init__()
         self.kind, self.width = config.kind, config.width
         self.network = get_embedding(config.kind).network(config)
+        self.columns: ColumnNetwork | None = None
+
+    def read_columns(self, count: int) -> None:
+        """Read so many feature columns beside the molecule from here on."""
+        self.columns = ColumnNetwork(count, self.width)
 
     def fit_inputs(self, molecules: MoleculeBatch) -> None:
-        """Let a network that scales its inputs see those of the training molecules, before training."""
+        """Let what scales its inputs see those of the training molecules, before training."""
+        if self.columns is not None and molecules.columns is not None:
+            self.columns.scaler.fit(molecules.columns)
         if (fit := getattr(self.network, "fit_inputs", None)) is not None:
             fit(molecules.read_by(self.kind))
 
@@ -31,10 +39,10 @@ class EmbeddingNetwork(nn.Module):
         """Embeddings (B, width).
 
         Raises:
-            InputDataError: a user's network gives another shape.
+            InputDataError: a user's network gives another shape, or the feature columns are missing.
         """
         embedded: Tensor = self.network(molecules.read_by(self.kind))
         if embedded.shape != (molecules.size, self.width):
             asked = f"{molecules.size} molecules at width {self.width}"
             raise InputDataError(f"the network of embedding {self.kind} gives {tuple(embedded.shape)} for {asked}")
-        return embedded
+        return embedded if self.columns is None else self.columns(embedded, molecules.columns)

@@ -31,8 +31,9 @@ from gear.methods.spec import MethodSpec
 from gear.predict import load_predictor
 from gear.results import EpochResult
 from gear.space import Choice
-from gear.testing.pairs import synthetic_pair
+from gear.testing.pairs import synthetic_pair, with_temperatures
 from gear.training.batching import TrainingData
+from gear.training.fitted_run import FittedRun
 from gear.training.folds import single_run
 from gear.training.loop import TrainingRun, fit, predict_rows
 from gear.variants import get_value, method_of, with_values
@@ -75,12 +76,7 @@ class _Case:
     def test_exported_model_predicts_as_the_trained_one(self, case: Case, tmp_path: Path) -> None:
         """What is exported is what was trained."""
         config, pair = _configured(case), _data(case)
-        run = single_run(config, pair)
-        list(run.epochs())
-        run.save(tmp_path / "checkpoint")
-        spec = PairSpec(TaskSpec("target"), tuple(TaskSpec(source.property) for source in pair.sources))
-        member = Member(tmp_path / "checkpoint", TrialSpec(spec, "random", config=config), pair)
-        export_model([member], pair, tmp_path / "export", {})
+        run = _exported(config, pair, TaskSpec("target"), tmp_path)
         test = pair.target.test
         best = build_method(config, len(pair.sources))
         best.load_state_dict(run.best)
@@ -101,6 +97,22 @@ class _Specified(_Case):
         again.restore(tmp_path / "checkpoint")
         assert list(again.epochs()) == [last]
         assert last.status == "complete"
+
+    def test_reads_the_feature_columns_of_a_users_table(self, case: Case, tmp_path: Path) -> None:
+        """What is trained on two temperatures predicts, exported, another value at each; the sources have none."""
+        config, pair = _configured(case), with_temperatures(_data(case))
+        try:
+            build_method(config, case.sources, columns=1)
+        except InputDataError:
+            pytest.skip("the method says that it reads none")
+        run = _exported(config, pair, TaskSpec("target", file="t.csv", features=("temperature",)), tmp_path)
+        assert run.last is not None
+        assert run.last.status == "complete"
+        found = load_predictor(tmp_path / "export").predict(
+            list(pair.target.test.smiles), pair.features_of(pair.target.test)["temperature"][:, None]
+        )
+        assert np.isfinite(found).all()
+        assert (found[::2] != found[1::2]).any()
 
     def test_told_seconds_are_those_that_passed(self, case: Case) -> None:
         """The speed of a trial decides what runs next."""
@@ -267,6 +279,17 @@ class _Draw:
 def _configured(case: Case, **training: Any) -> TrialConfig:  # noqa: ANN401 - fields of TrainingConfig
     small = {"epochs": 3, "epoch_steps": 1, "batch_size": 20, "source_epochs": 2} | training
     return with_values(base_of(case.method, TrialConfig(training=TrainingConfig(**small))), case.settings)
+
+
+def _exported(config: TrialConfig, pair: PairData, target: TaskSpec, folder: Path) -> TrainingRun | FittedRun:
+    """Train, and export to the folder `export` in a folder."""
+    run = single_run(config, pair)
+    list(run.epochs())
+    run.save(folder / "checkpoint")
+    spec = PairSpec(target, tuple(TaskSpec(source.property) for source in pair.sources))
+    member = Member(folder / "checkpoint", TrialSpec(spec, "random", config=config), pair)
+    export_model([member], pair, folder / "export", {})
+    return run
 
 
 def _data(case: Case) -> PairData:

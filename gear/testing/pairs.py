@@ -1,11 +1,15 @@
 """Small synthetic pairs: real molecules, labels that their structure decides."""
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
 
 from gear.data import canonical_smiles, featurize
 from gear.data.pairs import PairData, Part, TaskData
+from gear.data.points import PairPoints
 
-__all__ = ["molecules", "synthetic_pair"]
+__all__ = ["molecules", "synthetic_pair", "with_temperatures"]
 
 TAILS = ["C", "O", "N", "Cl", "C=O", "C#N", "c1ccccc1", "C(=O)O", "SC", "F"]
 HEADS = ["C", "CC", "CCC", "CCCC", "CC(C)C", "CCOC", "C1CCCC1", "CC=C", "COC", "CCCCC", "CCN(C)C", "CCCCCC"]
@@ -44,3 +48,27 @@ def synthetic_pair(n_target: int = 100, n_source: int = 100, seed: int = 0, sour
     found = [task(1 + k, name, trained, train[-10:], held[:0]) for k, name in enumerate(names)]
     pair = f"target_from_{'+'.join(names)}"
     return PairData(pair, "random", 0, target, tuple(found), smiles, graphs, "hash", "data")
+
+
+def with_temperatures(pair: PairData) -> PairData:
+    """The pair with a feature column: the target at two temperatures, of which the sources know nothing.
+
+    The target's value is a fifth less at the higher one.
+    """
+    count = len(pair.smiles)
+    temperature = np.repeat([280.0, 320.0, np.nan], count)[:, None]
+    points = PairPoints(("temperature",), np.tile(np.arange(count), 3), temperature)
+
+    def twice(part: Part) -> Part:
+        value = np.column_stack([part.value, 0.8 * part.value]).ravel()
+        return Part(part.smiles.repeat(2), value, np.column_stack([part.rows, count + part.rows]).ravel())
+
+    def of_unknown(part: Part) -> Part:
+        return dataclasses.replace(part, rows=2 * count + part.rows)
+
+    def task(whole: TaskData, change: Callable[[Part], Part]) -> TaskData:
+        train, validation, test = map(change, whole.parts())
+        return dataclasses.replace(whole, train=train, validation=validation, test=test)
+
+    sources = tuple(task(source, of_unknown) for source in pair.sources)
+    return dataclasses.replace(pair, target=task(pair.target, twice), sources=sources, points=points)

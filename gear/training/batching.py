@@ -28,7 +28,7 @@ class TrainingData:
     """The data of a pair that the training loop uses, on the device. Lists run over the tasks, the target first.
 
     A molecule has the label of a task only if it is in the task's training part; a molecule in the training parts of
-    several tasks has several labels.
+    several tasks has several labels. In a pair with feature columns this holds for data points instead of molecules.
 
     Args:
         pair: its data.
@@ -38,10 +38,11 @@ class TrainingData:
 
     def __init__(self, pair: PairData, kinds: Collection[str], device: torch.device) -> None:
         tasks = (pair.target, *pair.sources)
-        self.store = MoleculeStore(prepare(kinds, pair), device)
+        points = () if pair.points is None else (pair.points.columns, pair.points.molecule)
+        self.store = MoleculeStore(prepare(kinds, pair), device, *points)
         self.scalers = [Scaler.fit(task.train.value, task.log10) for task in tasks]
         self.train_rows = [self.rows(task.train) for task in tasks]
-        self.labels = self._labels(len(pair.smiles), tasks).to(device)
+        self.labels = self._labels(pair.rows, tasks).to(device)
         self.validation = [
             HeldOut(self.rows(task.validation), torch.from_numpy(scaler.standardise(task.validation.value)).to(device))
             for task, scaler in zip(tasks, self.scalers, strict=True)

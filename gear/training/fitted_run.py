@@ -37,7 +37,7 @@ class FittedRun:
     def __init__(self, config: TrialConfig, pair: PairData, device: str = "auto") -> None:
         self.config = config
         self.device = pick_device(device)
-        model = build_method(config, len(pair.sources))
+        model = build_method(config, len(pair.sources), len(pair.features))
         assert isinstance(model, FittedMethod), f"{config.method} is trained step by step"
         self.model = model.to(self.device).eval()
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device)

@@ -103,7 +103,7 @@ class TrainingRun:
         self.config = config
         self.device = pick_device(device)
         torch.manual_seed(config.seed)
-        model = build_method(config, len(pair.sources))
+        model = build_method(config, len(pair.sources), len(pair.features))
         assert isinstance(model, Method), f"{config.method} is fitted at once: gear.training.folds.single_run"
         begin_with_pretrained(model, config.embedding)
         self.model = model.to(self.device)

@@ -23,6 +23,8 @@ OWN_DATA = (
     *(f"{role}_{what}" for role in ROLES for what in ("unit", "log", "smiles_column")),
     "smiles_column",
     "split_column",
+    "features",
+    "source_features",
     "drop_bad_rows",
 )
 
@@ -56,6 +58,18 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
         "--split-column",
         metavar="NAME",
         help="the target's column that assigns rows to train, validation or test, for --splits file",
+    )
+    group.add_argument(
+        "--features",
+        nargs="+",
+        metavar="NAME",
+        help="numeric columns of the tables that models read beside the molecule, such as a temperature",
+    )
+    group.add_argument(
+        "--source-features",
+        nargs="*",
+        metavar="NAME",
+        help="those of them that the sources' tables have, none if no name follows (default: all)",
     )
     group.add_argument(
         "--drop-bad-rows", action="store_true", default=None, help="leave out rows that cannot be used, and list them"
@@ -114,6 +128,8 @@ def _flags_of(pair: PairSpec) -> dict[str, Any]:
         "target_column": pair.target.column,
         "split_column": pair.target.split_column,
         "drop_bad_rows": pair.target.drop_bad_rows,
+        "features": list(pair.target.features),
+        "source_features": list(tables[0].features) if tables else None,
     }
     for role, task in zip(ROLES, (pair.target, *tables[:1]), strict=False):
         flags |= {f"{role}_unit": task.unit, f"{role}_log": task.log10, f"{role}_smiles_column": task.smiles_column}
@@ -154,4 +170,12 @@ def _task(flags: argparse.Namespace, role: str, name: str, file: Path, column: s
         log10=bool(getattr(flags, f"{role}_log")),
         split_column=flags.split_column if role == "target" else None,
         drop_bad_rows=bool(flags.drop_bad_rows),
+        features=_features(flags, role),
     )
+
+
+def _features(flags: argparse.Namespace, role: str) -> tuple[str, ...]:
+    """The feature columns that the table of a task has."""
+    if role == "target" or flags.source_features is None:
+        return tuple(flags.features or ())
+    return tuple(flags.source_features)

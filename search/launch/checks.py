@@ -73,6 +73,7 @@ def _check_storage(options: LaunchOptions, place: StoragePath) -> None:
 
 def _check_models(plan: CampaignPlan, say: Callable[[str], None]) -> None:
     """Build the first model of every method once."""
-    for method, sources in itertools.product(plan.methods, {len(pair.sources) for pair in plan.pairs}):
-        for note in build_method(base_of(method, plan.config), sources).notes:
+    kinds = {(len(pair.sources), len(pair.target.features)) for pair in plan.pairs}
+    for method, (sources, columns) in itertools.product(plan.methods, kinds):
+        for note in build_method(base_of(method, plan.config), sources, columns).notes:
             say(f"{method}: {note}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gear.data import load_pair, parse_split
+from gear.data.points import unknown_features
 from gear.data.splits.split_name import FOLDED
 from gear.embeddings import prepare
 from gear.errors import GearError
@@ -42,6 +43,9 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
     facts: DataFacts = {}
     for pair, split in itertools.product(plan.pairs, plan.splits):
         say(f"preparing {pair.id} {split}")
+        if split == plan.splits[0]:
+            for note in unknown_features(pair):
+                say(note)
         data = load_pair(pair, split, plan.search.split_seed)
         prepare(plan.embedding_kinds, data)
         for fold in range(1, plan.folds(split, "search")):

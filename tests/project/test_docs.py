@@ -50,6 +50,8 @@ def workplace(tmp_path_factory):
     (folder / "mine.csv").write_text("smiles,tg\nCCO,97\nc1ccccc1,131\n")
     shape = Shape.of(EmbeddingConfig())
     write(folder / "weights.safetensors", Weights(shape, new_network(shape).state_dict(), {}))
+    points = [f"{smiles},{100 * len(smiles) / t},{t}" for smiles in molecules() for t in (298, 323)]
+    (folder / "visc.csv").write_text("\n".join(["smiles,viscosity,temperature", *points]))
     return folder
 
 

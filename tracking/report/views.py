@@ -63,7 +63,8 @@ class Row:
     def units_interval(self) -> Interval | None:
         """Of the test RMSE in units: as recorded, or from the predictions."""
         part = self.study.predictions.get("test")
-        return _recorded(self.study, "test_rmse_units") or (interval(part.error, rmse) if part else None)
+        recorded = _recorded(self.study, "test_rmse_units")
+        return recorded or (interval(part.error, rmse, molecules=part.smiles) if part else None)
 
     @property
     def validation_units(self) -> float | None:

@@ -12,38 +12,49 @@ from gear.data.molecules.molecule import MoleculeError, cell_text, identity
 from gear.data.molecules.similarity import Neighbours, bit_fingerprints, bit_fingerprints_chunk
 from gear.data.user_files.table_file import Cell
 
-__all__ = ["Query", "make_query", "save_neighbours"]
+__all__ = ["Asked", "Query", "make_query", "save_neighbours"]
 
 TENSOR = "fingerprints"
 SHOWN = 200  # characters of a reason
 
 
-class Query(NamedTuple):
-    """R SMILES, of which M are molecules, with the features that a model reads."""
+class Asked(NamedTuple):
+    """A row that is to be predicted."""
 
-    reasons: list[str]  # (R,) why a SMILES cannot be used, empty if it can
+    smiles: Cell  # as it is in a file
+    columns: tuple[float, ...] = ()  # the feature columns, (F,)
+    fault: str = ""  # why the row cannot be used, if that is known already
+
+
+class Query(NamedTuple):
+    """R rows, of which M are molecules that can be predicted, with what a model reads of them."""
+
+    reasons: list[str]  # (R,) why a row cannot be used, empty if it can
     features: dict[str, Any]  # of the M molecules, by the kind of embedding that reads them; empty if M is 0
     smiles: list[str]  # (M,) canonical, as training sees the molecule
     similarity: np.ndarray  # (M,) to the nearest training molecule, NaN if those are not known
+    columns: np.ndarray | None = None  # (M, F) the feature columns, if the model reads any
 
 
 def make_query(
-    features: Mapping[str, Callable[[list[str]], Any]], neighbours: Path | None, cells: Sequence[Cell]
+    features: Mapping[str, Callable[[list[str]], Any]], neighbours: Path | None, rows: Sequence[Asked]
 ) -> Query:
     """Prepare a few thousand molecules.
 
     Args:
         features: the function that computes them for each kind of embedding, `gear.embeddings.Embedding.features`.
         neighbours: file that `save_neighbours` wrote; None if similarity is not wanted.
-        cells: (R,) SMILES, as they are in a file.
+        rows: (R,), with the same number of feature columns each.
     """
-    found = [_identity(cell) for cell in cells]
+    found = [("", row.fault) if row.fault else _identity(row.smiles) for row in rows]
     smiles = [text for text, reason in found if not reason]
+    columns = [row.columns for row, (_, reason) in zip(rows, found, strict=True) if not reason]
     return Query(
         [reason for _, reason in found],
         {kind: compute(smiles) for kind, compute in features.items()} if smiles else {},
         smiles,
         np.full(len(smiles), np.nan) if neighbours is None else _similarity(neighbours, smiles),
+        np.array(columns) if columns and columns[0] else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import pyarrow.parquet as pq
 
 from gear.errors import InputDataError
 
-__all__ = ["Row", "TableFile", "open_table", "require_column"]
+__all__ = ["Cell", "Row", "TableFile", "number_in", "open_table", "require_column"]
 
 DELIMITERS = (",", ";", "\t")
 PARQUET_ROWS = 10_000  # read at once
+LARGEST = 1e30  # absolute value of a number; the square of a larger one overflows
 Cell = str | float | None
 
 
@@ -57,8 +59,8 @@ def open_table(path: Path) -> TableFile:
     return _open_text(path, zipped=magic.startswith(b"\x1f\x8b"))
 
 
-def require_column(table: TableFile, name: str, flag: str) -> int:
-    """Index of a column; `flag` is the option that chooses it, for the message.
+def require_column(table: TableFile, name: str, advice: str) -> int:
+    """Index of a column; `advice` says in the message what to do where there is none.
 
     Raises:
         InputDataError: no column has that name, or more than one.
@@ -69,7 +71,27 @@ def require_column(table: TableFile, name: str, flag: str) -> int:
         raise InputDataError(f"{table.path} has {count} columns '{name}': rename all but one")
     hint = "" if len(table.columns) > 1 else "; cells are separated by commas, semicolons or tabs"
     shown = ", ".join(table.columns[:20])[:500]
-    raise InputDataError(f"{table.path} has no column '{name}' (it has: {shown}): pass --{flag}{hint}")
+    raise InputDataError(f"{table.path} has no column '{name}' (it has: {shown}): {advice}{hint}")
+
+
+def number_in(cell: Cell, *, decimal_comma: bool) -> float:
+    """The finite number in a cell.
+
+    Raises:
+        ValueError: there is none, or its absolute value is above LARGEST; the message is the reason.
+    """
+    text = cell.strip() if isinstance(cell, str) else "" if cell is None else repr(cell)
+    if decimal_comma and "." not in text:
+        text = text.replace(",", ".")
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' is not a finite number")
+    if abs(value) > LARGEST:
+        raise ValueError(f"{text} is larger than {LARGEST:g}")
+    return value
 
 
 def _open_text(path: Path, *, zipped: bool) -> TableFile:

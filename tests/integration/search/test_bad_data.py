@@ -78,6 +78,31 @@ def test_one_scaffold_cannot_be_split_by_scaffold(search):
     assert_one_line(error)
 
 
+@pytest.mark.parametrize(
+    ("content", "flags", "says"),
+    [
+        (["smiles,tg", *GOOD], ["t"], "mine.csv has no column 't' (it has: smiles, tg): pass --features"),
+        (
+            ["smiles,tg,t", "CC,1,"],
+            ["t"],
+            "mine.csv, row 2: column 't': '' is not a number: fix the file or pass --drop",
+        ),
+        (["smiles,tg,t", "CC,1,300"], ["t", "t"], "the feature column 't' of tg is named twice"),
+        (["smiles,tg", "CC,1"], ["tg"], "the feature column 'tg' of tg has a name with another use"),
+        (
+            ["smiles,tg,t", *(f"{row},300" for row in GOOD)],
+            ["t"],
+            "other.csv has no column 't' (it has: smiles, tm): pass ",
+        ),
+    ],
+)
+def test_feature_columns_that_cannot_be_used(content, flags, says, search):
+    code, error = search(content, "--features", *flags)
+    assert code == 2
+    assert says in error
+    assert_one_line(error)
+
+
 def test_folder_is_no_file(search, tmp_path):
     code, error = search([], target=tmp_path)
     assert code == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 
 from gear.errors import StorageError, UnknownNameError
@@ -67,10 +68,20 @@ def test_registered_model_predicts_what_the_export_predicts(recorded, export):
     assert found.aliases == ("best_gear", "champion")
     smiles = ["CCO", "c1ccccc1", "CC(=O)O"]
     expected = load_predictor(export).predict(smiles)
-    import pandas as pd
-
     loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     np.testing.assert_allclose(loaded.predict(pd.DataFrame({"smiles": smiles})), expected, rtol=1e-6)
+
+
+def test_registered_model_takes_the_feature_columns_of_its_signature(recorded, tmp_path):
+    make_export(tmp_path, tmp_path / "export", temperatures=True)
+    register_winner(recorded, tmp_path / "export", winner())
+    loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
+    assert loaded.metadata.signature.inputs.input_names() == ["smiles", "temperature"]
+    table = pd.DataFrame({"smiles": ["CCO", "CCO"], "temperature": [280.0, 320.0]})
+    expected = load_predictor(tmp_path / "export").predict(["CCO", "CCO"], [[280], [320]])
+    np.testing.assert_allclose(loaded.predict(table), expected, rtol=1e-6)
+    with pytest.raises(mlflow.MlflowException, match="temperature"):
+        loaded.predict(table[["smiles"]])
 
 
 def test_no_pickle_is_stored_and_the_evidence_is(recorded, export, client, tmp_path):

@@ -150,3 +150,17 @@ def test_a_model_that_does_not_beat_the_strongest_reference_is_said_so(change, v
     words = reference_words(change, "gear")
     assert words.startswith("test RMSE of gear is 20.0 % ")
     assert words.partition("; ")[2] == (f"gear {verdict}" if verdict else "")
+
+
+def test_points_of_a_molecule_are_matched_by_their_features():
+    smiles, temperature = np.array(["C", "CC"] * 51, object), np.arange(102) // 2 + 280.0
+
+    def at_temperatures(error, order):
+        features = {"temperature": temperature[order]}
+        part = PartPredictions(smiles[order], TRUE[order], (TRUE + error)[order], features)
+        return Judged(float(rmse(part.error)) / 10, part)
+
+    order = np.random.default_rng(1).permutation(102)
+    found = compare(at_temperatures(0.5 * NOISE, order), at_temperatures(NOISE, np.arange(102)))
+    assert found.value == pytest.approx(-0.5)
+    assert found.molecules == 2

@@ -71,3 +71,34 @@ def test_out_of_fold_takes_each_molecule_from_those_validated_on_it() -> None:
     assert found.prediction.tolist() == [5.0, 2.5]  # three parts of 2 and one of 4
     assert np.isnan(found.spread[0])
     assert found.spread[1] == pytest.approx(np.sqrt((0.75 * 0.25 + 0.25 * 2.25) / (1 - 0.75**2 - 0.25**2)))
+
+
+def at_temperatures(*rows: tuple[str, float, float, float]) -> HeldOutPredictions:
+    """Validation predictions: SMILES, temperature, value, prediction."""
+    smiles, temperature, value, found = map(np.array, zip(*rows, strict=True))
+    columns = np.repeat("validation", len(rows)), value, found, np.full(len(rows), np.nan)
+    features = {"temperature": temperature}
+    return HeldOutPredictions(smiles.astype(object), *columns, Scaler(0, 1, log10=False), features)
+
+
+def test_feature_columns_are_read_back_and_other_columns_are_none() -> None:
+    """Whatever else a table holds, only marked columns are features."""
+    table = predictions_table(at_temperatures(("C", 280, 1, 2), ("C", 300, 3, 4)))
+    assert table.column_names[-1] == "temperature"
+    table = table.append_column("similarity", pa.array([0.5, 0.5]))
+    part = read_predictions(file_of(table), "a file")["validation"]
+    assert {name: column.tolist() for name, column in part.features.items()} == {"temperature": [280, 300]}
+    assert part.keys == [("C", 280), ("C", 300)]
+
+
+def test_out_of_fold_keeps_the_points_of_a_molecule_apart() -> None:
+    """Only equal points are averaged."""
+    members = [
+        at_temperatures(("CO", 300, 1, 2), ("CO", 280, 3, 5)),
+        at_temperatures(("CO", 300, 1, 4), ("CC", 300, 6, 6)),
+    ]
+    found = out_of_fold(members)
+    assert found.smiles.tolist() == ["CC", "CO", "CO"]
+    assert found.features["temperature"].tolist() == [300, 280, 300]
+    assert found.value.tolist() == [6, 3, 1]
+    assert found.prediction.tolist() == [6, 5, 3]

@@ -78,6 +78,14 @@ def test_held_out_labels_change_nothing(table, ranked, tmp_path):
     assert again[0].change == ranked[0].change
 
 
+def test_a_target_with_feature_columns_is_probed_by_the_median_of_each_molecule(table, ranked, tmp_path):
+    rows = [row for row in csv.DictReader(table.open()) if row["hard"]]
+    warm = [f"{row['smiles']},{float(row['hard']) + shift},{300 + 10 * shift}" for row in rows for shift in (-8, 0, 8)]
+    (tmp_path / "warm.csv").write_text("\n".join(["smiles,hard,temperature", *warm]))
+    target = TaskSpec("hard", file=str(tmp_path / "warm.csv"), column="hard", features=("temperature",))
+    assert rank_sources(target, [task(table, "twin")])[0].change == ranked[0].change
+
+
 def test_a_target_whose_candidates_are_all_too_small_is_refused(table):
     with pytest.raises(InputDataError, match=f"no source has {MINIMUM} molecules that hard lacks"):
         rank_sources(task(table, "hard"), [task(table, "tiny")])

@@ -90,3 +90,22 @@ def test_spread_counts_members_by_their_weights():
     np.testing.assert_allclose(spread(predictions, weights), np.sqrt(squares / (1 - 0.375)))
     equal = np.full(3, 1 / 3)
     np.testing.assert_allclose(spread(predictions, equal), predictions.std(axis=0, ddof=1))
+
+
+def test_errors_of_one_molecule_are_no_independent_evidence():
+    """Ten errors that are all alike tell as much as one: without their molecules the interval would be too narrow."""
+    errors = normal(60, 7)
+    molecules = np.array([f"C{k}" for k in range(60)], object).repeat(10)
+    one, alike = interval(errors, rmse), interval(errors.repeat(10), rmse, molecules=molecules)
+    naive = interval(errors.repeat(10), rmse)
+    assert alike.value == pytest.approx(one.value)
+    assert alike.high - alike.low == pytest.approx(one.high - one.low, rel=0.1)
+    assert naive.high - naive.low < 0.5 * (alike.high - alike.low)
+    compared = difference(errors.repeat(10), errors[::-1].repeat(10), molecules=molecules)
+    assert compared.ratio.value == pytest.approx(1)
+    assert compared.ratio.high == pytest.approx(difference(errors, errors[::-1]).ratio.high, rel=0.1)
+
+
+def test_molecules_with_one_error_each_change_nothing():
+    errors = normal(30, 8)
+    assert interval(errors, rmse, molecules=np.arange(30)) == interval(errors, rmse)

@@ -112,6 +112,8 @@ def test_a_resume_extends_what_may_change():
         ["--smiles-column", "SMILES"],
         ["--drop-bad-rows"],
         ["--source-property", "bp"],
+        ["--features", "temperature"],
+        ["--source-features", "temperature"],
     ],
 )
 def test_a_resume_names_the_flag_that_it_cannot_follow(flags):
@@ -160,6 +162,7 @@ def test_a_resume_accepts_the_flags_of_ones_own_pair_again(flags, tmp_path, monk
         ["--split-column", "part"],
         ["--drop-bad-rows"],
         ["--source-property", "mp"],
+        ["--features", "temperature"],
         ["--pairs", "hv_from_ds"],
     ],
 )
@@ -167,6 +170,36 @@ def test_a_resume_refuses_another_pair_of_ones_own(flags, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputDataError, match=f"^{flags[0]} cannot change"):
         extended(own(tmp_path), parse("--resume", "--trials", "12", *flags))
+
+
+TABLES = "--target-data mine.csv --target-column tg --source-data o.csv --source-column tm --source-property bp".split()
+
+
+@pytest.mark.parametrize(
+    ("flags", "of_source"),
+    [
+        ([], ("temperature", "ph")),
+        (["--source-features", "ph"], ("ph",)),
+        (["--source-features"], ()),
+    ],
+)
+def test_feature_columns_are_read_from_every_table_that_has_them(flags, of_source, tmp_path):
+    plan, _ = new_plan(parse(*TABLES, "--features", "temperature", "ph", *flags), gpu=False)
+    (pair,) = plan.pairs
+    assert pair.target.features == ("temperature", "ph")
+    assert [source.features for source in pair.sources] == [of_source, ()]
+    assert extended(plan, parse("--resume", "--features", "temperature", "ph")) == plan
+    (tmp_path / "plan.toml").write_text(plan_to_toml(plan))
+    assert extended(plan, parse("--resume", "--plan", str(tmp_path / "plan.toml"))) == plan
+    with pytest.raises(InputDataError, match=r"^--features cannot change"):
+        extended(plan, parse("--resume", "--features", "temperature"))
+    with pytest.raises(InputDataError, match=r"begun with another plan \(other pairs\)"):
+        begun_again(plan, new_plan(parse(*TABLES), gpu=False)[0])
+
+
+def test_source_features_need_those_of_the_target():
+    with pytest.raises(InputDataError, match="source tm has the feature column 'ph', which target tg lacks"):
+        new_plan(parse(*TABLES, "--source-features", "ph"), gpu=False)
 
 
 def test_a_resume_compares_a_plan_file(tmp_path):

@@ -6,7 +6,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from gear.data.molecules.featurize import featurize_chunk
-from gear.data.molecules.query import make_query, save_neighbours
+from gear.data.molecules.query import Asked, make_query, save_neighbours
 from gear.data.molecules.similarity import BITS, Neighbours, bit_fingerprints
 from gear.errors import InputDataError
 from gear.testing.pairs import molecules
@@ -36,9 +36,8 @@ def test_what_cannot_be_parsed_is_named():
 
 def test_prepared_molecules_are_compared_with_those_of_the_file(tmp_path):
     save_neighbours(tmp_path / "bits.safetensors", ["CCO", "CCCC"])
-    query = make_query(
-        {"dmpnn": featurize_chunk}, tmp_path / "bits.safetensors", ["OCC", "nonsense", 7, None, " CCCC "]
-    )
+    rows = [Asked(cell) for cell in ("OCC", "nonsense", 7, None, " CCCC ")]
+    query = make_query({"dmpnn": featurize_chunk}, tmp_path / "bits.safetensors", rows)
     np.testing.assert_array_equal(query.similarity, [1, 1])
     assert query.smiles == ["CCO", "CCCC"]
     assert len(query.features["dmpnn"]) == 2
@@ -51,4 +50,4 @@ def test_another_file_in_its_place_is_seen(tmp_path):
     for smiles in ("CCO", "c1ccccc1"):
         path.unlink(missing_ok=True)
         save_neighbours(path, [smiles])
-        np.testing.assert_array_equal(make_query({}, path, [smiles]).similarity, [1])
+        np.testing.assert_array_equal(make_query({}, path, [Asked(smiles)]).similarity, [1])
