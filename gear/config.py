@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 Value = bool | int | float | str  # of one setting
-# columns of the tables that show feature columns beside their own: splits and predictions
-RESERVED = frozenset("smiles value part role task prediction low high spread similarity unit reason".split())
+# columns of splits and predictions, which show feature columns beside them
+RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +61,17 @@ class TaskSpec:
             InputDataError: one is named twice, has another use already, or there is no file to read it from.
         """
         used = {self.column, self.smiles_column, self.split_column, *RESERVED}
+        if self.features and self.file is None:
+            raise InputDataError(f"{self.property} is a built-in property, which has no column '{self.features[0]}'")
         for index, name in enumerate(self.features):
-            if self.file is None:
-                raise InputDataError(f"{self.property} is a built-in property, which has no column '{name}'")
-            if name in self.features[:index]:
-                raise InputDataError(f"the feature column '{name}' of {self.property} is named twice")
-            if name in used:
-                raise InputDataError(
-                    f"the feature column '{name}' of {self.property} has a name with another use: rename the column"
-                )
+            if (twice := name in self.features[:index]) or name in used:
+                fault = "is named twice" if twice else "has a name with another use: rename the column"
+                raise InputDataError(f"the feature column '{name}' of {self.property} {fault}")
 
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the source task, or tasks, it learns from; none for methods that use only the target.
-
-    A source has all feature columns of the target, some or none; those that it lacks are not known for its molecules.
-    """
+    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task."""
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
@@ -93,10 +87,8 @@ class PairSpec:
             raise InputDataError(f"pair '{self.id}' names a task twice: target and sources must differ")
         for source in self.sources:
             if more := [name for name in source.features if name not in self.target.features]:
-                raise InputDataError(
-                    f"source {source.property} has the feature column '{more[0]}', which target {names[0]} lacks: name "
-                    "it for the target too, or for neither"
-                )
+                lacking = f"source {source.property} has the feature column '{more[0]}', which target {names[0]} lacks"
+                raise InputDataError(f"{lacking}: name it for the target too, or for neither")
 
     @property
     def id(self) -> str:

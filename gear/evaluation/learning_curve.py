@@ -189,21 +189,22 @@ def labels_needed(labels: np.ndarray, errors: np.ndarray, wanted: np.ndarray) ->
 
 def _curve(pair: str, split: str, group: Sequence[TestedModel]) -> LearningCurve | None:
     models = {(model.method, model.labels): model for model in group}
-    both = sorted(set.intersection(*(set(model.predictions.smiles) for model in group)))
+    both = sorted(set.intersection(*(set(model.predictions.keys) for model in group)))
     if len({labels for _, labels in models}) < 2 or not both:
         return None
     log = _logarithm(group)
     errors = {key: _errors(models[key].predictions, both, log=log) for key in sorted(models, key=lambda key: key[1])}
+    molecules = np.array([smiles for smiles, *_ in both], object)
     points: dict[str, list[Point]] = {}
     for (method, labels), found in errors.items():
-        points.setdefault(method, []).append(Point(labels, interval(found, rmse)))
+        points.setdefault(method, []).append(Point(labels, interval(found, rmse, molecules=molecules)))
     best = {labels: model.method for labels, model in _chosen(group).items()}
     classical = _chosen(model for model in group if model.method in CLASSICAL)
     rivals = {
         labels: [BASELINE, *([classical[labels].method] if labels in classical else []), REFERENCES[STRONGEST]]
         for labels in best
     }
-    return LearningCurve(pair, split, log, len(both), points, best, _savings(errors, best, rivals))
+    return LearningCurve(pair, split, log, len(set(molecules)), points, best, _savings(errors, molecules, best, rivals))
 
 
 def _chosen(group: Iterable[TestedModel]) -> dict[int, TestedModel]:
@@ -221,23 +222,26 @@ def _logarithm(group: Sequence[TestedModel]) -> bool:
     return sum(votes) * 2 > len(votes)
 
 
-def _errors(predictions: PartPredictions, smiles: Sequence[str], *, log: bool) -> np.ndarray:
-    """Errors (N,) as models see them, in the order of the molecules."""
+def _errors(predictions: PartPredictions, keys: Sequence[tuple[object, ...]], *, log: bool) -> np.ndarray:
+    """Errors (N,) as models see them, in the order of the keys, those of `PartPredictions`."""
     seen = np.log10 if log else np.asarray
-    row_of = {name: row for row, name in enumerate(predictions.smiles)}
-    rows = [row_of[name] for name in smiles]
+    row_of = {key: row for row, key in enumerate(predictions.keys)}
+    rows = [row_of[key] for key in keys]
     return np.asarray(seen(predictions.predicted[rows]) - seen(predictions.true[rows]))
 
 
 def _savings(
-    errors: Mapping[tuple[str, int], np.ndarray], best: Mapping[int, str], rivals: Mapping[int, Sequence[str]]
+    errors: Mapping[tuple[str, int], np.ndarray],
+    molecules: np.ndarray,
+    best: Mapping[int, str],
+    rivals: Mapping[int, Sequence[str]],
 ) -> list[Saving]:
     """What each rival needs for the errors of the champions.
 
     The interval is of a paired bootstrap: the same molecules are drawn for all errors of the rival and the champion's.
     """
     drawn = {key: [float(rmse(found))] for key, found in errors.items()}  # the data themselves, then resamples
-    for rows in resampled(len(next(iter(errors.values())))):
+    for rows in resampled(len(molecules), molecules=molecules):
         for key, found in errors.items():
             drawn[key] += rmse(found[rows]).tolist()
     made = []

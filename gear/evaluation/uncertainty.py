@@ -107,7 +107,7 @@ def resampled(
 ) -> Iterator[np.ndarray]:
     """Blocks (K, N) of the numbers of `count` rows, drawn with replacement; `resamples` draws in all.
 
-    With `molecules` (N,), which molecule each row is of, all rows of a molecule are drawn at once.
+    Where `molecules` (N,) says that some have several rows, molecules are drawn, each with all of its rows.
     """
     generator = np.random.default_rng(seed)
     if molecules is not None and len(set(molecules)) < count:
