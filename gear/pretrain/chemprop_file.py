@@ -20,14 +20,19 @@ from gear.pretrain.weights import Weights, checked
 
 __all__ = ["read_chemprop"]
 
-AGGREGATIONS: dict[str, Aggregation] = {"MeanAggregation": "mean", "SumAggregation": "sum", "NormAggregation": "norm"}
-WHOLE = "message_passing."  # names of the message passing's weights in a whole model begin with it
+AGGREGATIONS: dict[str, Aggregation] = {
+    "MeanAggregation": "mean",
+    "SumAggregation": "sum",
+    "NormAggregation": "norm",
+    "AttentiveAggregation": "attentive",
+}
+PARTS = {"message_passing.": "", "agg.": "aggregation."}  # how names in a whole model begin, and in the D-MPNN here
 # Classes that may stand in a checkpoint: a dictionary and text are read as such, of all others only the name.
 PLAIN = {"AttributeDict": dict, "Activation": str}
 
 
 def read_chemprop(path: Path) -> Weights:
-    """The weights of the message passing of a checkpoint.
+    """The weights of the message passing of a checkpoint, and of its aggregation if that has any.
 
     Raises:
         InputDataError: it is no checkpoint of chemprop, or its network is none that the D-MPNN here can be; the message
@@ -42,8 +47,12 @@ def read_chemprop(path: Path) -> Weights:
     block = hyper["message_passing"] if whole else hyper
     _check_block(path, block)
     shape = Shape(block["d_h"], block["depth"], *_aggregation(path, hyper.get("agg")))
-    prefix = WHOLE if whole else ""
-    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    own = {
+        new + name.removeprefix(old): tensor
+        for old, new in (PARTS if whole else {"": ""}).items()
+        for name, tensor in tensors.items()
+        if name.startswith(old)
+    }
     facts = {"origin": f"chemprop checkpoint {path.name}"}
     return checked(path, Weights(shape, {name: tensor.float() for name, tensor in own.items()}, facts))
 

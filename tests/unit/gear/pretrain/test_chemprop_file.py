@@ -61,7 +61,10 @@ def of_chemprop(block, aggregation):
     return aggregation(block(batch), batch.batch)
 
 
-@pytest.mark.parametrize("aggregation", [NormAggregation(norm=50.0), SumAggregation(), MeanAggregation()])
+@pytest.mark.parametrize(
+    "aggregation",
+    [NormAggregation(norm=50.0), SumAggregation(), MeanAggregation(), AttentiveAggregation(output_size=24)],
+)
 def test_a_whole_model_is_computed_as_chemprop_does(aggregation, tmp_path):
     whole = model(aggregation=aggregation)
     save_model(tmp_path / "model.pt", whole)
@@ -111,9 +114,13 @@ def test_message_passing_that_does_not_fit_is_refused(block, says, tmp_path):
         read_weights(tmp_path / "model.pt")
 
 
+class MedianAggregation(SumAggregation):
+    """A user's own."""
+
+
 def test_an_aggregation_that_does_not_fit_is_refused(tmp_path):
-    save_model(tmp_path / "model.pt", model(aggregation=AttentiveAggregation(output_size=24)))
-    with pytest.raises(InputDataError, match="its aggregation is AttentiveAggregation, known: Mean"):
+    save_model(tmp_path / "model.pt", model(aggregation=MedianAggregation()))
+    with pytest.raises(InputDataError, match="its aggregation is MedianAggregation, known: Mean"):
         read_weights(tmp_path / "model.pt")
 
 

@@ -50,6 +50,10 @@ def test_an_embedding_of_another_kind_is_left_as_it_is(file, pair):
     assert begins(run.model, file) == [True]
 
 
+def test_a_dmpnn_that_is_joined_with_other_inputs_begins_with_the_weights(file, pair):
+    assert begins(TrainingRun(config(file, kind="dmpnn+fingerprint"), pair, "cpu").model, file) == [True]
+
+
 def test_only_the_beginning_changes(file, pair):
     """The rest of the model is initialised as without pretrained weights."""
     one, other = (TrainingRun(config(where), pair, "cpu").model.state_dict() for where in (file, "none"))
