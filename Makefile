@@ -6,7 +6,7 @@ EXTRA ?= dev
 ARGS ?=
 # modules with a page in the API reference; a package without __all__ brings its modules along
 API := gear gear.config gear.data gear.embeddings gear.errors gear.evaluation gear.export gear.geometry gear.methods \
-	gear.methods.base gear.model gear.predict gear.prediction gear.pretrain gear.results gear.train gear.training \
+	gear.methods.base gear.model gear.parsing gear.predict gear.prediction gear.pretrain gear.results gear.train gear.training \
 	gear.variants search search.campaign search.launch search.plan search.results search.runtime search.simulation \
 	search.storage tracking
 
