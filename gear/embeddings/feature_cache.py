@@ -1,5 +1,6 @@
 """Features of many molecules, computed once on all processors and kept in the user cache."""
 
+import functools
 import hashlib
 import inspect
 from pathlib import Path
@@ -24,7 +25,7 @@ def cached_features(embedding: "Embedding", smiles: list[str]) -> np.ndarray:
         InputDataError: the embedding does not give an array (M, F) of finite numbers.
         StorageError: the cache cannot be written.
     """
-    return cached_rows(f"features/{_key(embedding)}", smiles, lambda: _computed(embedding, smiles))
+    return cached_rows(_key(embedding), smiles, functools.partial(_computed, embedding))
 
 
 def _key(embedding: "Embedding") -> str:

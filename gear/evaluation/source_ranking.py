@@ -7,6 +7,7 @@ molecules. Over folds of the target's labels, the RMSE of a second machine that 
 """
 
 import dataclasses
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ class _Probe:
 
     def _told(self, smiles: np.ndarray, seen: np.ndarray) -> Tensor:
         """What a model of the source predicts for the target's molecules, (N, 1)."""
-        rows = np.sort(np.random.default_rng(0).permutation(len(smiles))[:MAX_SOURCE])
+        rows = _drawn(smiles)
         labels = torch.from_numpy((seen[rows] - seen[rows].mean()) / (seen[rows].std() or 1.0))
         return _learnt(_described(smiles[rows]), labels, self.described)[:, None]
 
@@ -169,6 +170,12 @@ class _Probe:
             rest = _learnt(self.described[known], (self.labels - mapped)[known], self.described[held])
             errors[held] = mapped[held] + rest - self.labels[held]
         return errors.numpy()
+
+
+def _drawn(smiles: np.ndarray) -> np.ndarray:
+    """Rows of up to `MAX_SOURCE` molecules, by a hash, so that candidates with the same molecules draw the same ones."""
+    order = sorted(range(len(smiles)), key=lambda row: hashlib.sha256(smiles[row].encode()).digest())
+    return np.sort(order[:MAX_SOURCE])
 
 
 def _learnt(described: Tensor, labels: Tensor, asked: Tensor) -> Tensor:

@@ -40,8 +40,7 @@ def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    listed = list(smiles)
-    return cached_rows("features/descriptors", listed, lambda: descriptors(listed))
+    return cached_rows("descriptors", list(smiles), descriptors)
 
 
 def _chunk(smiles: Sequence[str]) -> np.ndarray:

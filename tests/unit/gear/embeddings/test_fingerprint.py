@@ -38,7 +38,7 @@ def test_molecules_are_computed_once_and_read_ever_after(monkeypatch):
 
 def test_damaged_cache_is_built_again(tmp_path, capsys):
     first = cached_features(EMBEDDING, SMILES)
-    (path,) = tmp_path.rglob("features/*fingerprint*/*.parquet")
+    (path,) = tmp_path.rglob("rows/*fingerprint*/*.parquet")
     path.write_bytes(path.read_bytes()[:100])
     np.testing.assert_array_equal(cached_features(EMBEDDING, SMILES), first)
     assert "is damaged" in capsys.readouterr().err
