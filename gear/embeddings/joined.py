@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gear.config import EmbeddingConfig
-from gear.data.pairs import PairData
 from gear.embeddings.base import Embedding, Store
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from gear.data.pairs import PairData
     from gear.model.joined import JoinedNetwork
 
 __all__ = ["JoinedEmbedding"]
@@ -41,7 +41,7 @@ class JoinedEmbedding(Embedding):
         """Those of every part."""
         return tuple(part.features(smiles) for part in self.parts)
 
-    def prepare(self, pair: PairData) -> tuple[Any, ...]:
+    def prepare(self, pair: "PairData") -> tuple[Any, ...]:
         """Those of every part, each from its own cache."""
         return tuple(part.prepare(pair) for part in self.parts)
 

@@ -173,8 +173,8 @@ class _Probe:
 
 
 def _drawn(smiles: np.ndarray) -> np.ndarray:
-    """Rows of up to `MAX_SOURCE` molecules, by a hash, so that candidates with the same molecules draw the same ones."""
-    order = sorted(range(len(smiles)), key=lambda row: hashlib.sha256(smiles[row].encode()).digest())
+    """Up to `MAX_SOURCE` rows, by a hash of the molecule: candidates that share molecules draw the same ones."""
+    order = np.argsort([hashlib.sha256(str(text).encode()).hexdigest() for text in smiles])
     return np.sort(order[:MAX_SOURCE])
 
 
