@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gear.data import load_pair, parse_split
+from gear.data.cache import content_key
 from gear.data.points import unknown_features
 from gear.data.splits.split_name import FOLDED
 from gear.embeddings import prepare
@@ -24,7 +25,7 @@ __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 
 PACKAGES = ("gear-search", "torch", "chemprop", "rdkit", "ray", "optuna", "mlflow")
 
-DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> split_hash, data_hash, unit, labels: of training and validation
+DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> what is known of it, see `prepare_data`
 
 
 def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
@@ -48,8 +49,8 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
                 say(note)
         data = load_pair(pair, split, plan.search.split_seed)
         prepare(plan.embedding_kinds, data)
-        for fold in range(1, plan.folds(split, "search")):
-            load_pair(pair, split, plan.search.split_seed, fold)
+        others = range(1, plan.folds(split, "search"))
+        hashes = [load_pair(pair, split, plan.search.split_seed, fold).split_hash for fold in others]
         if advice := _advice(plan, split, data):
             say(f"{pair.id} {split}: {advice}")
         facts[f"{pair.id}.{split}"] = {
@@ -58,6 +59,8 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
             "unit": data.target.unit,
             "labels": str(len(data.target.train.value) + len(data.target.validation.value)),
         }
+        if hashes:  # a model of another division would be validated on what it was trained on
+            facts[f"{pair.id}.{split}"]["folds_hash"] = content_key([data.split_hash, *hashes])
     return facts
 
 

@@ -21,7 +21,9 @@ def divided(monkeypatch):
         found.setdefault(split, []).append(fold)
         parts = [SimpleNamespace(rows=range(rows), value=range(rows)) for rows in (80, 10, 10)]
         target = SimpleNamespace(unit="K", train=parts[0], validation=parts[1], parts=lambda: parts)
-        return SimpleNamespace(split_hash=f"{split} {seed}", data_hash="d", target=target)
+        return SimpleNamespace(
+            split_hash=f"{split} {seed}" + (f" {fold}" if fold else ""), data_hash="d", target=target
+        )
 
     monkeypatch.setattr(prepare, "load_pair", load_pair)
     monkeypatch.setattr(prepare, "prepare", lambda kinds, data: None)
@@ -36,7 +38,9 @@ def test_every_fold_that_trials_validate_on_is_divided_beforehand(divided):
         "data_hash": "d",
         "unit": "K",
         "labels": "90",
+        "folds_hash": facts["hv_from_ds.random-n60"]["folds_hash"],
     }
+    assert "folds_hash" not in facts["hv_from_ds.random"]
 
 
 def test_a_fold_without_molecules_ends_the_search_before_its_first_trial(divided):

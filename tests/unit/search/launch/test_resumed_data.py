@@ -27,8 +27,13 @@ def test_a_fact_that_an_earlier_version_did_not_record_is_added(folder):
     assert read_campaign(folder)["data"] == NOW
 
 
-def test_data_that_have_changed_are_refused(folder):
-    other = {"hv_from_ds.random": {**NOW["hv_from_ds.random"], "data_hash": "another"}}
+@pytest.mark.parametrize("changed", ["data_hash", "folds_hash"])
+def test_data_that_have_changed_are_refused(changed, tmp_path):
+    before = {"hv_from_ds.random": {**NOW["hv_from_ds.random"], "folds_hash": "f"}}
+    head = {"plan": plan_to_dict(PLAN), "data": before, "created": "monday", "versions": {}}
+    with CampaignStore.create(LocalPath(tmp_path / "quick-1"), head, plan_to_toml(PLAN)) as store:
+        folder = store.folder
+    other = {"hv_from_ds.random": {**before["hv_from_ds.random"], changed: "another"}}
     with pytest.raises(GearError, match=r"data of hv_from_ds\.random has changed"):
         resume_store(folder, PLAN, other, read_campaign(folder))
-    assert read_campaign(folder)["data"] == EARLIER
+    assert read_campaign(folder)["data"] == before
