@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import pytest
+
+from tracking.client import open_client
 
 ROOT = Path(__file__).parents[3]
 STUDY = "st_from_ri.random-n60.corrected"
@@ -52,7 +53,7 @@ def test_search_trains_exports_and_registers_it_under_its_short_name(campaign):
     assert config["method"] == "corrected=my_method:Corrected"
     assert config["settings"] == {"correction": 0.03}
     assert "`my_method:Corrected`" in (place / "exports" / STUDY / "README.md").read_text()
-    client = mlflow.MlflowClient(f"sqlite:///{campaign}/mlflow.db")
+    client = open_client(f"sqlite:///{campaign}/mlflow.db")
     model = client.get_registered_model("gear.st_from_ri.random-n60")
     assert set(model.aliases) == {"best_corrected", "champion"}
     (trial,) = client.search_runs(

@@ -75,10 +75,16 @@ def test_own_embedding_and_split_are_searched_exported_and_predicted_with(run, f
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        ("--embedding graph", "unknown embedding 'graph'; known: dmpnn, fingerprint, text, my_module:MyEmbedding"),
+        (
+            "--embedding graph",
+            "unknown embedding 'graph'; known: dmpnn, descriptors, fingerprint, text, my_module:MyEmbedding",
+        ),
         ("--embedding my_embedding:Nothing", "has no 'Nothing'"),
         ("--embedding my_embedding:GROUPS", "is not a subclass of gear.embeddings.Embedding"),
-        (f"--embedding {KIND} --vary embedding.kind", "--vary embedding.kind chooses among dmpnn, fingerprint, text"),
+        (
+            f"--embedding {KIND} --vary embedding.kind",
+            "--vary embedding.kind chooses among dmpnn, descriptors, fingerprint, text",
+        ),
         ("--splits my_split:by_height", "has no 'by_height'"),
         ("--splits elsewhere:by_weight", "there is no module elsewhere"),
         ("--validation-folds 2", "split my_split+by_weight says which molecules validate: use --validation-folds 1"),

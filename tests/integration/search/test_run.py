@@ -75,7 +75,7 @@ def closed_port():
         (["--address", f"127.0.0.1:{closed_port()}"], "nothing answers at --address"),
         (["--pairs", "hv_from_ds+hv"], "pair 'hv_from_ds+hv' names a task twice"),
         (["--methods", "mtl", "--source-embedding", "text"], "embedding.source_kind must be 'same'"),
-        (["--target-data", "mine.csv", "--target-column", "y"], "--source-data is missing"),
+        (["--target-data", "mine.csv", "--target-column", "y", "--source-column", "x"], "--source-data is missing"),
         (["--target-data", "1.csv", "--target-column", "2", "--source-data", "b", "--source-column", "y"], "a letter"),
         (
             ["--target-data", "a/x.csv", "--target-column", "y", "--source-data", "b/x.gz", "--source-column", "Y"],
@@ -108,8 +108,8 @@ def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
-    assert "campaign quick-1: 8 studies" in out
-    assert "64 in all" in out
+    assert "campaign quick-1: 16 studies" in out
+    assert "96 in all" in out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -258,7 +258,8 @@ def test_places_come_from_the_environment(tmp_path):
 @pytest.mark.ray
 def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing_again(call, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
-    flags = ["--pairs", "hv_from_ds", "--splits", "random", "--trials", "2", "--epochs", "2", "--name", "mine"]
+    what = ["--pairs", "hv_from_ds", "--splits", "random", "--methods", "gear", "stl", "--final", "best"]
+    flags = [*what, "--trials", "2", "--epochs", "2", "--name", "mine"]
     code, out, _ = call(*flags)
     assert code == 0
     split_hash = load_pair("hv_from_ds", "random").split_hash
