@@ -309,10 +309,10 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
     call, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
-    few = "--pairs ct_from_bp --methods stl mtl --splits random --labels 60 --trials 1 --epochs 2 --name mine"
+    few = "--pairs ct_from_bp --methods svr gp --splits random --labels 60 --trials 2 --name mine"
     code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend")
     assert code == 0
-    assert re.search(r"ct_from_bp random-n60: blend of \d+ % (stl|mtl) #\d, .*(the blend is|stays) the champion", out)
+    assert re.search(r"ct_from_bp random-n60: blend of \d+ % (svr|gp) #\d, .*(the blend is|stays) the champion", out)
     assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)
     export = tmp_path / "campaigns/mine/exports/ct_from_bp.random-n60.blend"
     weights = [member["weight"] for member in json.loads((export / "config.json").read_text())["members"]]
@@ -320,7 +320,7 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
     assert len(weights) % 3 == 0
     (champion,) = champions("sqlite:///mlflow.db")
     found = {alias for version in rivals("sqlite:///mlflow.db", champion.name) for alias in version.aliases}
-    assert {"best_blend", "best_stl", "best_mtl", "champion"} <= found
+    assert {"best_blend", "best_svr", "best_gp", "champion"} <= found
     code, out, _ = call("--resume", "--name", "mine", "--final-labels", "all")
     assert code == 0
     assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)  # not tested again
