@@ -15,8 +15,8 @@ from gear.pretrain.weights import Weights, new_network, write
 
 ROOT = Path(__file__).parents[3]
 SEARCH = (
-    "search.run --pairs hv_from_ds --splits random-n60 --methods stl --validation-folds 1 --trials 1 --epochs 1 --name mine --yes "
-    "--pretrained w.safetensors"
+    "search.run --pairs hv_from_ds --splits random-n60 --methods stl --validation-folds 1 --trials 1 --epochs 1 "
+    "--name mine --yes --pretrained w.safetensors"
 )
 
 
