@@ -47,7 +47,8 @@ def workplace(tmp_path_factory):
     done = run(["-m", "search.run", "--trials", "1", "--epochs", "1"], folder)
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
-    (folder / "mine.csv").write_text("smiles,tg\nCCO,97\nc1ccccc1,131\n")
+    values = [f"{smiles},{90 + 7 * len(smiles)}" for smiles in molecules()]
+    (folder / "mine.csv").write_text("\n".join(["smiles,tg", *values]))
     shape = Shape.of(EmbeddingConfig())
     write(folder / "weights.safetensors", Weights(shape, new_network(shape).state_dict(), {}))
     points = [f"{smiles},{100 * len(smiles) / t},{t}" for smiles in molecules() for t in (298, 323)]
