@@ -37,6 +37,7 @@ FOLDS = 5
 MAX_LABELS = 600  # of the target: with more, the probe says the same and takes longer
 MAX_SOURCE = 1000  # molecules that a source is learnt from
 MINIMUM = 30  # molecules of a source beside the target's
+GAIN = 0.05  # share of the error, below which a change is no gain worth a search
 SHARED = 10  # molecules, below which a correlation says nothing
 
 
@@ -62,6 +63,11 @@ class RankedSource:
     def helps(self) -> bool:
         """Whether the interval of the change lies below 1."""
         return self.change.ratio.high < 1
+
+    @property
+    def may_help(self) -> bool:
+        """Whether a gain is likely, sure or not."""
+        return self.change.ratio.value < 1 - GAIN
 
 
 def built_in_candidates(target: TaskSpec) -> list[TaskSpec]:
@@ -110,6 +116,9 @@ def expectation(ranked: RankedSource) -> str:
     low, high = (f"{abs(100 * (end - 1)):.0f} %" for end in (ratio.high, ratio.low))
     if ranked.helps:
         return f"about {100 * (1 - ratio.value):.0f} % lower error than without a source ({low} to {high})"
+    if ranked.may_help:
+        lower = f"about {100 * (1 - ratio.value):.0f} % lower error than without a source"
+        return f"{lower}, but too few labels to be sure ({high} lower to {100 * (ratio.high - 1):.0f} % higher)"
     if ratio.low > 1:
         return f"about {100 * (ratio.value - 1):.0f} % higher error than without a source: not this one"
     return "no gain that these labels can show"

@@ -19,5 +19,5 @@ def say_doubtful_sources(plan: CampaignPlan, say: Callable[[str], None]) -> None
             ranked = rank_sources(pair.target, pair.sources, plan.splits[0], plan.search.split_seed)
         except GearError:  # too few molecules, for instance: whatever is wrong is said when the data is prepared
             continue
-        if not any(one.helps for one in ranked):
+        if not any(one.may_help for one in ranked):
             say(f"{pair.id}: a quick probe expects {expectation(ranked[0])}; other sources: gear-search data sources")

@@ -10,8 +10,9 @@ from rdkit.Chem.Descriptors import TPSA, MolLogP, NumRotatableBonds
 from gear.config import TaskSpec
 from gear.data.builtin.tables import load_property
 from gear.errors import InputDataError
-from gear.evaluation.source_ranking import MINIMUM, built_in_candidates, expectation, rank_sources
+from gear.evaluation.source_ranking import MINIMUM, RankedSource, built_in_candidates, expectation, rank_sources
 from gear.evaluation.source_table import search_command, source_lines
+from gear.evaluation.uncertainty import Comparison, Interval
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,23 @@ def test_the_source_that_knows_the_answer_comes_first(ranked):
 def test_what_to_expect_is_said_in_words(ranked):
     first, second = map(expectation, ranked)
     assert "lower error than without a source (" in first
-    assert second == "no gain that these labels can show" or "higher error" in second
+    assert second == "no gain that these labels can show" or "higher" in second
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (Interval(0.6, 0.5, 0.8), "about 40 % lower error than without a source (20 % to 50 %)"),
+        (
+            Interval(0.7, 0.6, 1.01),
+            "about 30 % lower error than without a source, but too few labels to be sure (40 % lower to 1 % higher)",
+        ),
+        (Interval(0.97, 0.8, 1.2), "no gain that these labels can show"),
+        (Interval(1.2, 1.1, 1.3), "about 20 % higher error than without a source: not this one"),
+    ],
+)
+def test_each_expectation_has_its_words(ratio, words):
+    assert expectation(RankedSource(TaskSpec("bp"), 100, 0, float("nan"), Comparison(ratio, 0.1))) == words
 
 
 def test_held_out_labels_change_nothing(table, ranked, tmp_path):
