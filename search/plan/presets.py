@@ -43,7 +43,7 @@ _ALL = (
         "quick",
         ["ct_from_bp", "hv_from_bp"],
         [f"{split}-n60" for split in BOTH],
-        ["gear", "stl", "delta", "gp"],
+        ["gear", "stl", "gp"],
         20,
         trials=6,
         validation_folds=2,  # five, the default for few labels, would take a quarter of an hour

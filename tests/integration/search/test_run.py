@@ -108,8 +108,8 @@ def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
-    assert "campaign quick-1: 16 studies" in out
-    assert "96 in all" in out
+    assert "campaign quick-1: 12 studies" in out
+    assert "72 in all" in out
     assert list(tmp_path.iterdir()) == []
 
 
