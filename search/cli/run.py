@@ -124,6 +124,7 @@ def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
 def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Console") -> int:
     """Show the winners, or how to go on; the exit code says whether there is any winner."""
     from search.cli.leaderboard import print_leaderboard
+    from search.launch.commands import report_command
     from search.results.winners import leaderboard
 
     if result.outcome == "interrupted":
@@ -131,8 +132,12 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
         return INTERRUPTED
     board = leaderboard(result.campaign, result.head, result.folder)
     print_leaderboard(console, board)
-    if not result.campaign.done:
-        console.print(f"the time budget is used up; go on with: {_resume_command(result, options)}", soft_wrap=True)
+    again = _resume_command(result, options)
+    if result.campaign.done:
+        console.print(f"one page to pass on: {report_command(options.tracking_uri)}", soft_wrap=True)
+        console.print(f"search on: {again} --trials {2 * result.campaign.plan.search.trials}", soft_wrap=True)
+    else:
+        console.print(f"the time budget is used up; go on with: {again}", soft_wrap=True)
     console.print(f"campaign folder: {result.folder}", soft_wrap=True)
     return 0 if any(row.validation_rmse is not None for row in board.standings) else 1
 

@@ -5,15 +5,23 @@ import shlex
 from search.storage.base import StoragePath
 from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
-__all__ = ["record_command", "resume_command"]
+__all__ = ["record_command", "report_command", "resume_command"]
 
 
 def record_command(name: str, storage: StoragePath, tracking_uri: str) -> str:
     """What to type to complete a campaign's record."""
-    more = [] if tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", tracking_uri]
-    return shlex.join(["gear-search", "record", name, "--storage", str(storage), *more])
+    return shlex.join(["gear-search", "record", name, "--storage", str(storage), *_tracking(tracking_uri)])
+
+
+def report_command(tracking_uri: str) -> str:
+    """What to type to write the report."""
+    return shlex.join(["gear-search", "report", *_tracking(tracking_uri)])
 
 
 def resume_command(name: str, storage: StoragePath, *more: str) -> str:
     """What to type to continue a campaign."""
     return shlex.join(["gear-search", "run", "--resume", "--name", name, "--storage", str(storage), *more])
+
+
+def _tracking(uri: str) -> list[str]:
+    return [] if uri == DEFAULT_TRACKING_URI else ["--tracking-uri", uri]
