@@ -310,7 +310,8 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
 ):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     few = "--pairs ct_from_bp --methods svr gp --splits random --labels 60 --trials 2 --name mine"
-    code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"  # MLflow keeps the database that a relative path was first opened at
+    code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend", "--tracking-uri", uri)
     assert code == 0
     assert re.search(r"ct_from_bp random-n60: blend of \d+ % (svr|gp) #\d, .*(the blend is|stays) the champion", out)
     assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)
@@ -318,10 +319,10 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
     weights = [member["weight"] for member in json.loads((export / "config.json").read_text())["members"]]
     assert sum(weights) == pytest.approx(1)
     assert len(weights) % 3 == 0
-    (champion,) = champions("sqlite:///mlflow.db")
-    found = {alias for version in rivals("sqlite:///mlflow.db", champion.name) for alias in version.aliases}
+    (champion,) = champions(uri)
+    found = {alias for version in rivals(uri, champion.name) for alias in version.aliases}
     assert {"best_blend", "best_svr", "best_gp", "champion"} <= found
-    code, out, _ = call("--resume", "--name", "mine", "--final-labels", "all")
+    code, out, _ = call("--resume", "--name", "mine", "--final-labels", "all", "--tracking-uri", uri)
     assert code == 0
     assert re.search(r"ct_from_bp\.random-n60\.blend .* │ +1 │", out)  # not tested again
     info = json.loads((export / "config.json").read_text())
