@@ -23,7 +23,7 @@ from gear.data.task import TaskTable
 from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError
 
-__all__ = ["PairData", "Part", "TaskData", "load_pair"]
+__all__ = ["PairData", "Part", "TaskData", "described_task", "load_pair", "load_task"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     parsed = parse_split(split)
     split = parsed.name
     specs = (spec.target, *spec.sources)
-    tables = [_load_task(task) for task in specs]
+    tables = [load_task(task) for task in specs]
     smiles, graphs, places = _joined(tables)
     points, labels = None, [Labels(t.smiles, t.value, place) for t, place in zip(tables, places, strict=True)]
     if spec.target.features:
@@ -143,13 +143,18 @@ def _refuse_twins(spec: PairSpec, labels: Sequence[Labels]) -> None:
             )
 
 
-def _load_task(task: TaskSpec) -> TaskTable:
+def load_task(task: TaskSpec) -> TaskTable:
+    """The molecules of a task, before any split.
+
+    Raises:
+        UnknownNameError, InputDataError, StorageError: see `load_pair`.
+    """
     return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
 def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment) -> TaskData:
     parts = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
-    task = TaskData(spec.property, *_description(spec), *parts)
+    task = TaskData(spec.property, *described_task(spec), *parts)
     if (task.train.value == task.train.value[0]).all():
         count = len(task.train.value)
         raise InputDataError(
@@ -195,7 +200,7 @@ def _with_planted(task: TaskData, percent: int, seed: int) -> TaskData:
     )
 
 
-def _description(task: TaskSpec) -> tuple[str, str, bool]:
+def described_task(task: TaskSpec) -> tuple[str, str, bool]:
     """Name, unit and transform of a task."""
     if task.file is not None:
         return task.column or task.property, task.unit, task.log10

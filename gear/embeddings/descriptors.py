@@ -1,6 +1,5 @@
 """RDKit's full set of two-dimensional descriptors, read by a perceptron."""
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from gear.data.molecules.descriptors import descriptor_names, descriptors, packe
 from gear.data.pairs import PairData
 from gear.embeddings.base import Embedding
 from gear.model.input_scaler import InputScaler
+from gear.model.perceptron import perceptron
 
 __all__ = ["DescriptorEmbedding", "DescriptorNetwork"]
 
@@ -21,10 +21,7 @@ class DescriptorNetwork(nn.Module):
     def __init__(self, inputs: int, width: int, depth: int, dropout: float) -> None:
         super().__init__()
         self.scaler = InputScaler(inputs, log_modulus=True)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise([inputs, *[width] * depth]):
-            layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = perceptron(inputs, width, depth, dropout)
 
     def fit_inputs(self, values: Tensor) -> None:
         """Scale by the descriptors (N, D) of the training molecules."""
@@ -45,8 +42,7 @@ class DescriptorEmbedding(Embedding):
 
     def prepare(self, pair: PairData) -> np.ndarray:
         """Descriptors of all molecules of a pair, in a cache of their own that the references share."""
-        order = np.argsort(pair.smiles)
-        return packed_descriptors(pair.smiles[order])[np.argsort(order)]
+        return packed_descriptors(pair.smiles)
 
     def network(self, config: EmbeddingConfig) -> DescriptorNetwork:
         """The perceptron; depth counts its layers."""

@@ -4,7 +4,6 @@ Counted Morgan environments of radius 2, folded to `COUNTS` places, and RDKit's 
 """
 
 import functools
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from gear.config import EmbeddingConfig
 from gear.data.molecules.molecule import parse
 from gear.embeddings.base import Embedding
 from gear.errors import InputDataError
+from gear.model.perceptron import perceptron
 
 __all__ = ["COUNTS", "DESCRIPTORS", "FingerprintEmbedding", "FingerprintNetwork"]
 
@@ -30,11 +30,7 @@ class FingerprintNetwork(nn.Module):
     def __init__(self, width: int, depth: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(DESCRIPTORS, affine=False)
-        sizes = [COUNTS + DESCRIPTORS, *[width] * depth]
-        layers: list[nn.Module] = []
-        for inputs, outputs in itertools.pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = perceptron(COUNTS + DESCRIPTORS, width, depth, dropout)
 
     def forward(self, fingerprint: Tensor) -> Tensor:
         """Embeddings (B, width) of fingerprints (B, F)."""

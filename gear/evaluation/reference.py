@@ -54,30 +54,14 @@ def _support_vectors(known: list[np.ndarray], labels: np.ndarray, asked: list[np
     """Predictions (M,) for blocks of inputs (M, D) of a machine trained on such blocks (N, D) and labels (N,)."""
     import torch  # a second
 
-    from gear.methods.classical import UNTUNED
-    from gear.methods.classical.inputs import InputBlock
-    from gear.methods.classical.regressor import drawn
-    from gear.methods.classical.support_vectors import SupportVectors
+    from gear.methods.classical.untuned import untuned_predictions
 
-    machine = SupportVectors(**UNTUNED)
-    some = drawn(torch.arange(len(labels)), machine.max_labels, seed=0)
-    learnt, answered = [], []
-    for index, (of_known, of_asked) in enumerate(zip(known, asked, strict=True)):
-        values = torch.tensor(of_known)[some]
-        block = InputBlock(values.shape[1], log_modulus=index == 0)  # of the descriptors
-        block.fit(values)
-        learnt.append(block(values))
-        answered.append(block(torch.tensor(of_asked)))
-    machine.fit(torch.cat(learnt, 1), torch.tensor(labels)[some])
-    predictions: np.ndarray = machine(torch.cat(answered, 1)).numpy()
+    of_known, of_asked = ([torch.tensor(block) for block in blocks] for blocks in (known, asked))
+    predictions: np.ndarray = untuned_predictions(of_known, torch.tensor(labels), of_asked).numpy()
     return predictions
 
 
 def _inputs(smiles: np.ndarray, features: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Descriptors (N, D) and, if there are any, feature columns (N, F), in the order of the molecules.
-
-    Descriptors are cached for sorted molecules, so that the file does not depend on the split.
-    """
-    molecules, place = np.unique(smiles, return_inverse=True)
-    blocks = [packed_descriptors(molecules)[place]]
+    """Descriptors (N, D) and, if there are any, feature columns (N, F), in the order of the molecules."""
+    blocks = [packed_descriptors(smiles)]
     return [*blocks, np.column_stack([*features.values()])] if features else blocks

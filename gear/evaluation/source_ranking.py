@@ -18,18 +18,14 @@ from torch import Tensor
 
 from gear.config import PairSpec, TaskSpec
 from gear.data.builtin.properties import PROPERTIES
-from gear.data.builtin.tables import built_in_task
-from gear.data.molecules.descriptors import descriptor_names, packed_descriptors
-from gear.data.pairs import TaskData, load_pair
+from gear.data.molecules.descriptors import packed_descriptors
+from gear.data.pairs import TaskData, described_task, load_pair, load_task
 from gear.data.task import TaskTable
-from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError
 from gear.evaluation.uncertainty import Comparison, difference
 from gear.label_scaler import Scaler
-from gear.methods.classical import UNTUNED
 from gear.methods.classical.delta import ridge
-from gear.methods.classical.inputs import InputBlock
-from gear.methods.classical.support_vectors import SupportVectors
+from gear.methods.classical.untuned import untuned_predictions
 
 __all__ = ["RankedSource", "built_in_candidates", "expectation", "rank_sources"]
 
@@ -114,10 +110,10 @@ def expectation(ranked: RankedSource) -> str:
     """What to expect of a source, in words."""
     ratio = ranked.change.ratio
     low, high = (f"{abs(100 * (end - 1)):.0f} %" for end in (ratio.high, ratio.low))
+    lower = f"about {100 * (1 - ratio.value):.0f} % lower error than without a source"
     if ranked.helps:
-        return f"about {100 * (1 - ratio.value):.0f} % lower error than without a source ({low} to {high})"
+        return f"{lower} ({low} to {high})"
     if ranked.may_help:
-        lower = f"about {100 * (1 - ratio.value):.0f} % lower error than without a source"
         return f"{lower}, but too few labels to be sure ({high} lower to {100 * (ratio.high - 1):.0f} % higher)"
     if ratio.low > 1:
         return f"about {100 * (ratio.value - 1):.0f} % higher error than without a source: not this one"
@@ -144,8 +140,7 @@ class _Probe:
 
     def ranked(self, candidate: TaskSpec) -> RankedSource | None:
         """A candidate, or None if it has too few molecules beside the target's."""
-        table = read_task(candidate) if candidate.file is not None else built_in_task(candidate.property)
-        log10 = candidate.log10 if candidate.file is not None else PROPERTIES[candidate.property].log10
+        table, (*_, log10) = load_task(candidate), described_task(candidate)
         seen = np.log10(table.value) if log10 else table.value
         free = np.array([row for row, text in enumerate(table.smiles) if text not in self.all_smiles], np.int64)
         if len(free) < MINIMUM or not seen[free].std():
@@ -166,7 +161,7 @@ class _Probe:
         """What a model of the source predicts for the target's molecules, (N, 1)."""
         rows = _drawn(smiles)
         labels = torch.from_numpy((seen[rows] - seen[rows].mean()) / (seen[rows].std() or 1.0))
-        return _learnt(_described(smiles[rows]), labels, self.described)[:, None]
+        return untuned_predictions([_described(smiles[rows])], labels, [self.described])[:, None]
 
     def _errors(self, told: Tensor | None) -> np.ndarray:
         """Errors (N,) of the target's labels, each predicted by a model that has not seen it."""
@@ -176,7 +171,7 @@ class _Probe:
             if told is not None:
                 constant, *slopes = ridge(told[known], self.labels[known])
                 mapped = told @ torch.stack(slopes) + constant
-            rest = _learnt(self.described[known], (self.labels - mapped)[known], self.described[held])
+            rest = untuned_predictions([self.described[known]], (self.labels - mapped)[known], [self.described[held]])
             errors[held] = mapped[held] + rest - self.labels[held]
         return errors.numpy()
 
@@ -187,16 +182,6 @@ def _drawn(smiles: np.ndarray) -> np.ndarray:
     return np.sort(order[:MAX_SOURCE])
 
 
-def _learnt(described: Tensor, labels: Tensor, asked: Tensor) -> Tensor:
-    """Predictions (M,) for descriptors (M, D) of a machine trained on descriptors (N, D) and labels (N,)."""
-    inputs, machine = InputBlock(len(descriptor_names()), log_modulus=True), SupportVectors(**UNTUNED)
-    inputs.fit(described)
-    machine.fit(inputs(described), labels)
-    predicted: Tensor = machine(inputs(asked))
-    return predicted
-
-
 def _described(smiles: np.ndarray) -> Tensor:
-    """Descriptors (N, D), cached in sorted order."""
-    distinct, place = np.unique(smiles.astype(str), return_inverse=True)
-    return torch.tensor(packed_descriptors(distinct.astype(object))[place])
+    """Descriptors (N, D)."""
+    return torch.tensor(packed_descriptors(smiles))

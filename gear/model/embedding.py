@@ -6,6 +6,7 @@ from gear.config import EmbeddingConfig
 from gear.embeddings.registry import get_embedding
 from gear.errors import InputDataError
 from gear.model.columns import ColumnNetwork
+from gear.model.input_scaler import fit_inputs
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["EmbeddingNetwork"]
@@ -32,8 +33,7 @@ class EmbeddingNetwork(nn.Module):
         """Let what scales its inputs see those of the training molecules, before training."""
         if self.columns is not None and molecules.columns is not None:
             self.columns.scaler.fit(molecules.columns)
-        if (fit := getattr(self.network, "fit_inputs", None)) is not None:
-            fit(molecules.read_by(self.kind))
+        fit_inputs(self.network, molecules.read_by(self.kind))
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Embeddings (B, width).

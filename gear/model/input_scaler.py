@@ -3,10 +3,12 @@
 What the scaler has learnt is in its buffers, so checkpoints and exports hold it with the weights.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["CLIP", "InputScaler"]
+__all__ = ["CLIP", "InputScaler", "fit_inputs"]
 
 CLIP = 6.0  # standard deviations; a value beyond them is unlike all that the model was trained on
 
@@ -56,3 +58,9 @@ class InputScaler(nn.Module):
     def _seen(self, values: Tensor) -> Tensor:
         wide = values.double()
         return wide.sign() * wide.abs().log1p() if self.log_modulus else wide
+
+
+def fit_inputs(network: nn.Module, form: Any) -> None:  # noqa: ANN401 - whatever the network reads
+    """Let a network that scales its inputs, which has `fit_inputs`, see those of the training molecules."""
+    if (fit := getattr(network, "fit_inputs", None)) is not None:
+        fit(form)

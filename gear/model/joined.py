@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gear.model.input_scaler import fit_inputs
+
 __all__ = ["JoinedNetwork"]
 
 
@@ -26,8 +28,7 @@ class JoinedNetwork(nn.Module):
     def fit_inputs(self, forms: tuple[Any, ...]) -> None:
         """Let networks that scale their inputs see those of the training molecules."""
         for network, form in zip(self.networks, forms, strict=True):
-            if (fit := getattr(network, "fit_inputs", None)) is not None:
-                fit(form)
+            fit_inputs(network, form)
 
     def forward(self, forms: tuple[Any, ...]) -> Tensor:
         """Embeddings (B, width) of the forms that the networks read."""

@@ -59,6 +59,11 @@ class TrainingData:
         """Molecules of a part (N,), on the CPU."""
         return torch.tensor(np.asarray(part.rows), dtype=torch.int64)
 
+    def learnt_rows(self, *, with_sources: bool) -> Tensor:
+        """Distinct molecules (B,) of the target's training part, and of the sources' if a method learns from them."""
+        rows: Tensor = torch.cat(self.train_rows if with_sources else self.train_rows[:1]).unique()
+        return rows
+
     def batch(self, rows: Tensor) -> PairBatch:
         """The batch of the molecules `rows` (B,), a CPU tensor."""
         return PairBatch(self.store.batch(rows), self.labels[send(rows, self.labels.device)])

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from gear.config import TrialConfig
@@ -52,8 +51,7 @@ class FittedRun:
         """Fit and yield the only result; a run that was restored yields it again."""
         if self.last is None:
             started = time.perf_counter()
-            rows = self.data.train_rows if self.model.learns_from_sources else self.data.train_rows[:1]
-            batch = self.data.batch(torch.cat(rows).unique())
+            batch = self.data.batch(self.data.learnt_rows(with_sources=self.model.learns_from_sources))
             self.model.fit(batch, self.config.seed)
             self.last = self._result(len(batch.labels), started)
         yield self.last

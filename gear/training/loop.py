@@ -141,8 +141,8 @@ class TrainingRun:
 
     def _fit_inputs(self) -> None:
         """Let the model scale its inputs by the training molecules, those of the sources too if it learns from them."""
-        rows = self.data.train_rows if self.model.learns_from_sources else self.data.train_rows[:1]
-        self.model.fit_inputs(self.data.store.batch(torch.cat(rows).unique()))
+        rows = self.data.learnt_rows(with_sources=self.model.learns_from_sources)
+        self.model.fit_inputs(self.data.store.batch(rows))
 
     def _generator(self, *key: int) -> torch.Generator:
         """A generator for an epoch; the global generator, from which dropout draws, gets the same seed."""

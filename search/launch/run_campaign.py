@@ -54,8 +54,12 @@ def run_campaign(
     folder = storage / plan.name
     if folder.exists():
         raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
-    say_doubtful_sources(plan, display.say)
-    return _launch(plan, options, display, lambda data: create_store(folder, plan, data))
+
+    def begin(data: DataFacts) -> CampaignStore:  # after the checks, so that what they refuse is refused at once
+        say_doubtful_sources(plan, display.say)
+        return create_store(folder, plan, data)
+
+    return _launch(plan, options, display, begin)
 
 
 def resume_campaign(

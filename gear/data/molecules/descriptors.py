@@ -36,11 +36,15 @@ def descriptors(smiles: Sequence[str]) -> np.ndarray:
 def packed_descriptors(smiles: np.ndarray) -> np.ndarray:
     """`descriptors`, computed at the first call for these molecules and read from the cache ever after.
 
+    The file holds each molecule once, in sorted order, so that it does not depend on a split or on repetitions.
+
     Raises:
         InputDataError: a SMILES cannot be parsed.
         StorageError: the cache cannot be written.
     """
-    return cached_rows("descriptors", list(smiles), descriptors)
+    molecules, place = np.unique(smiles, return_inverse=True)
+    rows: np.ndarray = cached_rows("descriptors", list(molecules), descriptors)[place]
+    return rows
 
 
 def _chunk(smiles: Sequence[str]) -> np.ndarray:

@@ -4,6 +4,8 @@ They read RDKit's descriptors and counted Morgan environments, are fitted by a l
 recorded and exported as the neural methods are.
 """
 
+import functools
+
 from gear.methods.spec import MethodSpec
 from gear.space import Choice, Dimension, Float, Integer
 
@@ -27,35 +29,28 @@ _KERNEL = Choice("settings.kernel", ("matern", "rbf"))
 # RMSE over 8 pairs, random and scaffold splits, all labels and 60 (docs/method.md); the reference uses them too.
 UNTUNED = {"penalty": 10.0, "margin": 0.02, "gamma": 0.3}
 
-SVR = MethodSpec(
+_classical = functools.partial(MethodSpec, colour="olive", optional=(), fits_at_once=True, kinds=KINDS)
+
+SVR = _classical(
     name="svr",
     title="support vector regression on descriptors of the target's molecules",
     model="gear.methods.classical.models:SupportVectorRegression",
-    colour="olive",
     space=(*_MACHINE, _INPUTS),
-    optional=(),
     settings={**UNTUNED, "inputs": "descriptors"},
-    fits_at_once=True,
     uses_sources=False,
-    kinds=KINDS,
 )
-GP = MethodSpec(
+GP = _classical(
     name="gp",
     title="a Gaussian process on descriptors of the target's molecules",
     model="gear.methods.classical.models:GaussianProcessRegression",
-    colour="olive",
     space=(_KERNEL, Choice("settings.linear", (False, True)), Float("settings.least_noise", 1e-5, 0.1), _INPUTS),
-    optional=(),
     settings={"kernel": "matern", "linear": False, "least_noise": 1e-3, "inputs": "descriptors"},
-    fits_at_once=True,
     uses_sources=False,
-    kinds=KINDS,
 )
-BOOSTING = MethodSpec(
+BOOSTING = _classical(
     name="boosting",
     title="gradient boosting of decision trees on descriptors of the target's molecules",
     model="gear.methods.classical.models:Boosting",
-    colour="olive",
     space=(
         Integer("settings.rounds", 50, 1000, step=50),
         Float("settings.learning_rate", 0.01, 0.3),
@@ -65,7 +60,6 @@ BOOSTING = MethodSpec(
         Float("settings.ridge", 1e-3, 10.0),
         _INPUTS,
     ),
-    optional=(),
     settings={
         "rounds": 300,
         "learning_rate": 0.05,
@@ -75,15 +69,12 @@ BOOSTING = MethodSpec(
         "ridge": 1.0,
         "inputs": "both",
     },
-    fits_at_once=True,
     uses_sources=False,
-    kinds=KINDS,
 )
-DELTA = MethodSpec(
+DELTA = _classical(
     name="delta",
     title="the source's predictions by support vectors, corrected for the target",
     model="gear.methods.classical.delta:Delta",
-    colour="olive",
     space=(
         Choice("settings.form", ("residual", "feature", "both")),
         Choice("settings.learner", ("svr", "gp")),
@@ -91,7 +82,6 @@ DELTA = MethodSpec(
         _KERNEL,
         _INPUTS,
     ),
-    optional=(),
     settings={
         "form": "both",
         "learner": "svr",
@@ -99,6 +89,4 @@ DELTA = MethodSpec(
         "kernel": "matern",
         "inputs": "descriptors",
     },
-    fits_at_once=True,
-    kinds=KINDS,
 )

@@ -87,7 +87,8 @@ def _values(molecules: MoleculeBatch, block: str) -> Tensor:
     """The values (B, F) that a block reads."""
     values: Tensor
     if block == "columns":
-        values = getattr(molecules, "columns", None)  # type: ignore[assignment]
+        assert molecules.columns is not None
+        values = molecules.columns
     else:
         values = molecules.read_by("fingerprint")[:, :COUNTS] if block == "counts" else molecules.read_by(block)
     return values
