@@ -19,6 +19,14 @@ for variable in ("GEAR_STORAGE", "MLFLOW_TRACKING_URI"):  # of whoever runs the 
 torch.set_num_threads(1)  # as a trial has; the models here are too small to share
 
 
+@pytest.fixture(autouse=True)
+def no_tracking_uri():
+    """MLflow writes the last one used into the environment, from where a command started by a later test would take it."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @pytest.fixture(scope="session")
 def pair():
     return synthetic_pair()

@@ -89,8 +89,7 @@ def run_alone(words, folder):
 
 def run(words, folder):
     """Python with these words."""
-    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}  # MLflow sets it
-    return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.ray
