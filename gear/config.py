@@ -209,7 +209,7 @@ class CurvatureConfig:
     graph_scale: float = 1.0
     metric: Literal["roundtrip", "isometry"] = "roundtrip"
     molecules: int = 16
-    every: int = 1
+    every: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +228,8 @@ class LossWeights:
     """
 
     auto: float = 0.3
-    cons: float = 0.3
-    map: float = 0.3
+    cons: float = 0.1
+    map: float = 1.0
     metric: float = 0.03
     curv: float = 1.0
     dist: float = 0.3

@@ -26,7 +26,7 @@ _CHANGES: dict[str, dict[str, Value]] = {
     "gear-no-cons": {"weights.cons": 0.0},
     "gear-no-map": {"weights.map": 0.0},
     "gear-no-metric": {"weights.metric": 0.0},
-    "gear-no-curv": {"weights.curv": 0.0},
+    "gear-no-curv": {"weights.curv": 0.0, "curvature.matching": "none"},
     "gear-isometry": {"curvature.metric": "isometry"},
     "gear-concordance": {"curvature.discrepancy": "concordance"},
     "gear-mean-curvature": {"curvature.matching": "mean_curvature"},

@@ -28,8 +28,8 @@ TRANSFER: tuple[Dimension, ...] = (
 )
 ALIGNMENT: tuple[Dimension, ...] = (
     Float("weights.auto", 0.03, 1.0),
-    Float("weights.cons", 0.03, 1.0),
-    Float("weights.map", 0.1, 1.0),
+    Float("weights.cons", 0.01, 1.0),
+    Float("weights.map", 0.1, 3.0),
 )
 
 # Searched on request, `--vary PATH ...`.

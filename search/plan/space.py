@@ -29,6 +29,8 @@ def fixed_by(base: TrialConfig) -> frozenset[str]:
 def space(name: str, vary: Collection[str] = (), base: TrialConfig | None = None) -> tuple[Dimension, ...]:
     """The dimensions of a method's or variant's space, with the optional ones that are in `vary` and that it has.
 
+    An optional dimension takes the place of one of the same setting, which has fewer values.
+
     Args:
         name: of the method or variant.
         vary: paths of optional dimensions.
@@ -36,9 +38,10 @@ def space(name: str, vary: Collection[str] = (), base: TrialConfig | None = None
     """
     variant = method_of(name)
     spec = find_method(variant.method)
-    asked = (dimension for dimension in spec.optional if dimension.path in vary)
+    asked = {dimension.path: dimension for dimension in spec.optional if dimension.path in vary}
     fixed = fixed_by(base or TrialConfig()) | variant.fixed.keys()
-    return tuple(d for d in (*spec.space, *asked) if d.path not in fixed)
+    found = {dimension.path: dimension for dimension in spec.space} | asked
+    return tuple(dimension for path, dimension in found.items() if path not in fixed)
 
 
 def suggest(trial: Suggester, name: str, base: TrialConfig, vary: Collection[str] = ()) -> TrialConfig:

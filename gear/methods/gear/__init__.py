@@ -11,7 +11,14 @@ GEAR = MethodSpec(
     title="two branches, one frame, matched curvature",
     model="gear.methods.gear.model:Gear",
     colour="blue",
-    space=(*ALIGNMENT, Float("weights.metric", 0.003, 0.3), Float("weights.curv", 0.1, 10.0), *TRANSFER, *NETWORK),
+    space=(
+        *ALIGNMENT,
+        Float("weights.metric", 0.003, 0.3),
+        Float("weights.curv", 0.1, 10.0),
+        Choice("curvature.matching", ("ricci", "none")),  # whether the curvature is matched at all
+        *TRANSFER,
+        *NETWORK,
+    ),
     optional=(
         Choice("curvature.matching", ("ricci", "mean_curvature", "hessian", "distance", "none")),
         Choice("curvature.discrepancy", ("mse", "concordance")),

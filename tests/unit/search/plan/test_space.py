@@ -104,12 +104,19 @@ def test_settings_of_a_configuration_that_the_space_does_not_have_are_not_held()
 
 
 def test_optional_settings_are_searched_on_request():
-    vary = ("curvature.matching", "training.ema")
+    vary = ("curvature.every", "training.ema")
     paths = {d.path for d in space("gear", vary)}
     assert paths - {d.path for d in space("gear")} == set(vary)
     assert {d.path for d in space("stl", vary)} - {d.path for d in space("stl")} == {"training.ema"}
-    found = {suggest(asked(seed), "gear", BASE, vary).curvature.matching for seed in range(20)}
-    assert {"ricci", "distance"} <= found
+    assert {1, 8} <= {suggest(asked(seed), "gear", BASE, vary).curvature.every for seed in range(20)}
+
+
+def test_search_decides_whether_curvature_is_matched_and_on_request_what_is():
+    assert {suggest(asked(seed), "gear", BASE).curvature.matching for seed in range(20)} == {"ricci", "none"}
+    vary = ("curvature.matching",)
+    assert len(space("gear", vary)) == len(space("gear"))
+    assert "distance" in {suggest(asked(seed), "gear", BASE, vary).curvature.matching for seed in range(20)}
+    assert "curvature.matching" not in {d.path for d in space("gear-hessian", vary)}
 
 
 @pytest.mark.parametrize("method", TRAINED)
