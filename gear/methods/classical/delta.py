@@ -41,7 +41,9 @@ class SourceModel(nn.Module):
         inputs, known = self.inputs(molecules), labels[rows].double()
         self.process.fit(inputs[rows], known, seed)
         molecule = self.inputs.block("descriptors", molecules).unique(dim=0, return_inverse=True)[1]
-        return self.process.predict_without_own(inputs[asked], molecule[asked], molecule[rows])
+        found = self.process.predict_without_own(inputs[asked], molecule[asked], molecule[rows])
+        self.process.release()
+        return found
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Predictions (B,) of the source, standardised."""

@@ -39,6 +39,7 @@ class GaussianProcess(Regressor):
         self.register_buffer("points", torch.zeros(0, 0, dtype=torch.float64))
         self.register_buffer("weights", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("likeliest", torch.zeros(4, dtype=torch.float64))
+        self._factor = torch.zeros(0, 0, dtype=torch.float64)  # (N, N) Cholesky, of a process that was fitted, not loaded
 
     @classmethod
     def of(cls, settings: Mapping[str, Value]) -> Self:
@@ -51,16 +52,26 @@ class GaussianProcess(Regressor):
         some = drawn(torch.arange(len(labels)), LIKELIHOOD_LABELS, seed)
         found = self._most_likely(inputs.cpu()[some], labels.cpu()[some])
         self.likeliest = torch.tensor(found, dtype=torch.float64, device=self.likeliest.device)
+        self.condition(inputs, labels)
+
+    def condition(self, inputs: Tensor, labels: Tensor) -> None:
+        """Take the labels (N,) of inputs (N, F) as known, with the parameters as they are."""
         self.points = inputs.to(self.points.device)
-        factor = self._factor()
-        self.weights = torch.cholesky_solve(labels.to(factor)[:, None], factor)[:, 0]
+        covariance = self._covariance(self.points)
+        covariance.diagonal().add_(self.likeliest[3])
+        self._factor = torch.linalg.cholesky(covariance)
+        self.weights = torch.cholesky_solve(labels.to(self._factor)[:, None], self._factor)[:, 0]
+
+    def release(self) -> None:
+        """Free what only `predict_without_own` needs."""
+        self._factor = self._factor[:0, :0].clone()
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) for inputs (B, F)."""
         return self._covariance(inputs) @ self.weights
 
     def predict_without_own(self, inputs: Tensor, group: Tensor, group_of_points: Tensor) -> Tensor:
-        """Predictions (B,) for inputs (B, F), each by the process without the training points of its group.
+        """Predictions (B,) for inputs (B, F), each by the fitted process without the training points of its group.
 
         Exact and without fitting again, but for the parameters: conditioning on fewer points needs only the inverse
         of the covariance.
@@ -70,7 +81,7 @@ class GaussianProcess(Regressor):
             group: of each of them (B,), int64.
             group_of_points: of each of the training points (N,), int64.
         """
-        covariance, inverse = self._covariance(inputs), torch.cholesky_inverse(self._factor())
+        covariance, inverse = self._covariance(inputs), torch.cholesky_inverse(self._factor)
         found = covariance @ self.weights
         for number in group[torch.isin(group, group_of_points)].unique():
             own = (group_of_points == number).nonzero()[:, 0]
@@ -79,13 +90,6 @@ class GaussianProcess(Regressor):
             asked = group == number
             found[asked] = covariance[asked] @ kept
         return found
-
-    def _factor(self) -> Tensor:
-        """The Cholesky factor (N, N) of the training points' covariance with noise."""
-        covariance = self._covariance(self.points)
-        covariance.diagonal().add_(self.likeliest[3])
-        factor: Tensor = torch.linalg.cholesky(covariance)
-        return factor
 
     def _covariance(self, inputs: Tensor) -> Tensor:
         """Between inputs (B, F) and the training points, (B, N)."""

@@ -65,8 +65,8 @@ def test_a_process_without_the_points_of_a_group_is_the_process_of_the_others(da
         torch.cat([inputs[:4], asked]), torch.tensor([0, 0, 1, 1, *range(98, 107)]), group
     )
     apart = GaussianProcess("matern", True, 1e-3)
-    apart.likeliest, apart.points = whole.likeliest, inputs[2:]
-    apart.weights = torch.cholesky_solve(labels[2:, None], apart._factor())[:, 0]
+    apart.likeliest = whole.likeliest
+    apart.condition(inputs[2:], labels[2:])
     torch.testing.assert_close(found[:2], apart(inputs[:2]))
     torch.testing.assert_close(found[4:], whole(asked))
     assert not torch.allclose(found[:4], whole(inputs[:4]))
