@@ -21,7 +21,7 @@ torch.set_num_threads(1)  # as a trial has; the models here are too small to sha
 
 @pytest.fixture(autouse=True)
 def no_tracking_uri():
-    """MLflow writes the last one used into the environment, from where a command started by a later test would take it."""
+    """MLflow writes the last one used into the environment, where a command of a later test would find it."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     yield
     os.environ.pop("MLFLOW_TRACKING_URI", None)

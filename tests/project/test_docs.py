@@ -1,7 +1,6 @@
 """Every command in the docs works."""
 
 import io
-import os
 import re
 import shlex
 import shutil

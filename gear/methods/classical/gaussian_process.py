@@ -39,7 +39,7 @@ class GaussianProcess(Regressor):
         self.register_buffer("points", torch.zeros(0, 0, dtype=torch.float64))
         self.register_buffer("weights", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("likeliest", torch.zeros(4, dtype=torch.float64))
-        self._factor = torch.zeros(0, 0, dtype=torch.float64)  # (N, N) Cholesky, of a process that was fitted, not loaded
+        self._factor = torch.zeros(0, 0, dtype=torch.float64)  # (N, N) Cholesky, after `condition`
 
     @classmethod
     def of(cls, settings: Mapping[str, Value]) -> Self:
