@@ -136,7 +136,7 @@ def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
 
 def _has_files(version: ModelVersion) -> bool:
     """Whether the export folder of a version is where it was stored."""
-    return bool(get_artifact_repository(version.source).list_artifacts("artifacts"))
+    return bool(get_artifact_repository(str(version.source)).list_artifacts("artifacts"))
 
 
 def _missing(version: ModelVersion) -> str:

@@ -15,6 +15,7 @@ from tests.support.fake_training import Simulation, small_plan
 from tests.support.mlflow_story import everything, runs
 from tests.support.tiny_export import make_export
 from tracking.client import open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 PLAN = small_plan("quick-1", methods=("gear", "stl"))
@@ -47,7 +48,7 @@ def drive(folder, uri, steps=None):
     simulation.run()
     with CampaignStore.create(folder, HEAD, plan_to_toml(PLAN)) as store:
         campaign = Campaign(PLAN, store.append)
-        with Recorder(uri, PLAN.name, HEAD["created"]) as recorder:
+        with Recorder(uri, CampaignIdentity.of(PLAN.name, HEAD)) as recorder:
             recorder.start(lambda: history(PLAN, DATA, folder))
             campaign.listeners.append(MlflowRecords(recorder, PLAN, DATA))
             for step in simulation.steps[:steps]:
