@@ -170,8 +170,9 @@ class RunWriter:
     def _end_study(self, end: StudyResult, now: int) -> None:
         """Write its numbers at once, but its end only at the next flush, since an extended study goes on."""
         run = self._runs[end.study, None]
-        if end.tests > run.tests:
+        if end.tests >= run.tests:
             self._log_files(run, end.files)
+        if end.tests > run.tests:
             self._conclude(run, _metrics(end.metrics, now, end.tests), {"test_evaluations": str(end.tests), **end.tags})
             run.tests = end.tests
         run.verdict = end
@@ -232,7 +233,7 @@ class RunWriter:
 
     def _log_files(self, run: _Run, files: Mapping[str, str]) -> None:
         """Write texts as artifacts, unless the run has them; where that is rejected the rest is still recorded."""
-        there = files_of(self._client, run.id) if any(FILE_TAG + name in run.tags for name in files) else set()
+        there = self._there(run, files)
         for name, text in files.items():
             digest = hashlib.sha256(text.encode()).hexdigest()[:12]
             if run.tags.get(FILE_TAG + name) == digest and name in there:
@@ -245,6 +246,16 @@ class RunWriter:
                 self._reject(error)
             else:
                 self._set_tag(run, FILE_TAG + name, digest)
+
+    def _there(self, run: _Run, names: Iterable[str]) -> set[str]:
+        """Which of the files that a run is recorded to have are found; all of them where they cannot be listed."""
+        recorded = {name for name in names if FILE_TAG + name in run.tags}
+        try:
+            return recorded & files_of(self._client, run.id) if recorded else set()
+        except Exception as error:
+            if is_away(error):
+                raise
+            return recorded
 
     def _set_tag(self, run: _Run, name: str, value: str) -> None:
         if run.tags.get(name) != value:

@@ -192,6 +192,24 @@ def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candid
     assert [blend.test_evaluations for blend in again.blends[BLEND]] == [1, 2]
 
 
+def test_a_blend_that_was_tested_and_lost_counts_as_tested(store, models, monkeypatch):
+    campaign = searched(store)
+    models(independent)
+    judge = module.judge_with_intervals
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "judge_with_intervals", die)
+    with pytest.raises(KeyboardInterrupt):
+        judge_blends(campaign, store, pytest.fail)
+    monkeypatch.setattr(module, "judge_with_intervals", judge)
+    judge_blends(campaign, store, pytest.fail)
+    for one in (campaign, Campaign(PLAN, store.append, store.events())):
+        assert one.blends[BLEND][-1].test_evaluations == 2
+        assert [row.test_evaluations for row in standings(one) if row.study == BLEND] == [2]
+
+
 def test_candidates_without_checkpoints_are_said_and_the_others_are_taken(store, models):
     campaign, asked = searched(store), models(independent)
     gone = campaign.studies[GEAR].ranking[1]

@@ -148,7 +148,9 @@ def test_a_users_files_that_were_moved_or_copied_with_the_campaign_are_read_besi
         "pairs": ["hv_from_ds", pair],
         "config": {"embedding": {"pretrained": str(files["weights.safetensors"])}},
     }
-    CampaignStore.create(LocalPath(project / "campaigns/q"), {"id": ID, "plan": plan, "created": CREATED}, "").__exit__()
+    CampaignStore.create(
+        LocalPath(project / "campaigns/q"), {"id": ID, "plan": plan, "created": CREATED}, ""
+    ).__exit__()
     shutil.copytree(project, other)
     if not original_is_there:
         shutil.rmtree(project)
