@@ -223,9 +223,14 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
     rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)
     versions_of = [json.loads(t.get("versions", "{}")) for t in tags]
-    code = [" ".join(filter(None, (v.get("gear-search"), v.get("commit", "")[:HASH_SHOWN]))) for v in versions_of]
+    code = [" ".join(filter(None, (v.get("gear-search"), _commits(v)))) for v in versions_of]
     rows += [("split", list(split)), ("data", list(data)), ("code", code)]
     return [(label, texts) for label, texts in rows if any(texts)]
+
+
+def _commits(versions: Mapping[str, str]) -> str:
+    """The commit of this program, or several where these trained the models of a version."""
+    return ", ".join(commit[:HASH_SHOWN] for commit in versions.get("commit", "").split(", "))
 
 
 def _hashes(tags: Mapping[str, str]) -> list[str]:

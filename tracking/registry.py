@@ -232,13 +232,14 @@ def _version(package: str) -> str:
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """Give `best_METHOD` and `champion` to the lowest validation RMSE on the winner's split, else `challenger`."""
     comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
-    best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
+    best_of_method = _best(client, [v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
+    best = _best(client, comparable)
     aliases = client.get_registered_model(name).aliases
     champion = aliases.get("champion")
     same_split = champion is None or str(champion) in {str(v.version) for v in comparable}
-    if champion is None or (same_split and _best(comparable) == version):
-        champion = _best(comparable)
+    if champion is None or (same_split and best == version):
+        champion = best
         client.set_registered_model_alias(name, "champion", champion)
     if str(champion) == version:
         if str(aliases.get("challenger")) == version:
@@ -247,14 +248,21 @@ def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str)
         client.set_registered_model_alias(name, "challenger", version)
 
 
-def _best(versions: list[ModelVersion]) -> str:
-    """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older."""
+def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
+    """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older.
+
+    One whose files are gone is withdrawn.
+    """
 
     def rank(version: ModelVersion) -> tuple[float, bool, bool, int]:
         tags = version.tags
         return float(tags["validation_rmse"]), not tags.get("labels"), not tags.get("trials"), int(version.version)
 
-    return str(min(versions, key=rank).version)
+    for version in sorted(versions, key=rank):
+        if _has_files(version):
+            return str(version.version)
+        _withdraw(client, version)
+    raise StorageError("no version has files")  # not even the one that was registered just now
 
 
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:

@@ -1,5 +1,6 @@
 """Artifacts are found beside the database, wherever both were moved or copied; what is not found is named."""
 
+import dataclasses
 import shutil
 import sqlite3
 from contextlib import closing
@@ -147,6 +148,18 @@ def test_what_is_gone_is_named_and_recording_writes_it_again(project, tmp_path):
     assert client.get_model_version(MODEL, "1").tags["status"] == "lost"
     tell(project)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
+
+
+def test_a_champion_of_another_campaign_whose_files_are_gone_makes_room(project, tmp_path):
+    """As in a copied project that lost its artifacts: the copy does not record for the original."""
+    shutil.rmtree(project / "mlartifacts")
+    uri = uri_of(project)
+    record(uri, history=story(), id="1" * 16)
+    other = dataclasses.replace(WINNER, campaign_id="1" * 16, scores=SCORES | {"validation_rmse": 0.7})
+    make_export(tmp_path, tmp_path / "export")
+    register_winner(uri, tmp_path / "export", other)
+    (version,) = rivals(uri, MODEL)
+    assert (version.version, version.aliases) == ("2", ("best_gear", "champion"))
 
 
 def test_a_moved_database_that_may_only_be_read_names_what_it_does_not_find(project, tmp_path, monkeypatch):
