@@ -52,7 +52,7 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         if old and new and old != new:
             found.append(f"{name} {new} (before {old})")
     old, new = _program(before), _program(now)
-    if before and old != new:
+    if PROGRAM in before and old != new:
         found.append(f"this program at {new} (before {old})")
     return found
 
@@ -60,7 +60,7 @@ def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def _program(known: Mapping[str, str]) -> str:
     """The version of this program, and the commit of a checkout."""
     head, changed, _ = known.get(COMMIT, "").partition("+")
-    return " ".join(filter(None, [known.get(PROGRAM, "an unknown version"), head[:HASH_SHOWN] + changed]))
+    return " ".join(filter(None, [known.get(PROGRAM, ""), head[:HASH_SHOWN] + changed]))
 
 
 def commit(root: Path = ROOT) -> dict[str, str]:
