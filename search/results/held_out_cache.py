@@ -51,7 +51,7 @@ def predict_all(ensemble: "Sequence[Member]", store: CampaignStore) -> list[Held
 def _key(member: "Member") -> str:
     """What the predictions depend on: the content of the checkpoint, the configuration and the data."""
     content = hashlib.sha256()
-    for file in sorted(member.checkpoint.iterdir()):
+    for file in sorted(member.checkpoint.glob("*")):
         content.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     spec, pair = member.spec, member.pair
     facts = [to_dict(spec.config), spec.fold, spec.labels, pair.split_hash, pair.data_hash]
