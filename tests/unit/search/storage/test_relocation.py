@@ -23,7 +23,7 @@ def original(storage):
 
 
 def copy(original, to):
-    for name in ("campaign.json", "plan.toml"):
+    for name in ("campaign.json", "plan.toml", *(f"lease/{file.name}" for file in (original / "lease").glob("*"))):
         (to / name).write_bytes((original / name).read_bytes())
     return to
 
