@@ -30,6 +30,7 @@ from search.plan.campaign_plan import CampaignPlan, expand_pairs
 from search.plan.settings import SearchSettings
 from search.results.mlflow_records import MlflowRecords, story
 from tracking.client import open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 SLOTS, EVENTS_PER_SECOND, PACED_SECONDS = 8, 50, 20
@@ -86,7 +87,7 @@ def taken(work: Callable[[], None]) -> np.ndarray:
 def ours(uri: str, campaign: CampaignPlan, trials: Sequence[TrialAsked], epochs: int) -> np.ndarray:
     """What it takes until everything is in MLflow."""
     happened: list[Event] = []
-    with Recorder(uri, "ours").start(lambda: story(campaign, HASHES, list(happened))) as recorder:
+    with Recorder(uri, CampaignIdentity("ours")).start(lambda: story(campaign, HASHES, list(happened))) as recorder:
         recorder.flush()
         feed = MlflowRecords(recorder, campaign, HASHES)
 
@@ -121,7 +122,7 @@ def rays(uri: str, trials: Sequence[TrialAsked], epochs: int) -> np.ndarray:
 
 def holding(uri: str, campaign: CampaignPlan, trials: Sequence[TrialAsked]) -> list[float]:
     """Seconds that telling an epoch takes of the driving thread, one after the other, while the recorder writes."""
-    with Recorder(uri, "holding").start(lambda: story(campaign, HASHES, trials)) as recorder:
+    with Recorder(uri, CampaignIdentity("holding")).start(lambda: story(campaign, HASHES, trials)) as recorder:
         recorder.flush()
         feed, found = MlflowRecords(recorder, campaign, HASHES, trials), []
         told = itertools.product(range(1, PACED_SECONDS + 1), range(EVENTS_PER_SECOND))

@@ -16,6 +16,7 @@ import requests
 import sqlalchemy
 
 from gear.errors import GearError, StorageError
+from tracking.artifact_places import artifacts_beside, bring_up_to_date
 from tracking.mlflow_api import ERROR_CODE_TO_HTTP_STATUS, MlflowClient, MlflowException, mlflow
 
 __all__ = [
@@ -119,7 +120,7 @@ def first_line(error: BaseException) -> str:
 def artifact_location(tracking_uri: str, experiment: str) -> str | None:
     """Where an experiment's artifacts go: beside a SQLite file; None for a server, which decides itself."""
     path = _sqlite_path(urlsplit(tracking_uri))
-    return None if path is None else (path.parent / "mlartifacts" / experiment).as_uri()
+    return None if path is None else (artifacts_beside(path) / experiment).as_uri()
 
 
 def _configure_mlflow() -> None:
@@ -162,6 +163,11 @@ def _check_sqlite(tracking_uri: str, path: Path, *, create: bool) -> None:
         raise StorageError(f"there is no {path}: run a search first, or give --tracking-uri")
     with closing(sqlite3.connect(path, timeout=20.0)) as database:
         database.execute("BEGIN IMMEDIATE" if create else "PRAGMA schema_version")
+    try:
+        bring_up_to_date(path)
+    except sqlite3.Error:  # of a file that may only be read: what is not found in the recorded places is named then
+        if create:
+            raise
 
 
 def _sqlite_path(parts: SplitResult) -> Path | None:

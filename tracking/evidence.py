@@ -7,6 +7,7 @@ from typing import Any
 
 from gear.evaluation.comparison import Change, reference_words
 from gear.evaluation.conformal import recorded_coverage
+from tracking.identity import CampaignIdentity
 
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
@@ -43,6 +44,7 @@ class Winner:
             part); `X_low` and `X_high` are the 95 % interval of X.
         test_evaluations: how often the study was evaluated on the test part.
         created: time at which the campaign was created.
+        campaign_id: its id; empty where an earlier version began it and it was not resumed since.
         single_task: the same numbers of single-task learning in the campaign on the same split, if there are any.
         change: of the test RMSE against single-task learning, if there is any.
         reference: numbers of the strongest reference on the same test molecules, if there are any.
@@ -68,6 +70,7 @@ class Winner:
     test_evaluations: int = 1
     unit: str = ""
     created: str = ""
+    campaign_id: str = ""
     single_task: Mapping[str, float] = field(default_factory=dict)
     change: Change | None = None
     reference: Mapping[str, float] = field(default_factory=dict)
@@ -78,6 +81,11 @@ class Winner:
     seed: int | None = None
     own_code: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> CampaignIdentity:
+        """The campaign that it comes from."""
+        return CampaignIdentity(self.campaign, self.campaign_id, self.created)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +223,14 @@ def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]
     rows.append(("previous champion", [t.get("champion_before", "") for t in tags]))
     split, data = zip(*(_hashes(t) for t in tags), strict=True)
     versions_of = [json.loads(t.get("versions", "{}")) for t in tags]
-    code = [" ".join(filter(None, (v.get("gear-search"), v.get("commit", "")[:HASH_SHOWN]))) for v in versions_of]
+    code = [" ".join(filter(None, (v.get("gear-search"), _commits(v)))) for v in versions_of]
     rows += [("split", list(split)), ("data", list(data)), ("code", code)]
     return [(label, texts) for label, texts in rows if any(texts)]
+
+
+def _commits(versions: Mapping[str, str]) -> str:
+    """The commit of this program, or several where these trained the models of a version."""
+    return ", ".join(commit[:HASH_SHOWN] for commit in versions.get("commit", "").split(", "))
 
 
 def _hashes(tags: Mapping[str, str]) -> list[str]:

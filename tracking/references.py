@@ -9,8 +9,10 @@ from pathlib import Path
 
 from gear.errors import StorageError
 from tracking.client import open_client
+from tracking.experiments import find_experiment
+from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import Metric, MlflowClient, MlflowException, Run
-from tracking.runs import PREDICTIONS, find_experiments, log_file
+from tracking.runs import PREDICTIONS, files_of, log_file
 
 __all__ = ["KIND", "NAME", "ReferenceRun", "record_reference_runs"]
 
@@ -40,13 +42,12 @@ class ReferenceRun:
     predictions: bytes | None = None
 
 
-def record_reference_runs(tracking_uri: str, campaign: str, created: str, references: Iterable[ReferenceRun]) -> None:
+def record_reference_runs(tracking_uri: str, campaign: CampaignIdentity, references: Iterable[ReferenceRun]) -> None:
     """Record references in the experiment of a campaign; one that is recorded stays as it is.
 
     Args:
         tracking_uri: of MLflow.
-        campaign: its name.
-        created: distinguishes it from another campaign of the same name.
+        campaign: that they belong to.
         references: to be recorded.
 
     Raises:
@@ -54,11 +55,11 @@ def record_reference_runs(tracking_uri: str, campaign: str, created: str, refere
     """
     client = open_client(tracking_uri)
     try:
-        experiments = find_experiments(client, campaign, created)
-        if not experiments:
-            raise StorageError(f"campaign {campaign} is not recorded in MLflow")
+        experiment = find_experiment(client, campaign)
+        if experiment is None:
+            raise StorageError(f"campaign {campaign.name} is not recorded in MLflow")
         for reference in references:
-            _record(client, experiments[0], campaign, reference)
+            _record(client, str(experiment.experiment_id), campaign.name, reference)
     except (MlflowException, OSError) as error:
         raise StorageError(f"cannot write references to {tracking_uri}: {error}") from error
 
@@ -69,7 +70,8 @@ def _record(client: MlflowClient, experiment: str, campaign: str, reference: Ref
     content = reference.predictions or b""
     digest = hashlib.sha256(repr(sorted(reference.metrics.items())).encode() + content).hexdigest()[:12]
     if run is not None and run.info.status == "FINISHED" and run.data.tags.get("gear.content") == digest:
-        return
+        if reference.predictions is None or PREDICTIONS in files_of(client, run.info.run_id):
+            return
     if run is None:
         tags = {f"gear.{name}": value for name, value in reference.tags.items()}
         tags |= {"gear.kind": KIND, NAME: reference.name, "gear.campaign": campaign}

@@ -21,7 +21,16 @@ from gear.errors import GearError, StorageError, UnknownNameError
 from gear.plugins import source_of
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
-from tracking.mlflow_api import ColSpec, MlflowClient, MlflowException, ModelSignature, ModelVersion, Schema, mlflow
+from tracking.mlflow_api import (
+    ColSpec,
+    MlflowClient,
+    MlflowException,
+    ModelSignature,
+    ModelVersion,
+    Schema,
+    get_artifact_repository,
+    mlflow,
+)
 from tracking.runs import find_run
 
 __all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
@@ -37,6 +46,8 @@ def model_name(pair: str, split: str) -> str:
 
 def register_winner(tracking_uri: str, export: Path, winner: Winner) -> RegisteredVersion:
     """Register a winner's export folder and move the aliases. Registering the same trial again changes nothing.
+
+    Where the files of its version are gone, that is withdrawn for a new one.
 
     Raises:
         StorageError: MLflow cannot be written.
@@ -72,6 +83,8 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
     draft = to.with_name(f".{to.name}.draft")
     try:
         with tempfile.TemporaryDirectory() as scratch:
+            if not _has_files(found):
+                raise StorageError(_missing(found))
             model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=scratch))
             shutil.copytree(next(model.glob("artifacts/*")), draft, dirs_exist_ok=True)
         draft.replace(to)
@@ -110,10 +123,44 @@ def champions(tracking_uri: str) -> list[RegisteredVersion]:
 
 def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
     """The version that an earlier launch registered for this result."""
-    names = ("campaign", "created", "study", "number", "trials", "labels")
+    names = ("study", "number", "trials", "labels")
     own = ["" if (value := getattr(winner, name)) is None else str(value) for name in names]
-    same = (v for v in _versions(client, name) if [v.tags.get(name, "") for name in names] == own)
-    return next((str(version.version) for version in same), None)
+    same = [v for v in _versions(client, name) if [v.tags.get(name, "") for name in names] == own]
+    for version in same:
+        if _is_from(version, winner):
+            if _has_files(version):
+                return str(version.version)
+            _withdraw(client, version)
+    return None
+
+
+def _has_files(version: ModelVersion) -> bool:
+    """Whether the export folder of a version is where it was stored."""
+    return bool(get_artifact_repository(str(version.source)).list_artifacts("artifacts"))
+
+
+def _missing(version: ModelVersion) -> str:
+    again = f"gear-search record {version.tags.get('campaign', 'CAMPAIGN')}"
+    return (
+        f"{version.name} version {version.version}: its files are not found: put {version.source} back, or write them "
+        f"again with {again}"
+    )
+
+
+def _withdraw(client: MlflowClient, version: ModelVersion) -> None:
+    """Take a version without files out of the competition."""
+    client.set_model_version_tag(version.name, version.version, "status", "lost")
+    for alias, holder in client.get_registered_model(version.name).aliases.items():
+        if str(holder) == str(version.version):
+            client.delete_registered_model_alias(version.name, alias)
+
+
+def _is_from(version: ModelVersion, winner: Winner) -> bool:
+    """Whether a version comes from the winner's campaign."""
+    if "campaign_id" in version.tags:
+        return bool(version.tags["campaign_id"] == winner.campaign_id)
+    known = version.tags.get("campaign", ""), version.tags.get("created", "")  # to an earlier version
+    return known == (winner.campaign, winner.created)
 
 
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
@@ -123,7 +170,7 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the run of its trial or blend, register it, and check that it predicts."""
     example, signature = _example(export)
-    run = find_run(client, winner.campaign, winner.created, winner.study, winner.number).info
+    run = find_run(client, winner.identity, winner.study, winner.number).info
     try:
         with mlflow.start_run(run_id=run.run_id):
             info = mlflow.pyfunc.log_model(
@@ -185,27 +232,37 @@ def _version(package: str) -> str:
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """Give `best_METHOD` and `champion` to the lowest validation RMSE on the winner's split, else `challenger`."""
     comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
-    best_of_method = _best([v for v in comparable if v.tags["method"] == winner.method])
+    best_of_method = _best(client, [v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
+    best = _best(client, comparable)
     aliases = client.get_registered_model(name).aliases
     champion = aliases.get("champion")
     same_split = champion is None or str(champion) in {str(v.version) for v in comparable}
-    if same_split and _best(comparable) == version:
-        client.set_registered_model_alias(name, "champion", version)
+    if champion is None or (same_split and best == version):
+        champion = best
+        client.set_registered_model_alias(name, "champion", champion)
+    if str(champion) == version:
         if str(aliases.get("challenger")) == version:
             client.delete_registered_model_alias(name, "challenger")
-    elif str(champion) != version:
+    else:
         client.set_registered_model_alias(name, "challenger", version)
 
 
-def _best(versions: list[ModelVersion]) -> str:
-    """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older."""
+def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
+    """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older.
+
+    One whose files are gone is withdrawn.
+    """
 
     def rank(version: ModelVersion) -> tuple[float, bool, bool, int]:
         tags = version.tags
         return float(tags["validation_rmse"]), not tags.get("labels"), not tags.get("trials"), int(version.version)
 
-    return str(min(versions, key=rank).version)
+    for version in sorted(versions, key=rank):
+        if _has_files(version):
+            return str(version.version)
+        _withdraw(client, version)
+    raise StorageError("no version has files")  # not even the one that was registered just now
 
 
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:

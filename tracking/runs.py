@@ -5,50 +5,46 @@ from pathlib import Path
 
 from gear.errors import StorageError
 from tracking.client import open_client
+from tracking.experiments import find_experiment
+from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient, MlflowException, Run
 
-__all__ = ["PREDICTIONS", "attach", "find_experiments", "find_run", "log_file"]
+__all__ = ["FILE_TAG", "PREDICTIONS", "attach", "files_of", "find_run", "log_file"]
 
+FILE_TAG = "gear.file."  # and the name of an artifact: the digest of its content
 PREDICTIONS = "predictions.parquet"  # artifact of the run of a study or reference: predictions for held-out molecules
 
 
-def find_experiments(client: MlflowClient, campaign: str, created: str) -> list[str]:
-    """The id of a campaign's experiment, `created` as in `find_run`; none where it is not recorded."""
-    named = map(client.get_experiment_by_name, (campaign, f"{campaign} {created}"))
-    return [str(e.experiment_id) for e in named if e and e.tags.get("gear.created", "") == created]
-
-
-def find_run(client: MlflowClient, campaign: str, created: str, study: str, trial: int | None) -> Run:
+def find_run(client: MlflowClient, campaign: CampaignIdentity, study: str, trial: int | None) -> Run:
     """The run of a trial, or of a study where `trial` is None.
 
     Args:
         client: of MLflow.
-        campaign: its name.
-        created: distinguishes it from another campaign of the same name.
+        campaign: of the run.
         study: its name.
         trial: its number.
 
     Raises:
         StorageError: there is no such run.
     """
-    experiments = find_experiments(client, campaign, created)
+    experiment = find_experiment(client, campaign)
     own = "tags.`gear.kind` = 'study'" if trial is None else f"tags.`gear.trial` = '{trial}'"
     where = f"tags.`gear.study` = '{study}' and {own}"
-    found = client.search_runs(experiments, where, max_results=1) if experiments else []
+    found = client.search_runs([experiment.experiment_id], where, max_results=1) if experiment else []
     if not found:
         name = study if trial is None else f"trial {study} #{trial}"
         raise StorageError(f"{name} is not recorded in MLflow")
     return found[0]
 
 
-def attach(tracking_uri: str, campaign: str, created: str, study: str, file: Path) -> None:
+def attach(tracking_uri: str, campaign: CampaignIdentity, study: str, file: Path) -> None:
     """Attach a file to the run of a study, unless the run has it.
 
     Raises:
         StorageError: the study is not recorded, or MLflow cannot be written.
     """
     client = open_client(tracking_uri)
-    run = find_run(client, campaign, created, study, None)
+    run = find_run(client, campaign, study, None)
     try:
         log_file(client, run, file)
     except (MlflowException, OSError) as error:
@@ -61,7 +57,16 @@ def log_file(client: MlflowClient, run: Run, file: Path) -> None:
     Raises:
         MlflowException, OSError: MLflow cannot be written.
     """
-    digest, tag = hashlib.sha256(file.read_bytes()).hexdigest()[:12], f"gear.file.{file.name}"
-    if run.data.tags.get(tag) != digest:
+    digest, tag = hashlib.sha256(file.read_bytes()).hexdigest()[:12], FILE_TAG + file.name
+    if run.data.tags.get(tag) != digest or file.name not in files_of(client, run.info.run_id):
         client.log_artifact(run.info.run_id, str(file))
         client.set_tag(run.info.run_id, tag, digest)
+
+
+def files_of(client: MlflowClient, run_id: str) -> set[str]:
+    """The paths of a run's artifacts that are found; those that were recorded and are not there are missing.
+
+    Raises:
+        MlflowException, OSError: MLflow cannot be read.
+    """
+    return {file.path for file in client.list_artifacts(run_id)}

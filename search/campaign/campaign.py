@@ -7,6 +7,7 @@ equals the campaign that wrote them. No Ray, no files.
 import functools
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,7 +21,9 @@ from search.campaign.events import (
     AttemptLost,
     BlendFinished,
     EpochReported,
+    EvaluationBegun,
     Event,
+    Launched,
     StudyFinished,
     TrialAsked,
     TrialEnded,
@@ -28,7 +31,7 @@ from search.campaign.events import (
 from search.campaign.proposer import Proposer
 from search.campaign.pruning import Pruner, TrialProgress, find_pruner
 from search.campaign.selection import repeats_to_start, unvalidated
-from search.campaign.study import Study, Trial, finite
+from search.campaign.study import Study, Trial, concerned, finite
 from search.campaign.study_transfer import transferred_start
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan, stable_seed
@@ -74,6 +77,8 @@ class Campaign:
         self.studies = {study.name: Study(study, search.trials, search.replacements) for study in plan.studies}
         self._proposers = {study.name: Proposer(study.method, plan.config, search) for study in plan.studies}
         self.blends: dict[str, list[BlendFinished]] = {}  # by name, oldest first
+        self.blend_evaluations: Counter[str] = Counter()  # by name, those on the test part that were begun
+        self.launches: list[Launched] = []  # oldest first; earlier versions recorded none
         self.listeners: list[Callable[..., None]] = []  # called with the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from a thread of its own
         self._record_event = record
@@ -172,6 +177,17 @@ class Campaign:
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= max(MIN_LOSSES, 2 * self._max_live):
                 raise GearError(f"{self._lost_in_a_row} workers in a row died before any finished an epoch: {reason}")
+
+    def launch(self, at: str, versions: Mapping[str, str]) -> None:
+        """Record that this launch begins, before anything else happens in it."""
+        with self.lock:
+            self._record(Launched(at, dict(versions)))
+
+    def begin_evaluation(self, name: str) -> int:
+        """Record that a study's winner or a blend is about to be evaluated on the test part; the number of times."""
+        with self.lock:
+            self._record(EvaluationBegun(name))
+            return self.studies[name].evaluations if name in self.studies else self.blend_evaluations[name]
 
     def finish_study(self, finished: StudyFinished) -> None:
         """Record that the winner of a study was evaluated on the test part."""
@@ -302,13 +318,17 @@ class Campaign:
             listener(*events)
 
     def _apply(self, event: Event) -> None:
-        if isinstance(event, BlendFinished):
-            self.blends.setdefault(event.name, []).append(event)
-            for study in self.studies.values():
-                if (study.plan.pair.id, study.plan.split) == (event.pair, event.split):
-                    study.apply(event)
-        else:
-            self.studies[event.study].apply(event)
+        match event:
+            case Launched():
+                self.launches.append(event)
+            case BlendFinished():
+                self.blends.setdefault(event.name, []).append(event)
+                most = max(self.blend_evaluations[event.name], event.test_evaluations)  # as in `Study.apply`
+                self.blend_evaluations[event.name] = most
+            case EvaluationBegun() if event.name not in self.studies:
+                self.blend_evaluations[event.name] += 1
+        for study in concerned(self.studies, event):
+            study.apply(event)
 
 
 def _max_running(study: Study) -> int:

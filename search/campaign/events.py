@@ -4,14 +4,15 @@ A trial is one `TrialAsked`, an `EpochReported` for each epoch, and one `TrialEn
 `AttemptLost` and another `TrialAsked` with the next attempt come between. A driver that dies writes nothing: a trial
 that was asked for and has not ended was interrupted.
 
-After the search come one `StudyFinished` for the winner of each study, and one `BlendFinished` for each blend.
+After the search come one `StudyFinished` for the winner of each study, and one `BlendFinished` for each blend, each
+after an `EvaluationBegun`. Every launch begins with a `Launched`.
 """
 
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from gear.parsing import to_dict
 from gear.recorded import complete
@@ -24,13 +25,27 @@ __all__ = [
     "BlendFinished",
     "BlendMember",
     "EpochReported",
+    "EvaluationBegun",
     "Event",
+    "Launched",
     "StudyFinished",
     "TrialAsked",
     "TrialEnded",
     "decode",
     "encode",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A driver began or resumed the campaign at time `at`, with these versions of packages and of this program.
+
+    They are those of every attempt until the next launch. Campaigns of formats 2 to 4 have the versions of their first
+    launch in campaign.json.
+    """
+
+    at: str
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,16 @@ class TrialEnded:
     reason: str
     value: float | None
     epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationBegun:
+    """The winner of a study, or a blend, is about to be evaluated on the test part; `name` is that of either.
+
+    It is recorded before anything is evaluated, so an evaluation counts also where its result was lost.
+    """
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +195,10 @@ class BlendFinished:
         return {"validation_rmse": self.validation_rmse, **chosen, **_named(self.scores)}
 
 
-Event = TrialAsked | EpochReported | AttemptLost | TrialEnded | StudyFinished | BlendFinished
-_TYPES: dict[str, type[Event]] = {
-    cls.__name__: cls for cls in (TrialAsked, EpochReported, AttemptLost, TrialEnded, StudyFinished, BlendFinished)
-}
+Event = (
+    Launched | TrialAsked | EpochReported | AttemptLost | TrialEnded | EvaluationBegun | StudyFinished | BlendFinished
+)
+_TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
 
 
 def encode(event: Event) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class Standing:
 def standings(campaign: Campaign) -> list[Standing]:
     """The leaderboard, in the order of the plan; after the studies of a pair and split their blend, if there is one."""
     studies = [_standing(study, campaign.plan.search) for study in campaign.studies.values()]
-    blends = {(blend.pair, blend.split): _blend_standing(blend) for blend in campaign.tested_blends}
+    evaluations = campaign.blend_evaluations
+    blends = {(b.pair, b.split): _blend_standing(b, evaluations[b.name]) for b in campaign.tested_blends}
     rows: list[Standing] = []
     for place, of_place in itertools.groupby(studies, key=lambda row: (row.pair, row.split)):
         rows += [*of_place, *([blends[place]] if place in blends else [])]
@@ -79,12 +80,12 @@ def _standing(study: Study, settings: SearchSettings) -> Standing:
         pruned=study.count("pruned"),
         failed=study.count("failed"),
         validation_rmse=None if best is None else score(study, best),
-        test_evaluations=len(study.finished),
+        test_evaluations=study.evaluations,
         **({} if tested is None else _tested(tested)),
     )
 
 
-def _blend_standing(blend: BlendFinished) -> Standing:
+def _blend_standing(blend: BlendFinished, evaluations: int) -> Standing:
     return Standing(
         study=blend.name,
         pair=blend.pair,
@@ -94,7 +95,7 @@ def _blend_standing(blend: BlendFinished) -> Standing:
         pruned=0,
         failed=0,
         validation_rmse=blend.validation_rmse,
-        test_evaluations=blend.test_evaluations,
+        test_evaluations=evaluations,
         members=len(blend.members),
         **_tested(blend),
     )

@@ -17,7 +17,9 @@ from search.campaign.events import (
     AttemptLost,
     BlendFinished,
     EpochReported,
+    EvaluationBegun,
     Event,
+    Launched,
     StudyFinished,
     TrialAsked,
     TrialEnded,
@@ -25,7 +27,7 @@ from search.campaign.events import (
 from search.plan.campaign_plan import StudyPlan
 from search.plan.purpose import Purpose
 
-__all__ = ["Study", "Trial", "finite"]
+__all__ = ["Study", "Trial", "concerned", "finite"]
 
 MIN_FAILURES = 4  # without any success, before a study is given up
 
@@ -35,6 +37,7 @@ class Trial:
     """What is recorded of a trial. `curve`: by epoch, the best validation RMSE so far, standardised, if it is finite.
 
     `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after its end.
+    `versions`: of the launches that trained it, each once, oldest first; empty where an earlier version trained it.
     """
 
     study: str
@@ -56,6 +59,7 @@ class Trial:
     reason: str = ""
     value: float | None = None
     findings: Sequence[Finding] = ()
+    versions: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,7 +73,9 @@ class Study:
         trials: all trials, by number.
         searched: the trials of the search itself, in order.
         repeats: by number of a trial of the search, the trials that train it again.
-        finished: evaluations of its winner on the test part, oldest first.
+        finished: evaluations of its winner on the test part that were completed, oldest first.
+        evaluations: number of evaluations on the test part that were begun.
+        versions: of the newest launch; empty before the first that recorded them.
         blended: numbers of its trials that are members of the newest blend of its pair and split.
         running: trials that have not ended, by number, lowest first.
         ranking: complete trials of the search, best first.
@@ -85,6 +91,8 @@ class Study:
     searched: list[Trial] = field(default_factory=list)
     repeats: dict[int, list[Trial]] = field(default_factory=dict)
     finished: list[StudyFinished] = field(default_factory=list)
+    evaluations: int = 0
+    versions: Mapping[str, str] = field(default_factory=dict)
     blended: tuple[int, ...] = ()
     running: dict[int, Trial] = field(default_factory=dict)
     ranking: list[Trial] = field(default_factory=list)
@@ -134,25 +142,36 @@ class Study:
         return self._ends[state]
 
     def apply(self, event: Event) -> None:
-        """Update the state by an event of this study, or a blend of its pair and split."""
+        """Update the state by a launch, an event of this study, or a blend of its pair and split."""
         match event:
-            case TrialAsked(attempt=0):
-                self._begin(event)
+            case Launched():
+                self.versions = event.versions
             case TrialAsked():
-                self.trials[event.number].attempt = event.attempt
+                self._begin(event)
             case EpochReported():
                 self._epoch(self.trials[event.number], event)
             case AttemptLost():
                 self.trials[event.number].workers_lost += 1
             case TrialEnded():
                 self._end(self.running.pop(event.number), event)
+            case EvaluationBegun():
+                self.evaluations += 1
             case StudyFinished():
                 self.finished.append(event)
+                self.evaluations = max(self.evaluations, event.test_evaluations)  # earlier versions recorded only this
             case BlendFinished():
                 several = event.members if len(event.members) > 1 else ()
                 self.blended = tuple(member.number for member in several if member.study == self.name)
 
     def _begin(self, event: TrialAsked) -> None:
+        if event.attempt == 0:
+            self._add(event)
+        trial = self.trials[event.number]
+        trial.attempt = event.attempt
+        if self.versions and self.versions not in trial.versions:
+            trial.versions = (*trial.versions, self.versions)
+
+    def _add(self, event: TrialAsked) -> None:
         what = (event.params, event.distributions, event.config, event.origin, event.purpose, event.of)
         trial = Trial(event.study, event.number, *what)
         self.trials.append(trial)
@@ -190,6 +209,19 @@ class Study:
         self.ended_seconds += trial.seconds
         if event.state == "complete":
             bisect.insort(self.ranking, trial, key=lambda other: (other.value, other.number))
+
+
+def concerned(studies: Mapping[str, Study], event: Event) -> Sequence[Study]:
+    """The studies, of all by name, whose state an event changes."""
+    match event:
+        case Launched():
+            return list(studies.values())
+        case BlendFinished():
+            place = event.pair, event.split
+            return [study for study in studies.values() if (study.plan.pair.id, study.plan.split) == place]
+        case EvaluationBegun():
+            return [studies[event.name]] if event.name in studies else []
+    return [studies[event.study]]
 
 
 def finite(value: float) -> float | None:

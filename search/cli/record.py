@@ -5,6 +5,7 @@ it is: running this twice changes nothing.
 """
 
 import sys
+from functools import partial
 
 from gear.command_line import Parser, make_parser
 from gear.errors import GearError, user_command
@@ -18,19 +19,22 @@ def main() -> int:
     """Write a campaign's record in MLflow from its folder, and register its winners."""
     args = command_parser().parse_args()
     from search.cli.console import make_console
+    from search.results.evidence import read_board
     from search.results.finalize import register_results  # MLflow, a second
     from search.results.rebuild import rebuild
+    from search.storage.relocation import settle_copy
     from search.storage.snapshot import take_snapshot
 
-    console = make_console()
+    say = partial(make_console().print, soft_wrap=True)
     folder = campaign_folder(args)
+    settle_copy(folder, say)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
         who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
         raise GearError(f"{folder} is being run by {who}, which records it: wait for its end")
     rebuild(folder, snapshot, args.tracking_uri)
-    register_results(snapshot.campaign, snapshot.head, folder, args.tracking_uri, console.print)
-    console.print(f"campaign {folder.name} is recorded in {args.tracking_uri}", soft_wrap=True)
+    register_results(read_board(snapshot.campaign, snapshot.head, folder), args.tracking_uri, say)
+    say(f"campaign {folder.name} is recorded in {args.tracking_uri}")
     return 0
 
 

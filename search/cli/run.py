@@ -11,6 +11,7 @@ from gear.methods import find_method
 from gear.variants import method_of
 from search.cli.cluster.remote import run_on_cluster, split_flags
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
+from search.cli.source_choice import chosen_for
 from search.plan.campaign_plan import CampaignPlan
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
             return _estimate(plan, options, console)
         if not resumes and not _confirmed(plan, args):
             return 0
+        options = dataclasses.replace(options, probed=chosen_for(plan.pairs, args))
         launch = continue_campaign if resumes else run_campaign
         return _conclude(launch(plan, options, ConsoleDisplay(console)), options, console)
 

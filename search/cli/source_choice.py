@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 
-from gear.config import TaskSpec
+from gear.config import PairSpec, TaskSpec
 from gear.methods import find_method
 from gear.variants import method_of
+from search.cli.own_data_options import AUTO
 
-__all__ = ["choose_sources"]
+__all__ = ["choose_sources", "chosen_for"]
 
 SHOWN = 3  # of the candidates
 
@@ -36,6 +38,13 @@ def choose_sources(target: TaskSpec, args: argparse.Namespace) -> tuple[TaskSpec
     if not ranked[0].helps:
         print("  no source is sure to help: the search compares with methods that use none", file=sys.stderr)
     return (ranked[0].source,)
+
+
+def chosen_for(pairs: Iterable[PairSpec], args: argparse.Namespace) -> tuple[str, ...]:
+    """Ids of the pairs whose sources `choose_sources` chose for these flags."""
+    if args.target_data is None or args.source_data or any(code != AUTO for code in args.source_property or ()):
+        return ()
+    return tuple(pair.id for pair in pairs if pair.target.file is not None)
 
 
 def _uses_sources(name: str) -> bool:

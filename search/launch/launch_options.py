@@ -26,6 +26,7 @@ class LaunchOptions:
         address: of a running Ray cluster, `HOST:PORT`, or `auto` on one of its machines; None starts Ray here.
         concurrency: maximum number of trials at once; None for as many as fit.
         time_budget: seconds after which no epoch is waited for; the campaign can be resumed.
+        probed: ids of pairs whose sources were chosen by a probe just now, which is not repeated.
     """
 
     storage: StoragePath | str = DEFAULT_STORAGE
@@ -33,6 +34,7 @@ class LaunchOptions:
     address: str | None = None
     concurrency: int | None = None
     time_budget: float | None = None
+    probed: tuple[str, ...] = ()
 
     @property
     def place(self) -> StoragePath:

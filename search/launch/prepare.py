@@ -1,8 +1,8 @@
 """Data of a campaign, built before its first trial, and what campaign.json says of them."""
 
 import datetime
-import importlib.metadata
 import itertools
+import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from gear.data.points import unknown_features
 from gear.data.splits.split_name import FOLDED
 from gear.embeddings import prepare
 from gear.errors import GearError
-from search.launch.provenance import commit
 from search.plan.campaign_plan import FEW_LABELS, CampaignPlan
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.base import StoragePath
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from gear.data import PairData
 
 __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
-
-PACKAGES = ("gear-search", "torch", "chemprop", "rdkit", "ray", "optuna", "mlflow")
 
 DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> what is known of it, see `prepare_data`
 
@@ -81,8 +78,7 @@ def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> Ca
         StorageError: it exists, or cannot be written.
     """
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES} | commit()
-    head = {"plan": plan_to_dict(plan), "data": data, "created": created, "versions": versions}
+    head = {"id": secrets.token_hex(8), "plan": plan_to_dict(plan), "data": data, "created": created}
     store = CampaignStore.create(folder, head, plan_to_toml(plan))
     for pair, split in itertools.product(plan.pairs, plan.splits):
         store.write_split(load_pair(pair, split, plan.search.split_seed))

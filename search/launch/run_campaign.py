@@ -13,6 +13,7 @@ from search.launch.checks import check_launch
 from search.launch.commands import record_command
 from search.launch.launch_options import Display, LaunchOptions, PlainDisplay
 from search.launch.prepare import DataFacts, create_store, prepare_data, resume_store
+from search.launch.provenance import begin_launch
 from search.launch.source_check import say_doubtful_sources
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
@@ -26,6 +27,7 @@ from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.earlier_campaigns import earlier_studies
 from search.storage.relocation import relocated
 from search.storage.snapshot import recorded_plan
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 __all__ = ["continue_campaign", "resume_campaign", "run_campaign"]
@@ -56,7 +58,7 @@ def run_campaign(
         raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
 
     def begin(data: DataFacts) -> CampaignStore:  # after the checks, so that what they refuse is refused at once
-        say_doubtful_sources(plan, display.say)
+        say_doubtful_sources(plan, options.probed, display.say)
         return create_store(folder, plan, data)
 
     return _launch(plan, options, display, begin)
@@ -118,8 +120,9 @@ def _launch(
         slots = Slots(plan.search, options.concurrency, grows=options.address is not None)
         earlier = earlier_studies(options.place, plan, data)
         store = stack.enter_context(open_store(data))
-        recorder = Recorder(options.tracking_uri, plan.name, store.head["created"])
+        recorder = Recorder(options.tracking_uri, CampaignIdentity.of(plan.name, store.head))
         campaign = Campaign(plan, store.append, store.events(), earlier)
+        begin_launch(campaign, store.head, display.say)
         records = MlflowRecords(recorder, plan, data, store.events())
         stack.enter_context(recorder.start(lambda: history(plan, data, store.folder)))
         if recorder.away:

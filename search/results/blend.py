@@ -21,7 +21,8 @@ from search.campaign.events import BlendFinished, BlendMember
 from search.campaign.selection import blend_candidates, score, winner
 from search.campaign.study import Study, Trial
 from search.plan.campaign_plan import BLEND
-from search.results.ensemble import predict_all, trained
+from search.results.ensemble import trained
+from search.results.held_out_cache import predict_all
 from search.results.intervals import judge_with_intervals
 from search.storage.campaign_store import CampaignStore
 
@@ -79,7 +80,7 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
     """Choose the members of a blend, test it if there are several, and record it."""
     with contextlib.ExitStack() as stack:
         library = [trained(campaign, store, trial, stack) for trial in candidates]
-        alone = [predict_all(ensemble) for ensemble in library]
+        alone = [predict_all(ensemble, store) for ensemble in library]
     found = [out_of_fold(members) for members in alone]
     usable = [index for index, one in enumerate(found) if np.isfinite(one.prediction).all()]
     chosen = choose_blend(np.stack([found[index].prediction for index in usable]), found[0].value, found[0].scaler)
@@ -124,11 +125,11 @@ def _tested(
         ensembles: the models of each member.
         alone: what each of them predicts.
     """
-    tests = sum(bool(earlier.scores) for earlier in campaign.blends.get(blend.name, ()))
     if len(blend.members) == 1:
-        return dataclasses.replace(blend, test_evaluations=tests)
+        return dataclasses.replace(blend, test_evaluations=campaign.blend_evaluations[blend.name])
     shares = [(of, member.count / len(of)) for member, of in zip(blend.members, ensembles, strict=True)]
     weighted = [dataclasses.replace(one, weight=share) for of, share in shares for one in of]
+    evaluations = campaign.begin_evaluation(blend.name)
     predictions, scores = judge_with_intervals(weighted, [one for of in alone for one in of])
     store.write_predictions(blend.name, predictions)
-    return dataclasses.replace(blend, test_evaluations=tests + 1, scores=scores)
+    return dataclasses.replace(blend, test_evaluations=evaluations, scores=scores)

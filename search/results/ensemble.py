@@ -1,4 +1,4 @@
-"""The trained models of trials, and what they predict together for the target's held-out molecules."""
+"""The trained models of trials, and how good they are together on the target's test part."""
 
 import contextlib
 import dataclasses
@@ -8,10 +8,9 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from gear.data import PairData, load_pair
-from gear.evaluation.held_out import HeldOutPredictions, predictions_table
+from gear.evaluation.held_out import HeldOutPredictions
 from search.campaign.campaign import Campaign
 from search.campaign.study import Trial
 from search.storage.campaign_store import CampaignStore
@@ -19,7 +18,7 @@ from search.storage.campaign_store import CampaignStore
 if TYPE_CHECKING:
     from gear.export import Member
 
-__all__ = ["judge", "models", "predict_all", "tested_on", "trained", "weights_of"]
+__all__ = ["judge", "models", "tested_on", "trained", "weights_of"]
 
 _pair = functools.lru_cache(maxsize=12)(load_pair)  # its arrays are memory-mapped for the most part
 
@@ -65,33 +64,25 @@ def tested_on(member: "Member") -> PairData:
     return pair_of(dataclasses.replace(member.spec, labels="train"), _pair)
 
 
-def predict_all(ensemble: "Sequence[Member]") -> list[HeldOutPredictions]:
-    """What each model predicts for the held-out molecules."""
-    from gear.evaluation.evaluate import predict_held_out
-
-    return [predict_held_out(member.checkpoint, member.spec, member.pair) for member in ensemble]
-
-
 def weights_of(ensemble: "Sequence[Member]") -> np.ndarray:
     """The weights of the models in their mean, (K,), which sum to 1."""
     weights = np.array([member.weight for member in ensemble])
     return np.asarray(weights / weights.sum())
 
 
-def judge(alone: Sequence[HeldOutPredictions], weights: np.ndarray | None = None) -> tuple[pa.Table, dict[str, float]]:
-    """Predictions of models for the held-out molecules, one row each, and their scores on the test part.
+def judge(alone: Sequence[HeldOutPredictions], together: HeldOutPredictions) -> dict[str, float]:
+    """The scores of models on the test part.
 
-    The scores are those of `gear.evaluation.evaluate.Scores`. For one model they include the same scores on its
+    They are those of `gear.evaluation.evaluate.Scores`. For one model they include the same scores on its
     validation part, named `validation_...`; for several models their number, and mean and standard deviation of the
     standardised test RMSE that each has on its own.
 
     Args:
         alone: what each of K models predicts.
-        weights: of the models in the mean, (K,), which sum to 1; by default all are equal.
+        together: what they predict together, `gear.evaluation.evaluate.combined`.
     """
-    from gear.evaluation.evaluate import combined, scores
+    from gear.evaluation.evaluate import scores
 
-    together = combined(alone, weights)
     found: dict[str, float] = dataclasses.asdict(scores(together))
     if len(alone) == 1:
         validation = dataclasses.asdict(scores(together, "validation"))
@@ -99,4 +90,4 @@ def judge(alone: Sequence[HeldOutPredictions], weights: np.ndarray | None = None
     else:
         errors = [scores(one).rmse for one in alone]
         found |= {"models": len(alone), "rmse_alone": fmean(errors), "rmse_alone_sd": stdev(errors)}
-    return predictions_table(together), found
+    return found

@@ -1,6 +1,7 @@
 """The evidence for what a campaign delivers, the winner of a study or a blend: for the registry and for the card."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gear.evaluation.comparison import baseline_of, reference_words
@@ -10,26 +11,55 @@ from gear.plugins import import_paths
 from gear.recorded import recorded_config
 from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.leaderboard import row_of, standings
+from search.campaign.leaderboard import Standing, row_of, standings
 from search.campaign.selection import delivered
 from search.campaign.study import Study, Trial
 from search.results.changes import change_of, warnings_of
-from search.results.references import read_references, reference_change, strongest_for
+from search.results.references import Reference, read_references, reference_change, strongest_for
 from search.storage.base import StoragePath
 from tracking.evidence import Winner
 
-__all__ = ["card_evidence", "common_evidence", "labels_of", "study_card", "winner_of"]
+__all__ = ["Board", "card_evidence", "common_evidence", "labels_of", "read_board", "study_card", "winner_of"]
 
 
-def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> Winner:
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What results are compared by, read once for all of them.
+
+    Attributes:
+        campaign: as it is now.
+        head: its campaign.json.
+        folder: of the campaign.
+        rows: how its winners and blends stand.
+        references: what a chemist has within a minute, by pair and split.
+    """
+
+    campaign: Campaign
+    head: Mapping[str, Any]
+    folder: StoragePath
+    rows: Sequence[Standing]
+    references: Sequence[Reference]
+
+
+def read_board(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath) -> Board:
+    """What the results of a campaign are compared by, as it is now.
+
+    Raises:
+        StorageError: references cannot be read.
+    """
+    return Board(campaign, head, folder, standings(campaign), read_references(campaign, folder))
+
+
+def winner_of(board: Board, study: Study) -> Winner:
     """The evidence for a study's tested winner, for a reviewer.
 
     Raises:
         StorageError: predictions cannot be read.
     """
+    settings = board.campaign.plan.search
     plan, finished = study.plan, study.finished[-1]
     best = study.trials[finished.winner]
-    taken = delivered(study, best, campaign.plan.search)
+    taken = delivered(study, best, settings)
     return Winner(
         pair=plan.pair.id,
         split=plan.split,
@@ -38,23 +68,18 @@ def winner_of(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, 
         number=finished.winner,
         trials=" ".join(str(trial.number) for trial in taken if trial is not best),
         labels=labels_of(taken),
-        test_evaluations=finished.test_evaluations,
+        test_evaluations=study.evaluations,
         split_hash=finished.split_hash,
         data_hash=finished.data_hash,
         scores=finished.numbers,
         config=best.config,
         seed=best.config["seed"],
-        **common_evidence(campaign, head, folder, study.name, [best]),
+        **common_evidence(board, study.name, [best], taken),
     )
 
 
-def study_card(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, study: Study) -> dict[str, Any]:
-    """What the card of a study's winner says.
-
-    Raises:
-        StorageError: predictions cannot be read.
-    """
-    won = winner_of(campaign, head, folder, study)
+def study_card(study: Study, won: Winner) -> dict[str, Any]:
+    """What the card of a study's winner says, from its evidence."""
     counts = ", ".join(str(study.count(state)) for state in STATES)
     return card_evidence(won, {"study": study.name, "trial": won.number, f"trials ({', '.join(STATES)})": counts})
 
@@ -64,32 +89,30 @@ def labels_of(taken: Iterable[Trial]) -> str:
     return "all" if any(trial.purpose == "all-labels" for trial in taken) else ""
 
 
-def common_evidence(
-    campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, name: str, trials: Sequence[Trial]
-) -> dict[str, Any]:
+def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Iterable[Trial]) -> dict[str, Any]:
     """Fields of a `Winner` that are found in one way for a study's winner and a blend.
 
     Args:
-        campaign: as it is now.
-        head: its campaign.json.
-        folder: of the campaign.
+        board: what it is compared by.
         name: of the study or blend.
         trials: its winner, or the members.
+        taken: the trials whose models are exported.
 
     Raises:
         StorageError: predictions cannot be read.
     """
-    rows, references = standings(campaign), read_references(campaign, folder)
+    campaign, head, rows = board.campaign, board.head, board.rows
     row = row_of(name, rows)
-    rival, reference = baseline_of(row, rows), strongest_for(row, references)
-    against = reference_change(row, references, folder)
+    rival, reference = baseline_of(row, rows), strongest_for(row, board.references)
+    against = reference_change(row, board.references, board.folder)
     return {
         "campaign": campaign.plan.name,
         "created": head["created"],
-        "versions": head["versions"],
+        "campaign_id": head.get("id", ""),
+        "versions": _versions([*trials, *taken], head.get("versions", {})),
         "unit": head["data"][f"{row.pair}.{row.split}"]["unit"],
         "single_task": {} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
-        "change": change_of(row, rows, folder),
+        "change": change_of(row, rows, board.folder),
         "reference": {} if reference is None else reference.numbers,
         "reference_change": against,
         "warnings": warnings_of(_findings(trials), row.method, against),
@@ -133,6 +156,21 @@ def card_evidence(won: Winner, made: Mapping[str, Any]) -> dict[str, Any]:
 def _findings(trials: Iterable[Trial]) -> list[Finding]:
     """What looks wrong with any of the trials, each once."""
     return list(dict.fromkeys(finding for trial in trials for finding in trial.findings))
+
+
+def _versions(trials: Iterable[Trial], first: Mapping[str, str]) -> dict[str, str]:
+    """The versions of packages and of this program that trained some trials: several where these differ.
+
+    Args:
+        trials: whose models predict, or that their configuration was found by.
+        first: the versions of the campaign's first launch, for trials of a program that did not record them by trial.
+    """
+    launches = [versions for trial in trials for versions in (trial.versions or (first,))]
+    found: dict[str, list[str]] = {}
+    for versions in launches:
+        for package, version in versions.items():
+            found.setdefault(package, []).append(version)
+    return {package: ", ".join(dict.fromkeys(several)) for package, several in found.items()}
 
 
 def _own_code(trials: Iterable[Trial]) -> tuple[str, ...]:

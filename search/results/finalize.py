@@ -3,8 +3,8 @@
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gear.errors import GearError
@@ -14,12 +14,12 @@ from search.campaign.selection import delivered, members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.blend import judge_blends
 from search.results.blend_evidence import blend_card, delivered_members, winner_of_blend
-from search.results.ensemble import models, predict_all, tested_on
-from search.results.evidence import study_card, winner_of
+from search.results.ensemble import models, tested_on
+from search.results.evidence import Board, read_board, study_card, winner_of
+from search.results.held_out_cache import predict_all
 from search.results.intervals import calibration_of, judge_with_intervals
 from search.results.reference_records import record_references
 from search.results.references import judge_references
-from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
 from tracking.evidence import Winner
@@ -60,62 +60,71 @@ def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Ca
     Raises:
         GearError: a checkpoint cannot be read or an export not written.
     """
+    board = read_board(campaign, store.head, store.folder)
+    evidence: dict[str, Winner] = {}
     for study in campaign.studies.values():
         best = winner(study, campaign.plan.search)
         if best is not None:
             tested = [(trial, 1.0) for trial in members(study, best, campaign.plan.search)]
             taken = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
-            _export(campaign, store, study.name, tested, taken, study_card(campaign, store.head, store.folder, study))
+            won = evidence[study.name] = _evidence(board, study.name)
+            _export(campaign, store, study.name, tested, taken, study_card(study, won))
     for blend in campaign.tested_blends:
         tested = [(campaign.studies[one.study].trials[one.number], float(one.count)) for one in blend.members]
         taken = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
-        card = blend_card(campaign, store.head, store.folder, blend)
-        _export(campaign, store, blend.name, tested, taken, card)
-    register_results(campaign, store.head, store.folder, tracking_uri, say)
+        won = evidence[blend.name] = _evidence(board, blend.name)
+        _export(campaign, store, blend.name, tested, taken, blend_card(blend, won))
+    register_results(board, tracking_uri, say, evidence)
 
 
 def register_results(
-    campaign: Campaign,
-    head: Mapping[str, Any],
-    folder: StoragePath,
-    tracking_uri: str,
-    say: Callable[[str], None] = print,
+    board: Board, tracking_uri: str, say: Callable[[str], None], evidence: Mapping[str, Winner] = MappingProxyType({})
 ) -> None:
     """Register the exported winner of every study and the exported blends.
 
     The references that they are compared with are recorded beside them.
 
     Args:
-        campaign: as it is now.
-        head: its campaign.json.
-        folder: of the campaign.
+        board: the campaign, and what its results are compared by.
         tracking_uri: of MLflow, which must have recorded the winners' trials and the blends.
         say: takes a line for what could not be registered.
+        evidence: for results by name, as far as it is known.
     """
-    record_references(campaign, head, folder, tracking_uri, say)
-    for study in campaign.studies.values():
-        if study.finished:
-            _register(folder, tracking_uri, study.name, partial(winner_of, campaign, head, folder, study), say)
-    for blend in campaign.tested_blends:
-        _register(folder, tracking_uri, blend.name, partial(winner_of_blend, campaign, head, folder, blend), say)
+    record_references(board, tracking_uri, say)
+    campaign = board.campaign
+    tested = [study.name for study in campaign.studies.values() if study.finished]
+    for name in [*tested, *(blend.name for blend in campaign.tested_blends)]:
+        _register(board, tracking_uri, name, evidence.get(name), say)
 
 
-def _register(
-    folder: StoragePath, tracking_uri: str, name: str, evidence: Callable[[], Winner], say: Callable[[str], None]
-) -> None:
-    """Register an export, and attach its predictions to the run of its study or blend, for the report."""
-    place, predictions = folder / EXPORTS / name, folder / predictions_file(name)
+def _evidence(board: Board, name: str) -> Winner:
+    """The evidence for the winner of a study, or for a blend."""
+    study = board.campaign.studies.get(name)
+    if study is not None:
+        return winner_of(board, study)
+    return winner_of_blend(board, next(blend for blend in board.campaign.tested_blends if blend.name == name))
+
+
+def _register(board: Board, tracking_uri: str, name: str, won: Winner | None, say: Callable[[str], None]) -> None:
+    """Register an export, and attach its predictions to the run of its study or blend, for the report.
+
+    What the folder lacks is said.
+    """
+    place, predictions = board.folder / EXPORTS / name, board.folder / predictions_file(name)
+    for what, file in {"not registered": place, "without predictions in the report": predictions}.items():
+        if not file.exists():
+            say(f"{name}: {what}, since there is no {file}")
     try:
         if not place.exists():
             return
-        won = evidence()
+        won = won or _evidence(board, name)
         with place.local() as export:
             register_winner(tracking_uri, export, won)
         if predictions.exists():
             with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
                 copy = Path(scratch) / PREDICTIONS
                 copy.write_bytes(predictions.read_bytes())
-                attach(tracking_uri, won.campaign, won.created, name, copy)
+                attach(tracking_uri, won.identity, name, copy)
     except (GearError, OSError) as error:
         say(f"{name}: exported, but not registered: {error}")
 
@@ -136,13 +145,15 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
         return
     with models(campaign, store, [(trial, 1.0) for trial in ensemble]) as found:
-        predictions, scores = judge_with_intervals(found, predict_all(found))
+        alone = predict_all(found, store)
+        evaluations = campaign.begin_evaluation(study.name)
+        predictions, scores = judge_with_intervals(found, alone)
     store.write_predictions(study.name, predictions)
     finished = StudyFinished(
         study=study.name,
         winner=best.number,
         validation_rmse=score(study, best),
-        test_evaluations=len(study.finished) + 1,
+        test_evaluations=evaluations,
         scores=scores,
         split_hash=found[0].pair.split_hash,
         data_hash=found[0].pair.data_hash,
@@ -172,6 +183,6 @@ def _export(
     from gear.export import export_model  # torch, not before it is needed
 
     with models(campaign, store, tested) as found:
-        calibration = calibration_of(found, predict_all(found))
+        calibration = calibration_of(found, predict_all(found, store))
     with models(campaign, store, taken) as found, store.export(name) as to:
         export_model(found, tested_on(found[0]), to, card, calibration)

@@ -11,7 +11,7 @@ from gear.results import OBJECTIVE, STATES
 from search.campaign.events import BlendFinished, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
 from search.campaign.selection import repeats_to_start
-from search.campaign.study import Study
+from search.campaign.study import Study, Trial, concerned
 from search.plan.campaign_plan import BLEND, CampaignPlan, StudyPlan
 from search.plan.plan_file import plan_to_toml
 from search.plan.space import defaults, space
@@ -87,11 +87,11 @@ class _Translator:
 
     def records_of(self, event: Event) -> list[Record]:
         """The records of an event."""
-        if isinstance(event, BlendFinished):
-            return self._blend(event)
-        study = self._studies[event.study]
-        study.apply(event)
+        for study in concerned(self._studies, event):
+            study.apply(event)
         match event:
+            case BlendFinished():
+                return self._blend(event)
             case TrialAsked(attempt=0):
                 tags = {"seed": str(event.config["seed"]), "origin": event.origin, "purpose": event.purpose}
                 tags |= {} if event.of is None else {"of": str(event.of)}
@@ -99,9 +99,9 @@ class _Translator:
             case EpochReported():
                 return [messages.Step(event.study, event.number, event.epoch, event.metrics)]
             case TrialEnded():
-                return self._end(study, event)
+                return self._end(self._studies[event.study], event)
             case StudyFinished():
-                return [_conclusion(study, event)]
+                return [_conclusion(self._studies[event.study], event)]
         return []
 
     def _tags(self, study: StudyPlan) -> dict[str, str]:
@@ -109,9 +109,6 @@ class _Translator:
 
     def _blend(self, blend: BlendFinished) -> list[Record]:
         """A tested blend: a study without trials. Of a single member nothing is recorded."""
-        for study in self._studies.values():
-            if (study.plan.pair.id, study.plan.split) == (blend.pair, blend.split):
-                study.apply(blend)
         if not blend.scores:
             return []
         pair = next(pair for pair in self._plan.pairs if pair.id == blend.pair)
@@ -131,6 +128,7 @@ class _Translator:
         trial = study.trials[event.number]
         tags = {f"finding.{finding.name}": finding.message for finding in trial.findings}
         tags["attempts"] = str(trial.attempt + 1)
+        tags |= _versions(trial)
         metrics = {"total_seconds": trial.seconds}
         told: list[Record] = [messages.TrialResult(event.study, event.number, event.state, event.reason, metrics, tags)]
         if trial.purpose == "search":
@@ -140,11 +138,18 @@ class _Translator:
         return told
 
 
+def _versions(trial: Trial) -> dict[str, str]:
+    """The versions of packages and of this program that trained a trial; `versions_before` if they changed."""
+    *before, last = [json.dumps(dict(versions)) for versions in trial.versions] or [""]
+    found = {"versions": last, "versions_before": " ".join(before)}
+    return {name: text for name, text in found.items() if text}
+
+
 def _end_of(study: Study) -> list[Record]:
     """The end of a study without trials left; where its winner is not evaluated yet, the end comes with that."""
     if study.best is None:
         return [messages.StudyResult(study.name, 0, "failed", tags={"reason": "no trial completed"})]
-    return [messages.StudyResult(study.name, len(study.finished))] if study.finished else []
+    return [messages.StudyResult(study.name, study.finished[-1].test_evaluations)] if study.finished else []
 
 
 def _tags(study: StudyPlan) -> dict[str, str]:

@@ -4,31 +4,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gear.errors import GearError
-from search.campaign.campaign import Campaign
-from search.results.references import Reference, read_references, reference_predictions_name
+from search.results.evidence import Board
+from search.results.references import Reference, reference_predictions_name
 from search.storage.base import StoragePath
 from search.storage.layout import predictions_file
+from tracking.identity import CampaignIdentity
 from tracking.references import ReferenceRun, record_reference_runs
 
 __all__ = ["record_references"]
 
 
-def record_references(
-    campaign: Campaign, head: Mapping[str, Any], folder: StoragePath, tracking_uri: str, say: Callable[[str], None]
-) -> None:
+def record_references(board: Board, tracking_uri: str, say: Callable[[str], None]) -> None:
     """Record the references in MLflow, those that it has already excepted; where that fails it is said.
 
     Args:
-        campaign: as it is now.
-        head: its campaign.json.
-        folder: of the campaign.
+        board: the campaign and its references.
         tracking_uri: of MLflow, which must have recorded the campaign.
         say: takes a line where they could not be recorded.
     """
     try:
-        runs = [_run(reference, head, folder) for reference in read_references(campaign, folder)]
+        runs = [_run(reference, board.head, board.folder) for reference in board.references]
         if runs:
-            record_reference_runs(tracking_uri, campaign.plan.name, head["created"], runs)
+            record_reference_runs(tracking_uri, CampaignIdentity.of(board.campaign.plan.name, board.head), runs)
     except (GearError, OSError) as error:
         say(f"the references are not recorded in MLflow: {error}")
 

@@ -8,12 +8,13 @@ from gear.evaluation.comparison import Change
 from gear.evaluation.diagnostics import Finding
 from gear.evaluation.learning_curve import LearningCurve
 from search.campaign.campaign import Campaign
-from search.campaign.leaderboard import Standing, standings, units
+from search.campaign.leaderboard import Standing, units
 from search.campaign.selection import winner
 from search.results.blend_evidence import blend_words
 from search.results.changes import change_of
+from search.results.evidence import read_board
 from search.results.label_curves import label_curves
-from search.results.references import Reference, read_references, reference_change
+from search.results.references import Reference, reference_change
 from search.storage.base import StoragePath
 
 __all__ = ["Leaderboard", "leaderboard"]
@@ -55,11 +56,12 @@ def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath
     Raises:
         StorageError: references or predictions cannot be read.
     """
-    rows, references = standings(campaign), read_references(campaign, folder)
+    board = read_board(campaign, head, folder)
+    rows, references = board.rows, board.references
     changes = _known((row.study, change_of(row, rows, folder)) for row in rows)
     against = _known((row.study, reference_change(row, references, folder)) for row in rows)
     curves = label_curves(rows, references, head, folder)
-    blends = [line for blend in campaign.newest_blends for line in blend_words(campaign, folder, blend)]
+    blends = [line for blend in campaign.newest_blends for line in blend_words(board, blend)]
     return Leaderboard(rows, units(head), changes, _findings(campaign), references, against, curves, blends)
 
 

@@ -1,10 +1,11 @@
 """The campaign folder. In the driver no other module reads or writes its files.
 
-campaign.json            format, plan, versions of packages, data and split hashes of every pair and split, the
-                         place of the folder when it was last driven
+campaign.json            format, random id, plan, data and split hashes of every pair and split, the place of the folder
+                         when it was last driven
 plan.toml                the plan again, to be read by a person or given to --plan
 splits/PAIR.SPLIT.parquet    the molecules of each part
 predictions/STUDY.parquet    the predictions of its winner for the held-out molecules; of a blend by the blend's name
+held_out/KEY.parquet     what one model predicts for the held-out molecules, by its checkpoint, to predict it only once
 references/PAIR.SPLIT.json   errors of untuned references on the test part, their predictions beside those of winners
 events/NNNNNN.jsonl      one line for each step of the campaign: a JSON list of events that belong together
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials, trial.json by the driver
@@ -32,11 +33,14 @@ from search.storage.append_log import Log
 from search.storage.base import StoragePath
 from search.storage.layout import predictions_file, references_file, trial_folder
 from search.storage.lease import Lease
+from search.storage.moved_files import with_moved_files
 from search.storage.retry import retry_while_unavailable
 
 __all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "read_head"]
 
-FORMAT = 4  # 3 has no blends; 2 also lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
+# 4 has no id, and among its events neither launches nor evaluations that began; 3 also has no blends; 2 also lacks
+# settings of a trial (`gear.recorded`) and counts the grace period in epochs
+FORMAT = 5
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
 
 
@@ -119,7 +123,15 @@ class CampaignStore:
         Raises:
             StorageError: the folder cannot be written.
         """
-        place, sink = self.folder / predictions_file(study), pa.BufferOutputStream()
+        self.write_table(predictions_file(study), table)
+
+    def write_table(self, relative: str, table: pa.Table) -> None:
+        """Write a table as a Parquet file at a path in the folder.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        place, sink = self.folder / relative, pa.BufferOutputStream()
         pq.write_table(table, sink)
         with _storage_errors(f"cannot write {place}"):
             place.write_bytes(sink.getvalue().to_pybytes())
@@ -220,13 +232,13 @@ class CampaignStore:
 
 
 def read_campaign(folder: StoragePath) -> dict[str, Any]:
-    """The contents of campaign.json. The plan has the name of the folder, whatever was recorded.
+    """The contents of campaign.json. The plan has the name of the folder, and files beside it, whatever was recorded.
 
     Raises:
         StorageError: there is no campaign, or one of a future format.
     """
     head = read_head(folder)
-    head["plan"] = head["plan"] | {"name": folder.name}
+    head["plan"] = with_moved_files(head["plan"], head.get("place"), folder) | {"name": folder.name}
     return head
 
 
@@ -240,7 +252,7 @@ def read_head(folder: StoragePath) -> dict[str, Any]:
         head: dict[str, Any] = json.loads((folder / HEAD).read_text())
     except (OSError, ValueError) as error:
         raise StorageError(f"no campaign in {folder}: {error}") from error
-    if head.pop("format") not in (2, 3, FORMAT):
+    if head.pop("format") not in (2, 3, 4, FORMAT):
         raise StorageError(f"{folder} was written by another version of this program: use that version")
     return head
 

@@ -1,6 +1,6 @@
 """Paths inside a campaign folder, relative to it, that trials use as well as the driver."""
 
-__all__ = ["predictions_file", "references_file", "trial_folder"]
+__all__ = ["held_out_file", "predictions_file", "references_file", "trial_folder"]
 
 
 def trial_folder(study: str, number: int) -> str:
@@ -11,6 +11,11 @@ def trial_folder(study: str, number: int) -> str:
 def predictions_file(study: str) -> str:
     """The file with the predictions of a study's winner, relative to the campaign folder."""
     return f"predictions/{study}.parquet"
+
+
+def held_out_file(key: str) -> str:
+    """The file with what one model predicts for the held-out molecules, relative to the campaign folder."""
+    return f"held_out/{key}.parquet"
 
 
 def references_file(pair: str, split: str) -> str:

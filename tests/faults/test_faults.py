@@ -22,6 +22,7 @@ from tests.support import fake_training
 from tests.support.drive import drive
 from tests.support.driver_checks import check_survived, count_lines, ends_of, events_of, start, wait_for
 from tracking.client import open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults]
@@ -219,7 +220,7 @@ class Away:
 def test_a_tracking_server_that_is_away_for_the_whole_run_costs_the_search_nothing(folder, nodes, tmp_path, caplog):
     uri, plan = f"sqlite:///{tmp_path}/mlflow.db", fake_training.small_plan(trials=4)
     client = Away(open_client(uri, create=True))
-    recorder = Recorder(uri, "test", client=client)
+    recorder = Recorder(uri, CampaignIdentity("test"), client=client)
     client.away = True
     hashes = {"hv_from_ds.random": {}}
     recorder.start(lambda: history(plan, hashes, folder))

@@ -12,6 +12,7 @@ from mlflow.entities import Metric, Param
 
 from gear.evaluation.held_out import PartPredictions
 from tracking.client import artifact_location
+from tracking.identity import CampaignIdentity
 from tracking.references import ReferenceRun, record_reference_runs
 from tracking.report.campaigns import CampaignRecord, StudyRecord, TrialRecord
 
@@ -104,7 +105,7 @@ def record_reference(uri, campaign, study, name="svr"):
     pq.write_table(_predictions(study.errors), sink)
     where = (name, f"{study.pair}.{study.split} {name}", study.pair, study.split)
     run = ReferenceRun(*where, tags, metrics, sink.getvalue().to_pybytes())
-    record_reference_runs(uri, campaign, "", [run])
+    record_reference_runs(uri, CampaignIdentity(campaign), [run])
 
 
 def _predictions(errors):

@@ -6,6 +6,7 @@ import time
 import requests
 from mlflow.exceptions import MlflowException
 
+from tracking.identity import CampaignIdentity
 from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
@@ -39,9 +40,9 @@ class Driver:
             self.recorder.tell(record)
 
 
-def record(uri, *records, history=(), campaign="quick-1", **of_recorder):
+def record(uri, *records, history=(), campaign="quick-1", client=None, **identity):
     """One launch: what happened before it, and what happens now."""
-    with Recorder(uri, campaign, **of_recorder) as recorder:
+    with Recorder(uri, CampaignIdentity(campaign, **identity), client) as recorder:
         driver = Driver(recorder, history)
         recorder.flush()
         driver.tell(*records)

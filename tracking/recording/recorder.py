@@ -14,6 +14,7 @@ from functools import partial
 
 from gear.errors import GearError
 from tracking.client import ServerAway, explained, first_line, open_client
+from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient
 from tracking.recording.messages import Record
 from tracking.recording.run_writer import RunWriter
@@ -35,16 +36,15 @@ class Recorder:
 
     Args:
         tracking_uri: of MLflow.
-        campaign: its name, the experiment's.
-        created: distinguishes a new campaign from an older one of the same name, which keeps its experiment.
+        campaign: whose record it is; another campaign of the same name keeps its own.
         client: of the URI, if the caller has one.
 
     Raises:
         StorageError: MLflow cannot record this campaign: an invalid URI, a file that cannot be written, access denied.
     """
 
-    def __init__(self, tracking_uri: str, campaign: str, created: str = "", client: MlflowClient | None = None) -> None:
-        self._uri, self._campaign, self._created = tracking_uri, campaign, created
+    def __init__(self, tracking_uri: str, campaign: CampaignIdentity, client: MlflowClient | None = None) -> None:
+        self._uri, self._campaign = tracking_uri, campaign
         self._client = client
         self._writer: RunWriter | None = None
         self._history: Callable[[], Iterable[Record]] = tuple
@@ -108,15 +108,15 @@ class Recorder:
             log.error(
                 "MLflow has not recorded all of campaign %s (%s); nothing is lost: "
                 "gear-search record %s completes the record",
-                self._campaign,
+                self._campaign.name,
                 self._trouble or "it is slow",
-                self._campaign,
+                self._campaign.name,
             )
         if self._writer is not None and self._writer.rejected:
             log.error(
                 "MLflow rejected %d records of campaign %s, the first: %s",
                 self._writer.rejected,
-                self._campaign,
+                self._campaign.name,
                 self._writer.first_rejection,
             )
 
@@ -178,7 +178,7 @@ class Recorder:
         """
         client = self._client or open_client(self._uri, create=True)
         try:
-            self._writer = RunWriter(client, self._uri, self._campaign, self._created)
+            self._writer = RunWriter(client, self._uri, self._campaign)
         except GearError:
             raise
         except Exception as error:

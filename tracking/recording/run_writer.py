@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from gear.errors import StorageError
-from tracking.client import artifact_location, first_line, is_away
-from tracking.mlflow_api import LifecycleStage, Metric, MlflowClient, MlflowException, Param, Run, RunTag
+from tracking.client import first_line, is_away
+from tracking.experiments import open_experiment
+from tracking.identity import CampaignIdentity
+from tracking.mlflow_api import Metric, MlflowClient, MlflowException, Param, Run, RunTag
 from tracking.recording.messages import Record, Scalar, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
+from tracking.runs import FILE_TAG, files_of
 
 __all__ = ["RunWriter"]
 
@@ -60,18 +62,17 @@ class RunWriter:
     Args:
         client: whose server answers.
         tracking_uri: its URI.
-        campaign: its name, the experiment's.
-        created: distinguishes a new campaign from an older one of the same name, which keeps its experiment.
+        campaign: whose experiment it is; another campaign of the same name keeps its own.
 
     Raises:
         StorageError: its experiment cannot be used.
         MlflowException: the server is away, or rejects a request.
     """
 
-    def __init__(self, client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> None:
+    def __init__(self, client: MlflowClient, tracking_uri: str, campaign: CampaignIdentity) -> None:
         self._client = client
-        self._campaign = campaign
-        self._experiment = find_experiment(client, tracking_uri, campaign, created)
+        self._campaign = campaign.name
+        self._experiment = open_experiment(client, tracking_uri, campaign)
         self._runs = {key: run for page in self._pages() for key, run in map(_known, page) if key is not None}
         self._studies: dict[str, StudyStarted] = {}
         self._unwritten: dict[str, _Run] = {}  # runs with metrics to write
@@ -169,8 +170,9 @@ class RunWriter:
     def _end_study(self, end: StudyResult, now: int) -> None:
         """Write its numbers at once, but its end only at the next flush, since an extended study goes on."""
         run = self._runs[end.study, None]
-        if end.tests > run.tests:
+        if end.tests >= run.tests:
             self._log_files(run, end.files)
+        if end.tests > run.tests:
             self._conclude(run, _metrics(end.metrics, now, end.tests), {"test_evaluations": str(end.tests), **end.tags})
             run.tests = end.tests
         run.verdict = end
@@ -231,9 +233,10 @@ class RunWriter:
 
     def _log_files(self, run: _Run, files: Mapping[str, str]) -> None:
         """Write texts as artifacts, unless the run has them; where that is rejected the rest is still recorded."""
+        there = self._there(run, files)
         for name, text in files.items():
             digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-            if run.tags.get(f"gear.file.{name}") == digest:
+            if run.tags.get(FILE_TAG + name) == digest and name in there:
                 continue
             try:
                 self._client.log_text(run.id, text, name)
@@ -242,7 +245,17 @@ class RunWriter:
                     raise
                 self._reject(error)
             else:
-                self._set_tag(run, f"gear.file.{name}", digest)
+                self._set_tag(run, FILE_TAG + name, digest)
+
+    def _there(self, run: _Run, names: Iterable[str]) -> set[str]:
+        """Which of the files that a run is recorded to have are found; all of them where they cannot be listed."""
+        recorded = {name for name in names if FILE_TAG + name in run.tags}
+        try:
+            return recorded & files_of(self._client, run.id) if recorded else set()
+        except Exception as error:
+            if is_away(error):
+                raise
+            return recorded
 
     def _set_tag(self, run: _Run, name: str, value: str) -> None:
         if run.tags.get(name) != value:
@@ -279,26 +292,6 @@ class RunWriter:
             token = page.token
             if not token:
                 return
-
-
-def find_experiment(client: MlflowClient, tracking_uri: str, campaign: str, created: str) -> str:
-    """Id of the campaign's experiment, made if missing; that of an older campaign of the same name is not touched.
-
-    Raises:
-        StorageError: the experiment was deleted, or belongs to another campaign.
-    """
-    for name in (campaign, f"{campaign} {created}"):
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            location = artifact_location(tracking_uri, name.replace(":", "-").replace(" ", "-"))
-            tags = {"gear.created": created, "mlflow.experimentKind": "custom_model_development"}  # not an LLM app
-            return str(client.create_experiment(name, location, tags))
-        if found.lifecycle_stage == LifecycleStage.DELETED:
-            identity = found.experiment_id
-            raise StorageError(f"experiment {name} was deleted: mlflow experiments restore -x {identity}")
-        if found.tags.get("gear.created", "") == created:
-            return str(found.experiment_id)
-    raise StorageError(f"experiment {campaign} belongs to another campaign: give another --name")
 
 
 def _known(run: Run) -> tuple[Key | None, _Run]:

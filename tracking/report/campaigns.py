@@ -16,7 +16,7 @@ from gear.evaluation.held_out import PartPredictions, read_predictions
 from gear.results import OBJECTIVE
 from tracking.mlflow_api import Experiment, MlflowClient, MlflowException, Run
 from tracking.references import KIND, NAME
-from tracking.runs import PREDICTIONS
+from tracking.runs import FILE_TAG, PREDICTIONS, files_of
 
 __all__ = ["CampaignRecord", "ReferenceRecord", "StudyRecord", "TrialRecord", "read_campaigns"]
 
@@ -229,7 +229,7 @@ def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str],
     references = []
     for run in _runs(client, experiment.experiment_id):
         if run.data.tags.get("gear.kind") == KIND and run.info.status == "FINISHED":
-            references.append(_reference(client, experiment.name, run))
+            references.append(_reference(client, experiment.name, run, say))
         if "gear.study" not in run.data.tags:
             continue  # a run that a user made, or a report
         parent = run.data.tags.get("mlflow.parentRunId")
@@ -240,7 +240,7 @@ def _campaign(client: MlflowClient, experiment: Experiment, say: Callable[[str],
     if parents:
         say(f"reading campaign {experiment.name}: {len(parents)} studies, {sum(map(len, children.values()))} trials")
     parents.sort(key=lambda run: (run.info.start_time, run.data.tags["gear.study"]))
-    studies = tuple(_study(client, experiment.name, run, children.get(run.info.run_id, [])) for run in parents)
+    studies = tuple(_study(client, experiment.name, run, children.get(run.info.run_id, []), say) for run in parents)
     times = [(run.info.start_time, run.info.end_time) for runs in (parents, *children.values()) for run in runs]
     return CampaignRecord(
         name=experiment.name,
@@ -264,7 +264,9 @@ def _runs(client: MlflowClient, experiment: str) -> Iterator[Run]:
             return
 
 
-def _study(client: MlflowClient, campaign: str, parent: Run, children: list[Run]) -> StudyRecord:
+def _study(
+    client: MlflowClient, campaign: str, parent: Run, children: list[Run], say: Callable[[str], None]
+) -> StudyRecord:
     tags = parent.data.tags
     everything = sorted((_trial(client, run) for run in children), key=lambda trial: trial.number)
     trials = tuple(trial for trial in everything if not trial.is_repeat)
@@ -284,14 +286,14 @@ def _study(client: MlflowClient, campaign: str, parent: Run, children: list[Run]
         trials=trials,
         winner=winner,
         geometry={} if winner is None else _geometry(client, winner),
-        predictions=_predictions(client, parent.info.run_id),
+        predictions=_predictions(client, campaign, parent, say),
         repeats=tuple(trial for trial in everything if trial.is_repeat),
         labels=_labels(tags),
         members=tags.get("gear.members", ""),
     )
 
 
-def _reference(client: MlflowClient, campaign: str, run: Run) -> ReferenceRecord:
+def _reference(client: MlflowClient, campaign: str, run: Run, say: Callable[[str], None]) -> ReferenceRecord:
     tags = run.data.tags
     return ReferenceRecord(
         campaign=campaign,
@@ -302,7 +304,7 @@ def _reference(client: MlflowClient, campaign: str, run: Run) -> ReferenceRecord
         split_hash=tags.get("gear.split_hash", ""),
         data_hash=tags.get("gear.data_hash", ""),
         metrics=dict(run.data.metrics),
-        predictions=_predictions(client, run.info.run_id).get("test"),
+        predictions=_predictions(client, campaign, run, say).get("test"),
         labels=_labels(tags),
     )
 
@@ -361,9 +363,17 @@ def _geometry(client: MlflowClient, winner: TrialRecord) -> dict[str, tuple[floa
     return found
 
 
-def _predictions(client: MlflowClient, run_id: str) -> dict[str, PartPredictions]:
-    """What a winner or a reference predicts for the molecules that it was judged on."""
-    if all(artifact.path != PREDICTIONS for artifact in client.list_artifacts(run_id)):
+def _predictions(
+    client: MlflowClient, campaign: str, run: Run, say: Callable[[str], None]
+) -> dict[str, PartPredictions]:
+    """What a winner or a reference predicts for the molecules that it was judged on; what is missing of it is said."""
+    place = f"{run.info.artifact_uri}/{PREDICTIONS}"
+    if PREDICTIONS not in files_of(client, run.info.run_id):
+        if FILE_TAG + PREDICTIONS in run.data.tags:
+            say(
+                f"{run.info.run_name}: recorded predictions are not found, so the report has no plots of them: put "
+                f"{place} back, or write it again with gear-search record {campaign}"
+            )
         return {}
     with tempfile.TemporaryDirectory() as scratch:
-        return read_predictions(Path(client.download_artifacts(run_id, PREDICTIONS, scratch)), PREDICTIONS)
+        return read_predictions(Path(client.download_artifacts(run.info.run_id, PREDICTIONS, scratch)), place)

@@ -1,6 +1,7 @@
 """MLflow's record of a campaign, rebuilt from the campaign folder."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,17 +10,21 @@ from search.campaign.events import StudyFinished
 from search.cli import record
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.results.mlflow_records import MlflowRecords, history
-from search.storage.campaign_store import CampaignStore
+from search.storage.campaign_store import CampaignStore, read_campaign
 from search.storage.local import LocalPath
+from search.storage.relocation import relocated
+from search.storage.snapshot import take_snapshot
 from tests.support.fake_training import Simulation, small_plan
 from tests.support.mlflow_story import everything, runs
 from tests.support.tiny_export import make_export
 from tracking.client import open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 PLAN = small_plan("quick-1", methods=("gear", "stl"))
 DATA = {"hv_from_ds.random": {"split_hash": "s", "data_hash": "d", "unit": "kJ/mol"}}
-HEAD = {"plan": plan_to_dict(PLAN), "data": DATA, "created": "monday", "versions": {"gear-search": "0.1.0"}}
+HEAD = {"id": "0123456789abcdef", "plan": plan_to_dict(PLAN), "data": DATA, "created": "monday"}
+FORMAT4 = Path(__file__).parents[2] / "campaigns" / "format4"
 SCORES = {"rmse": 0.6, "mae": 0.4, "rmse_units": 12.0}
 MODEL = "gear.hv_from_ds.random"
 
@@ -47,7 +52,7 @@ def drive(folder, uri, steps=None):
     simulation.run()
     with CampaignStore.create(folder, HEAD, plan_to_toml(PLAN)) as store:
         campaign = Campaign(PLAN, store.append)
-        with Recorder(uri, PLAN.name, HEAD["created"]) as recorder:
+        with Recorder(uri, CampaignIdentity.of(PLAN.name, HEAD)) as recorder:
             recorder.start(lambda: history(PLAN, DATA, folder))
             campaign.listeners.append(MlflowRecords(recorder, PLAN, DATA))
             for step in simulation.steps[:steps]:
@@ -123,6 +128,47 @@ def test_a_campaign_that_is_driven_is_left_to_its_driver(call, folder, uri):
     with CampaignStore.resume(folder):
         code, _, err = call()
     assert (code, "which records it" in err, err.count("\n")) == (2, True, 1)
+
+
+def copied(folder, to):
+    shutil.copytree(folder.path, to)
+    return LocalPath(to)
+
+
+def test_a_copy_that_was_not_resumed_is_recorded_as_a_campaign_of_its_own(call, folder, uri):
+    drive(folder, uri)
+    before = everything(open_client(uri))
+    other = copied(folder, folder.path.with_name("other"))
+    code, out, _ = call("other")
+    assert (code, f"{other} is a copy of {folder.resolved()}" in out) == (0, True)
+    assert everything(open_client(uri)) == before
+    again = everything(open_client(uri), "other")
+    assert set(again) == set(before)
+    assert call("other")[0] == 0
+    assert everything(open_client(uri), "other") == again
+    assert read_campaign(other)["id"] != read_campaign(folder)["id"]
+
+
+def test_a_renamed_campaign_keeps_its_record_under_its_new_name(call, folder, uri):
+    drive(folder, uri)
+    before = everything(open_client(uri))
+    folder.path.rename(folder.path.with_name("other"))
+    assert call("other")[0] == 0
+    assert open_client(uri).get_experiment_by_name("quick-1") is None
+    assert set(everything(open_client(uri), "other")) == set(before)
+
+
+def test_a_campaign_of_format_4_is_recorded_whether_or_not_it_was_resumed(call, folder, uri):
+    folder.path.parent.mkdir()
+    shutil.copytree(FORMAT4, folder.path)
+    assert call()[0] == 0
+    before = everything(open_client(uri))
+    studies = take_snapshot(folder).campaign.studies.values()
+    assert len(before) == len(studies) + sum(len(study.trials) for study in studies) + 1  # the blend
+    with CampaignStore.resume(folder) as store:
+        store.update(relocated(folder)[0], "")
+    assert call()[0] == 0
+    assert everything(open_client(uri)) == before
 
 
 def test_what_cannot_be_rebuilt_is_one_line(call, tmp_path):

@@ -369,8 +369,8 @@ def test_a_copy_of_a_campaign_is_resumed_in_its_own_place_and_leaves_the_origina
     code, out, _ = call("--resume", "--name", "first", "--storage", "more")
     assert (code, f"more/first is a copy of {first}" in out, "campaign folder: more/first" in out) == (0, True, True)
     assert (everything_in(first), recorded("first")) == before
-    created = json.loads((copy / "campaign.json").read_text())["created"]
-    assert len(recorded(f"first {created}")) == len(before[1])
+    identity = json.loads((copy / "campaign.json").read_text())["id"]
+    assert len(recorded(f"first {identity}")) == len(before[1])
 
 
 def everything_in(folder):

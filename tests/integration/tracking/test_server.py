@@ -14,6 +14,7 @@ from tests.support.mlflow_server import free_port
 from tests.support.mlflow_story import NAME, Driver, check_whole, story, wait_until
 from tests.support.tiny_export import make_export
 from tracking.client import open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, register_winner
 
@@ -27,7 +28,7 @@ def name():
 
 
 def test_server_takes_runs_and_files(server, name):
-    with Recorder(server.uri, name) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)) as recorder:
         Driver(recorder).tell(*story())
     client = open_client(server.uri)
     check_whole(client, name)
@@ -37,7 +38,7 @@ def test_server_takes_runs_and_files(server, name):
 
 def test_winner_is_registered_through_the_server_and_taken_away_from_there(server, name, tmp_path):
     make_export(tmp_path, tmp_path / "export")
-    with Recorder(server.uri, name).start(story) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)).start(story) as recorder:
         assert recorder.flush()
     scores = {"validation_rmse": 0.5, "test_rmse": 0.6, "test_rmse_units": 12.0}
     winner = Winner("hv_from_ds", "random", "gear", NAME, name, 0, "s1", scores)
@@ -49,7 +50,7 @@ def test_winner_is_registered_through_the_server_and_taken_away_from_there(serve
 
 def test_server_that_is_away_at_the_start_is_written_to_when_it_is_back(server, name, impatient):
     server.stop()
-    with Recorder(server.uri, name) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)) as recorder:
         assert recorder.away
         driver = Driver(recorder)
         driver.tell(*story())
@@ -61,7 +62,7 @@ def test_server_that_is_away_at_the_start_is_written_to_when_it_is_back(server, 
 
 
 def test_server_that_goes_away_again_and_again_misses_nothing(server, name, impatient):
-    with Recorder(server.uri, name) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)) as recorder:
         driver = Driver(recorder)
         for number, step in enumerate(story()):
             if number % 4 == 1:
@@ -76,7 +77,7 @@ def test_server_that_goes_away_again_and_again_misses_nothing(server, name, impa
 @pytest.mark.parametrize("path", ["runs/create", "runs/log-batch", "runs/set-tag", "runs/update", "experiments/create"])
 def test_answer_that_was_lost_makes_no_second_run(path, server, name, impatient):
     server.lost = [path] * 2
-    with Recorder(server.uri, name) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)) as recorder:
         Driver(recorder).tell(*story())
         wait_until(lambda: not recorder.away)
         assert recorder.flush()
@@ -84,7 +85,7 @@ def test_answer_that_was_lost_makes_no_second_run(path, server, name, impatient)
 
 
 def test_user_refused_in_the_midst_is_waited_for(server, name, impatient, caplog):
-    with Recorder(server.uri, name) as recorder:
+    with Recorder(server.uri, CampaignIdentity(name)) as recorder:
         driver = Driver(recorder)
         assert recorder.flush()
         server.password = "ada:lovelace"
@@ -135,7 +136,7 @@ def process(uri, tmp_path):
 
 @pytest.mark.slow
 def test_server_killed_in_the_midst_and_started_a_minute_later_misses_nothing(process, client):
-    with Recorder(process.uri, "quick-1") as recorder:
+    with Recorder(process.uri, CampaignIdentity("quick-1")) as recorder:
         driver = Driver(recorder)
         for number, step in enumerate(story(epochs=3)):
             driver.tell(step)

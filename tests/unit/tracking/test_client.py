@@ -6,6 +6,7 @@ import pytest
 
 from gear.errors import StorageError
 from tracking.client import ServerAway, open_client
+from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
 
@@ -18,7 +19,7 @@ def test_file_that_is_no_database_is_one_line(tmp_path):
     (tmp_path / "mlflow.db").write_text("something else " * 100)
     for path in (tmp_path / "mlflow.db", tmp_path):
         with pytest.raises(StorageError, match="give another --tracking-uri"):
-            Recorder(f"sqlite:///{path}", "quick-1")
+            Recorder(f"sqlite:///{path}", CampaignIdentity("quick-1"))
 
 
 @pytest.mark.parametrize("uri", ["sqlite:////no/such/folder/mlflow.db", "nonsense://x", "sqlite:", "", "http://[", "x"])
@@ -88,12 +89,12 @@ def test_server_wants_a_name_and_a_password(server, monkeypatch):
     with pytest.raises(
         StorageError, match=r"denies access to this user \(401\): set MLFLOW_TRACKING_USERNAME"
     ) as caught:
-        Recorder(server.uri, "secret")
+        Recorder(server.uri, CampaignIdentity("secret"))
     one_line(caught)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "byron")
     with pytest.raises(StorageError, match="denies access to this user"):
-        Recorder(server.uri, "secret")
+        Recorder(server.uri, CampaignIdentity("secret"))
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
-    Recorder(server.uri, "secret")
+    Recorder(server.uri, CampaignIdentity("secret"))
     assert open_client(server.uri).get_experiment_by_name("secret") is not None

@@ -6,6 +6,7 @@ import pytest
 
 from gear.errors import StorageError
 from tests.support.mlflow_story import record, runs, story
+from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient
 from tracking.references import ReferenceRun, record_reference_runs
 from tracking.report.campaigns import read_campaigns
@@ -22,7 +23,7 @@ def recorded(uri):
 
 
 def test_each_is_a_run_of_its_own_beside_the_studies(recorded, client):
-    record_reference_runs(recorded, "quick-1", "", [SVR, MEAN])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR, MEAN])
     found = runs(client)
     assert {name for name in found if name.startswith("hv_from_ds.random ")} == {SVR.title, MEAN.title}
     run = found[SVR.title]
@@ -33,11 +34,11 @@ def test_each_is_a_run_of_its_own_beside_the_studies(recorded, client):
 
 
 def test_recorded_again_it_stays_one_run_and_changes_only_if_its_numbers_do(recorded, client):
-    record_reference_runs(recorded, "quick-1", "", [SVR])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     before = runs(client)[SVR.title]
-    record_reference_runs(recorded, "quick-1", "", [SVR])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     assert runs(client)[SVR.title].info.end_time == before.info.end_time
-    record_reference_runs(recorded, "quick-1", "", [dataclasses.replace(SVR, metrics={"test_rmse": 0.3})])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [dataclasses.replace(SVR, metrics={"test_rmse": 0.3})])
     assert runs(client)[SVR.title].data.metrics["test_rmse"] == 0.3
 
 
@@ -45,9 +46,9 @@ def test_one_that_was_interrupted_is_completed_and_till_then_not_shown(recorded,
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "set_terminated", lambda *_: (_ for _ in ()).throw(OSError("killed")))
         with pytest.raises(StorageError, match="killed"):
-            record_reference_runs(recorded, "quick-1", "", [SVR])
+            record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     assert read_campaigns(client, ["quick-1"])[0].references == ()
-    record_reference_runs(recorded, "quick-1", "", [SVR])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     (found,) = read_campaigns(client, ["quick-1"])[0].references
     assert (found.name, found.test_rmse, found.labels, found.judged_on) == ("svr", 0.4, 60, ("s", "d"))
 
@@ -55,10 +56,10 @@ def test_one_that_was_interrupted_is_completed_and_till_then_not_shown(recorded,
 def test_a_campaign_that_is_not_recorded_is_one_line(recorded):
     for campaign, created in (("quick-2", ""), ("quick-1", "tuesday")):
         with pytest.raises(StorageError, match=f"campaign {campaign} is not recorded in MLflow"):
-            record_reference_runs(recorded, campaign, created, [SVR])
+            record_reference_runs(recorded, CampaignIdentity(campaign, created=created), [SVR])
 
 
 def test_studies_are_recorded_and_resumed_beside_them(recorded, client):
-    record_reference_runs(recorded, "quick-1", "", [SVR])
+    record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     record(recorded, history=story())
     assert set(runs(client)) == {SVR.title, "hv_from_ds.random.gear", "gear #0", "gear #1", "gear #2"}

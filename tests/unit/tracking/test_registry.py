@@ -19,6 +19,7 @@ from tests.support.tiny_export import make_export
 from tracking import export as export_command
 from tracking import models, registry
 from tracking.evidence import rival_lines
+from tracking.identity import CampaignIdentity
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
@@ -42,7 +43,7 @@ def tell(uri, campaign, created, methods, trials):
         story.append(StudyStarted(study, trials, {"method": method}))
         for number in range(trials):
             story += [TrialStarted(study, number), TrialResult(study, number, "complete", "last epoch")]
-    with Recorder(uri, campaign, created).start(lambda: story) as recorder:
+    with Recorder(uri, CampaignIdentity(campaign, created=created)).start(lambda: story) as recorder:
         assert recorder.flush()
 
 
@@ -354,10 +355,10 @@ def test_a_file_is_put_beside_a_study_once(recorded, client, tmp_path):
     file = tmp_path / "predictions.parquet"
     for content in (b"first", b"first", b"second"):
         file.write_bytes(content)
-        attach(recorded, "quick-1", "", "hv_from_ds.random.gear", file)
-    run = find_run(client, "quick-1", "", "hv_from_ds.random.gear", None)
+        attach(recorded, CampaignIdentity("quick-1"), "hv_from_ds.random.gear", file)
+    run = find_run(client, CampaignIdentity("quick-1"), "hv_from_ds.random.gear", None)
     stored = client.download_artifacts(run.info.run_id, "predictions.parquet", str(tmp_path / "."))
     assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["predictions.parquet"]
     assert Path(stored).read_bytes() == b"second"
     with pytest.raises(StorageError, match="is not recorded in MLflow"):
-        attach(recorded, "quick-1", "", "hv_from_ds.scaffold.gear", file)
+        attach(recorded, CampaignIdentity("quick-1"), "hv_from_ds.scaffold.gear", file)

@@ -2,7 +2,17 @@
 
 import json
 
-from search.campaign.events import BlendFinished, BlendMember, StudyFinished, decode, encode
+import pytest
+
+from search.campaign.events import (
+    BlendFinished,
+    BlendMember,
+    EvaluationBegun,
+    Launched,
+    StudyFinished,
+    decode,
+    encode,
+)
 
 BLEND = BlendFinished(
     pair="hv_from_ds",
@@ -18,8 +28,12 @@ BLEND = BlendFinished(
 )
 
 
-def test_a_blend_is_read_as_it_was_written():
-    assert decode(json.loads(json.dumps(encode(BLEND)))) == BLEND
+LAUNCHED = Launched("2026-11-27T12:00:00+00:00", {"torch": "2.13.0", "commit": "1a2b3c"})
+
+
+@pytest.mark.parametrize("event", [BLEND, LAUNCHED, EvaluationBegun("hv_from_ds.random.gear")])
+def test_an_event_is_read_as_it_was_written(event):
+    assert decode(json.loads(json.dumps(encode(event)))) == event
 
 
 def test_the_numbers_of_a_blend_say_which_part_they_are_of():

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from gear.evaluation.held_out import HeldOutPredictions
+from gear.evaluation.evaluate import combined
+from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.export import Member
 from gear.label_scaler import Scaler
 from search.campaign.campaign import Campaign
@@ -20,6 +21,7 @@ from search.results import blend as module
 from search.results.blend import judge_blends
 from search.results.blend_evidence import blend_words, winner_of_blend
 from search.results.ensemble import judge, weights_of
+from search.results.evidence import read_board
 from search.results.winners import leaderboard
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
@@ -71,9 +73,15 @@ def models(monkeypatch):
             return [Member(Path(), spec, pair) for spec in specs]
 
         # intervals need real molecules
-        monkeypatch.setattr(module, "judge_with_intervals", lambda of, alone: judge(alone, weights_of(of)))
+        def judged(of, alone):
+            together = combined(alone, weights_of(of))
+            return predictions_table(together), judge(alone, together)
+
+        monkeypatch.setattr(module, "judge_with_intervals", judged)
         monkeypatch.setattr(module, "trained", trained)
-        monkeypatch.setattr(module, "predict_all", lambda of: [predicted(one.spec.error, one.spec.fold) for one in of])
+        monkeypatch.setattr(
+            module, "predict_all", lambda of, _: [predicted(one.spec.error, one.spec.fold) for one in of]
+        )
         return asked
 
     return make
@@ -131,7 +139,7 @@ def test_a_better_blend_is_the_champion_and_is_said_to_be(store, models):
     assert blend.validation_rmse == pytest.approx(lowest(campaign) * blend.expected_rmse / blend.single_rmse)
     assert [row.study for row in standings(campaign)] == [GEAR, STL, BLEND]
     assert min(standings(campaign), key=lambda row: row.validation_rmse).study == BLEND
-    found, *compared = blend_words(campaign, store.folder, blend)
+    found, *compared = blend_words(read_board(campaign, HEAD, store.folder), blend)
     assert "the blend is the champion" in found
     assert f"gear #{campaign.studies[GEAR].best.number}" in found
     best = min(standings(campaign)[:2], key=lambda row: row.validation_rmse).method
@@ -139,7 +147,7 @@ def test_a_better_blend_is_the_champion_and_is_said_to_be(store, models):
     board = leaderboard(campaign, HEAD, store.folder)
     assert board.blends == [found, *compared]
     assert "than of stl" in board.changes[BLEND].words("blend")
-    won = winner_of_blend(campaign, HEAD, store.folder, blend)
+    won = winner_of_blend(read_board(campaign, HEAD, store.folder), blend)
     assert (won.method, won.number, won.study) == ("blend", None, BLEND)
     assert "% gear #" in won.trials
 
@@ -163,7 +171,7 @@ def test_a_blend_that_is_not_expected_to_be_better_ranks_behind_the_best_single_
     judge_blends(campaign, store, pytest.fail)
     (blend,) = campaign.tested_blends
     assert blend.validation_rmse > lowest(campaign)
-    assert "stays the champion" in blend_words(campaign, store.folder, blend)[0]
+    assert "stays the champion" in blend_words(read_board(campaign, HEAD, store.folder), blend)[0]
 
 
 def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candidates_changed(store, models):
@@ -182,6 +190,24 @@ def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candid
     judge_blends(again, store, pytest.fail)
     assert len(asked) == sum(len(study.ranking[:3]) for study in again.studies.values()) > 4
     assert [blend.test_evaluations for blend in again.blends[BLEND]] == [1, 2]
+
+
+def test_a_blend_that_was_tested_and_lost_counts_as_tested(store, models, monkeypatch):
+    campaign = searched(store)
+    models(independent)
+    judge = module.judge_with_intervals
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "judge_with_intervals", die)
+    with pytest.raises(KeyboardInterrupt):
+        judge_blends(campaign, store, pytest.fail)
+    monkeypatch.setattr(module, "judge_with_intervals", judge)
+    judge_blends(campaign, store, pytest.fail)
+    for one in (campaign, Campaign(PLAN, store.append, store.events())):
+        assert one.blends[BLEND][-1].test_evaluations == 2
+        assert [row.test_evaluations for row in standings(one) if row.study == BLEND] == [2]
 
 
 def test_candidates_without_checkpoints_are_said_and_the_others_are_taken(store, models):

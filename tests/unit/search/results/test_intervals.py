@@ -5,20 +5,28 @@ import pytest
 
 from gear.evaluation.calibrate import training_similarity
 from gear.evaluation.conformal import Calibration, recorded_coverage
+from gear.evaluation.evaluate import combined, predict_held_out
+from gear.evaluation.held_out import predictions_table
 from gear.export import export_model
 from gear.predict import load_predictor
-from search.results.ensemble import judge, predict_all
-from search.results.intervals import calibration_of, coverage_of, with_intervals
+from search.results.ensemble import weights_of
+from search.results.intervals import calibration_of, coverage_of, judge_with_intervals, with_intervals
+
+
+def predictions_of(members):
+    return [predict_held_out(member.checkpoint, member.spec, member.pair) for member in members]
 
 
 @pytest.mark.parametrize("models", [1, 3])
 def test_coverage_is_that_of_the_export_on_the_test_part(models, ensemble, tmp_path):
     members = ensemble[:models]
-    alone = predict_all(members)
+    alone = predictions_of(members)
     calibration = calibration_of(members, alone)
-    numbers = {f"test_{name}": value for name, value in coverage_of(members, alone, calibration).items()}
     pair = members[0].pair
     test = pair.target.test
+    similarity = training_similarity(test.smiles, [member.pair for member in members])
+    counted = coverage_of(combined(alone, weights_of(members)).of_part("test"), similarity, calibration)
+    numbers = {f"test_{name}": value for name, value in counted.items()}
     export_model(members, pair, tmp_path / "export", {}, calibration)
     model = load_predictor(tmp_path / "export")
     found = model.assess(list(test.smiles))
@@ -31,19 +39,20 @@ def test_coverage_is_that_of_the_export_on_the_test_part(models, ensemble, tmp_p
 
 
 def test_table_of_predictions_has_the_ends_of_the_test_molecules(member):
-    alone = predict_all([member])
+    alone = predictions_of([member])
     calibration = calibration_of([member], alone)
-    table = with_intervals(judge(alone)[0], [member], calibration)
+    table, scores = judge_with_intervals([member], alone)
     assert table["low"].to_pylist()[:10] == [None] * 10  # validation
     smiles, prediction, low, high = (table[n].to_numpy()[10:] for n in ("smiles", "prediction", "low", "high"))
     expected = calibration.interval(prediction, training_similarity(smiles, [member.pair]), 90)
     np.testing.assert_allclose((low, high), expected)
     few = Calibration(calibration.scores[:8], calibration.slope, calibration.log10)
-    assert with_intervals(judge(alone)[0], [member], few)["high"].null_count == 20
+    assert with_intervals(predictions_table(alone[0]), np.ones(10), few)["high"].null_count == 20
+    assert scores["rmse"] > 0
 
 
 def test_one_model_is_calibrated_on_its_own_validation_part(member):
-    alone = predict_all([member])
+    alone = predictions_of([member])
     calibration = calibration_of([member], alone)
     validation = alone[0].of_part("validation")
     low, high = calibration.interval(validation.prediction, np.ones(10), 90)

@@ -1,7 +1,9 @@
 """Campaigns that earlier versions wrote are read, and their trials repeated, as those versions meant them."""
 
+import importlib.metadata
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,18 @@ from gear.train import read_trial
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import standings
 from search.campaign.selection import members, winner
+from search.launch.provenance import begin_launch
 from search.plan.extension import extended_plan
 from search.plan.plan_file import plan_from_dict
-from search.storage.campaign_store import read_campaign, read_events
+from search.results.evidence import read_board, winner_of
+from search.storage.campaign_store import FORMAT, CampaignStore, read_campaign, read_events
 from search.storage.local import LocalPath
+from search.storage.relocation import relocated
 
 CAMPAIGN = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one tiny trial of gear and of stl
 
 
+FORMAT4 = CAMPAIGN.with_name("format4")  # hv_from_ds, random, fake trials in two launches, a tested blend
 FORMAT3 = CAMPAIGN.with_name("format3")  # hv_from_ds, random, fake trials of gear and of stl with finalists and refits
 
 
@@ -82,3 +88,33 @@ def test_a_campaign_of_format_3_can_be_resumed_to_end_with_models_on_all_labels(
     )
     job = campaign.next_job("ticket")
     assert (job.spec.labels, job.spec.config.training.epochs, job.spec.config.training.keep) == ("all", 3, "last")
+
+
+def test_a_campaign_of_format_4_counts_its_evaluations_and_has_no_versions_by_trial():
+    campaign = opened(FORMAT4)
+    assert campaign.done
+    assert campaign.launches == []
+    rows = standings(campaign)
+    assert [row.method for row in rows] == ["gear", "stl", "blend"]
+    assert {row.test_evaluations for row in rows} == {1}
+    assert {trial.versions for study in campaign.studies.values() for trial in study.trials} == {()}
+    assert campaign.begin_evaluation(rows[0].study) == campaign.begin_evaluation(rows[2].study) == 2
+
+
+def test_a_campaign_of_format_4_is_resumed_and_written_in_the_format_of_today(tmp_path):
+    folder, said = LocalPath(shutil.copytree(FORMAT4, tmp_path / "mine")), []
+    recorded = json.loads((tmp_path / "mine/campaign.json").read_text()) | {"versions": {"torch": "2.12.0"}}
+    (tmp_path / "mine/campaign.json").write_text(json.dumps(recorded))
+    head, _ = relocated(folder)
+    with CampaignStore.resume(folder) as store:
+        store.update(head, "")
+        campaign = Campaign(plan_from_dict(head["plan"]), store.append, store.events())
+        begin_launch(campaign, head, said.append)
+    version = importlib.metadata.version("torch").partition("+")[0]
+    assert f"campaign mine goes on with torch {version} (before 2.12.0): " in said[0]
+    assert json.loads((tmp_path / "mine/campaign.json").read_text())["format"] == FORMAT
+    again = opened(tmp_path / "mine")
+    assert again.launches == campaign.launches
+    board = read_board(again, read_campaign(folder), folder)
+    won = winner_of(board, again.studies["hv_from_ds.random.stl"])
+    assert (won.versions, won.campaign_id) == (head["versions"], head["id"])

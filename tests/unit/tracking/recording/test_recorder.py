@@ -20,6 +20,7 @@ from tests.support.mlflow_story import (
     story,
     wait_until,
 )
+from tracking.identity import CampaignIdentity
 from tracking.recording import recorder as module
 from tracking.recording.messages import Step, StudyResult, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
@@ -79,7 +80,7 @@ def test_told_twice_changes_nothing(uri, client):
 @pytest.mark.parametrize("cut", [1, 2, 4, 7, 10, 15])
 def test_driver_that_died_at_any_point_is_completed_by_the_next(cut, uri, client):
     told = list(story())
-    died = Recorder(uri, "quick-1")
+    died = Recorder(uri, CampaignIdentity("quick-1"))
     Driver(died, told[:cut])
     assert died.flush()
     record(uri, *told[cut:], history=told[:cut])
@@ -185,7 +186,7 @@ def test_run_of_a_user_in_the_experiment_is_left_alone(uri, client):
 
 
 def test_run_that_a_user_deleted_meanwhile_does_not_hold_up_the_end(uri, client, caplog):
-    with Recorder(uri, "quick-1") as recorder:
+    with Recorder(uri, CampaignIdentity("quick-1")) as recorder:
         Driver(recorder, list(story())[:4])
         recorder.flush()
         client.delete_run(runs(client)["gear #0"].info.run_id)
@@ -197,7 +198,7 @@ def test_deleted_experiment_is_an_error_that_says_how_to_restore_it(uri, client)
     record(uri)
     client.delete_experiment(client.get_experiment_by_name("quick-1").experiment_id)
     with pytest.raises(StorageError, match="mlflow experiments restore -x"):
-        Recorder(uri, "quick-1")
+        Recorder(uri, CampaignIdentity("quick-1"))
 
 
 @pytest.fixture
@@ -206,7 +207,7 @@ def flaky(client):
 
 
 def test_server_that_is_away_costs_nothing(uri, client, flaky, impatient):
-    with Recorder(uri, "quick-1", client=flaky) as recorder:
+    with Recorder(uri, CampaignIdentity("quick-1"), client=flaky) as recorder:
         driver = Driver(recorder)
         assert recorder.flush()
         flaky.away.set()
@@ -219,7 +220,7 @@ def test_server_that_is_away_costs_nothing(uri, client, flaky, impatient):
 @pytest.mark.parametrize("length", [0, 1, 5, 13])
 def test_what_waits_for_a_server_is_bounded_and_nothing_is_missing(length, uri, client, flaky, impatient, monkeypatch):
     monkeypatch.setattr(module, "QUEUE_LENGTH", length)
-    with Recorder(uri, "quick-1", client=flaky) as recorder:
+    with Recorder(uri, CampaignIdentity("quick-1"), client=flaky) as recorder:
         driver = Driver(recorder)
         assert recorder.flush()
         flaky.away.set()
@@ -261,14 +262,14 @@ def test_campaign_whose_folder_cannot_be_read_for_a_moment_is_told_all_the_same(
                 raise troubles.pop()
             yield step
 
-    with Recorder(uri, "quick-1").start(history):
+    with Recorder(uri, CampaignIdentity("quick-1")).start(history):
         pass
     assert not troubles
     check_whole(client)
 
 
 def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impatient, caplog):
-    recorder = Recorder(uri, "quick-1", client=flaky)
+    recorder = Recorder(uri, CampaignIdentity("quick-1"), client=flaky)
     driver = Driver(recorder)
     recorder.flush()
     flaky.away.set()
