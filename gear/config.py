@@ -15,10 +15,12 @@ from gear.errors import InputDataError
 
 __all__ = [
     "AGGREGATIONS",
+    "KEY_VERSION",
     "Aggregation",
     "CurvatureConfig",
     "EmbeddingConfig",
     "EncoderConfig",
+    "KeyVersion",
     "LossWeights",
     "PairSpec",
     "TaskSpec",
@@ -33,6 +35,9 @@ __all__ = [
 Value = bool | int | float | str  # of one setting
 # columns of splits and predictions, which show feature columns beside them
 RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
+
+KeyVersion = Literal[1, 2]  # of what a split keeps together
+KEY_VERSION: KeyVersion = 2  # of new pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,15 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task."""
+    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task.
+
+    `key_version` says which molecules a split keeps together: 1 those of one parent, as earlier versions did, 2 all forms
+    of one molecule.
+    """
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
+    key_version: KeyVersion = KEY_VERSION
 
     def __post_init__(self) -> None:
         """Check that no task is named twice, and that no source has a feature column that the target lacks.

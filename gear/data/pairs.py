@@ -104,7 +104,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     parsed = parse_split(split)
     split = parsed.name
     specs = (spec.target, *spec.sources)
-    tables = [load_task(task) for task in specs]
+    tables = [_keyed(load_task(task), spec.key_version) for task in specs]
     smiles, graphs, places = _joined(tables)
     points, labels = None, [Labels(t.smiles, t.value, place) for t, place in zip(tables, places, strict=True)]
     if spec.target.features:
@@ -141,6 +141,11 @@ def _refuse_twins(spec: PairSpec, labels: Sequence[Labels]) -> None:
             raise InputDataError(
                 f"{spec.id}: two of its tasks have the same molecules and values: name different tasks"
             )
+
+
+def _keyed(table: TaskTable, version: int) -> TaskTable:
+    """The table with the keys of a version."""
+    return dataclasses.replace(table, key=table.parent, keys=table.organics) if version == 1 else table
 
 
 def load_task(task: TaskSpec) -> TaskTable:

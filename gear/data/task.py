@@ -36,10 +36,12 @@ class TaskTable:
     Attributes:
         smiles: (N,) canonical, without stereo and isotopes.
         value: (N,) float64, in the task's unit, not transformed; the median where a molecule has several data points.
-        parent: (N,) SMILES of the parent; a split never separates molecules of one parent.
-        organics: (N,) SMILES of all organic fragments, joined by dots; no source trains on a fragment
-            that the target is validated or tested on.
+        parent: (N,) SMILES of the parent.
+        organics: (N,) SMILES of all organic fragments, joined by dots.
         scaffold: (N,) scaffold group of the parent.
+        key: (N,) shared by all forms of the parent (`gear.data.molecules.forms`); a split never separates them.
+        keys: (N,) of all organic fragments, joined by dots; no source trains on a key that the target is validated or
+            tested on.
         part: (N,) one of PARTS, from a column of the user's file; None if there is no such column.
         graphs: packed graphs of these molecules, and possibly of others.
         rows: (N,) int64, index of each molecule in `graphs`.
@@ -52,6 +54,8 @@ class TaskTable:
     parent: np.ndarray
     organics: np.ndarray
     scaffold: np.ndarray
+    key: np.ndarray
+    keys: np.ndarray
     part: np.ndarray | None
     graphs: PackedGraphs
     rows: np.ndarray

@@ -33,7 +33,8 @@ SHOWN = 3  # bad rows that an error message names
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
 LACKING = "pass --features, or --source-features with those that the source's table has"
-COLUMNS = ("smiles", "value", "parent", "organics", "scaffold", "part", "rows", "spread")
+KINDRED = ("parent", "organics", "scaffold", "key", "keys")  # of a molecule, by which splits keep molecules together
+COLUMNS = ("smiles", "value", *KINDRED, "part", "rows", "spread")
 
 
 class RawRow(NamedTuple):
@@ -91,14 +92,12 @@ def read_task(task: TaskSpec) -> TaskTable:
     if task.features:
         features = np.column_stack([columns[name] for name in names[len(COLUMNS) :]])
         points, first, columns["value"] = _points(columns["smiles"], columns["value"], features)
-        columns |= {name: columns[name][first] for name in ("smiles", "parent", "organics", "scaffold", "part")}
+        columns |= {name: columns[name][first] for name in ("smiles", *KINDRED, "part")}
     smiles = columns["smiles"]
     return TaskTable(
         smiles,
         columns["value"],
-        columns["parent"],
-        columns["organics"],
-        columns["scaffold"],
+        *(columns[name] for name in KINDRED),
         columns["part"] if task.split_column else None,
         packed(list(smiles), content_key(smiles)),
         np.arange(len(smiles)),
@@ -243,7 +242,7 @@ def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[
     for (smiles, features), rows in sorted(grouped.items(), key=lambda group: group[0]):
         values = [row.value for row in rows]
         molecule, spread = rows[0].molecule, max(values) - min(values)
-        of_molecule = (molecule.parent, molecule.organics, molecule.scaffold)
+        of_molecule = (getattr(molecule, name) for name in KINDRED)
         records.append((smiles, median(values), *of_molecule, rows[0].part, len(rows), spread, *features))
     counts["merged into others"] = len(good) - len(records)
     if good[0].features:
