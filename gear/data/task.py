@@ -22,11 +22,13 @@ class DataPoints:
         molecule: (P,) int64, ascending, the row of the molecule in the task's table.
         value: (P,) float64, in the task's unit, not transformed.
         columns: (P, F) float64, the features; NaN where one is not known.
+        bound: (P,) int8, see `TaskTable`.
     """
 
     molecule: np.ndarray
     value: np.ndarray
     columns: np.ndarray
+    bound: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +49,8 @@ class TaskTable:
         rows: (N,) int64, index of each molecule in `graphs`.
         facts: counts of cleaning, to be shown.
         points: what models learn, where the task has feature columns; else a molecule has one label, its value.
+        bound: (N,) int8, 0 where a value is exact; where it is censored, the truth is at most (-1) or at least (1) the
+            value. None if all are exact, or if there are `points`.
     """
 
     smiles: np.ndarray
@@ -59,8 +63,9 @@ class TaskTable:
     part: np.ndarray | None
     graphs: PackedGraphs
     rows: np.ndarray
-    facts: Mapping[str, int | float]
+    facts: Mapping[str, int | float | str]
     points: DataPoints | None = None
+    bound: np.ndarray | None = None
 
 
 def packed(smiles: list[str], key: str) -> PackedGraphs:

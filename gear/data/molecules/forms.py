@@ -1,4 +1,4 @@
-"""Which molecules are forms of one another: the key that all forms of a molecule share, so that no split separates them.
+"""Forms of one molecule share a key, so that no split separates them.
 
 A source that knows a ketone's value knows that of its enol: in a flask they are one substance. RDKit and InChI do the
 work: covalent bonds to metals are cut, charge-separated groups are normalised, charges removed, the forms of `REWRITES`
@@ -71,7 +71,7 @@ def _rewritten(smiles: str) -> Chem.Mol:
         for _ in range(MOST_SITES):
             if not reaction.RunReactantInPlace(mol):
                 break
-            for atom in mol.GetAtoms():  # type: ignore[no-untyped-call, call-arg]
+            for atom in mol.GetAtoms():
                 atom.SetNoImplicit(False)
                 if not (atom.GetIsAromatic() or atom.GetFormalCharge()):
                     atom.SetNumExplicitHs(0)

@@ -167,7 +167,9 @@ def _identified(mol: Chem.Mol, text: str) -> Molecule:
     parent = _parent(smiles) if "." in smiles or "+" in smiles or "-" in smiles else smiles
     organics = _organics(smiles, parent) if "." in smiles else parent
     keys = sorted({key for fragment in {parent, *organics.split(".")} for key in form_keys(fragment)})
-    return Molecule(smiles, parent, organics, scaffold_group(parent), form_keys(parent)[0], ".".join(keys), tuple(notes))
+    return Molecule(
+        smiles, parent, organics, scaffold_group(parent), form_keys(parent)[0], ".".join(keys), tuple(notes)
+    )
 
 
 def _parent(smiles: str) -> str:
