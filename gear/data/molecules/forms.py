@@ -30,9 +30,8 @@ REWRITES = (
 )
 
 
-@functools.lru_cache(maxsize=1000)
 def form_keys(smiles: str) -> tuple[str, ...]:
-    """The keys of the organic fragments of a molecule, that of the largest first; of all its fragments if none has C.
+    """The keys of the organic fragments of a molecule, that of the largest first; of the largest if no fragment is organic.
 
     Args:
         smiles: of a molecule or of several, joined by dots.
@@ -46,27 +45,33 @@ def form_keys(smiles: str) -> tuple[str, ...]:
         mol = tools.metals.Disconnect(mol)
     except (ValueError, RuntimeError):  # RDKit cannot write what is left
         pass
-    largest = _key(tools.largest.choose(mol))
+    largest = _key(_written(tools.largest.choose(mol)))
     fragments = Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)
     organic = [f for f in fragments if any(atom.GetAtomicNum() == 6 for atom in f.GetAtoms())]
-    return (largest, *sorted({_key(fragment) for fragment in organic} - {largest}))
+    return (largest, *sorted({_key(_written(fragment)) for fragment in organic} - {largest}))
 
 
-def _key(fragment: Chem.Mol) -> str:
-    written = str(Chem.MolToSmiles(fragment, isomericSmiles=False))
-    if fragment.GetNumHeavyAtoms() > LARGEST:
-        return written
+def _written(mol: Chem.Mol) -> str:
+    return str(Chem.MolToSmiles(mol, isomericSmiles=False))
+
+
+@functools.lru_cache(maxsize=1000)
+def _key(fragment: str) -> str:
+    """The key of a fragment. It is read from SMILES, so that equal ones are treated equally."""
+    mol = Chem.MolFromSmiles(fragment)
+    if mol is None or mol.GetNumHeavyAtoms() > LARGEST:
+        return fragment
     try:
-        inchi = Chem.MolToInchi(_rewritten(written), options=INCHI, logLevel=None)
+        inchi = Chem.MolToInchi(_rewritten(mol), options=INCHI, logLevel=None)
     except (ValueError, RuntimeError):  # a valence that only the fragment as it was written may have
-        return written
-    return str(Chem.InchiToInchiKey(inchi))[:BLOCK] or written if inchi else written
+        return fragment
+    return str(Chem.InchiToInchiKey(inchi))[:BLOCK] if inchi else fragment
 
 
-def _rewritten(smiles: str) -> Chem.Mol:
-    """The usual form of a fragment. It is read from SMILES, so that equal ones are treated equally."""
+def _rewritten(mol: Chem.Mol) -> Chem.Mol:
+    """The usual form of a fragment."""
     tools = _tools()
-    mol = Chem.RWMol(tools.charges.uncharge(tools.groups.normalize(Chem.MolFromSmiles(smiles))))
+    mol = Chem.RWMol(tools.charges.uncharge(tools.groups.normalize(mol)))
     for reaction in tools.reactions:
         for _ in range(MOST_SITES):
             if not reaction.RunReactantInPlace(mol):
