@@ -15,10 +15,13 @@ from gear.errors import InputDataError
 
 __all__ = [
     "AGGREGATIONS",
+    "KEY_VERSION",
     "Aggregation",
+    "Censored",
     "CurvatureConfig",
     "EmbeddingConfig",
     "EncoderConfig",
+    "KeyVersion",
     "LossWeights",
     "PairSpec",
     "TaskSpec",
@@ -34,6 +37,10 @@ Value = bool | int | float | str  # of one setting
 # columns of splits and predictions, which show feature columns beside them
 RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
 
+Censored = Literal["refuse", "drop", "bound", "learn"]
+KeyVersion = Literal[1, 2]  # of what a split keeps together
+KEY_VERSION: KeyVersion = 2  # of new pairs
+
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
@@ -41,7 +48,8 @@ class TaskSpec:
 
     `file` None means the built-in property of that code. `unit` and `log10` describe a user's column;
     a built-in property has its own. `split_column` names the column that holds the part of each row, for the split
-    `file`. `features` names numeric columns of the file that models read beside the molecule.
+    `file`. `features` names numeric columns of the file that models read beside the molecule. `censored` says what
+    becomes of values that are bounds, such as `<0.5`: bad rows, dropped, taken as values, or learnt as bounds.
     """
 
     property: str
@@ -53,6 +61,7 @@ class TaskSpec:
     split_column: str | None = None
     drop_bad_rows: bool = False
     features: tuple[str, ...] = ()
+    censored: Censored = "refuse"
 
     def __post_init__(self) -> None:
         """Check the names of the feature columns.
@@ -71,10 +80,15 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class PairSpec:
-    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task."""
+    """A target task and the tasks it learns from, which may lack some of its feature columns; or no such task.
+
+    `key_version` says which molecules a split keeps together: 1 those of one parent, as earlier versions did, 2 all
+    forms of one molecule.
+    """
 
     target: TaskSpec
     sources: tuple[TaskSpec, ...]
+    key_version: KeyVersion = KEY_VERSION
 
     def __post_init__(self) -> None:
         """Check that no task is named twice, and that no source has a feature column that the target lacks.

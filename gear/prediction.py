@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from gear.data.molecules.query import Asked, Query, make_query
 from gear.data.parallel import CHUNK, map_chunks
-from gear.data.user_files.table_file import Row, TableFile, number_in, open_table, require_column
+from gear.data.user_files.numbers import Commas
+from gear.data.user_files.table_file import Row, TableFile, number_in, open_table, require_column, require_smiles
 from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.device import pick_device
 from gear.embeddings import get_embedding
@@ -229,8 +230,8 @@ def predict_file(
     if interval is not None:
         predictor.calibrated(interval)
     added = {name: kind for name, kind in ADDED.items() if interval is not None or name not in ENDS}
-    table = open_table(molecules)
-    column = require_column(table, smiles_column, "pass --smiles-column")
+    table = open_table(molecules, [smiles_column, *predictor.columns])
+    column = require_smiles(table, smiles_column)
     advice = "the model reads it beside the molecule, so add it"
     features = {name: require_column(table, name, advice) for name in predictor.columns}
     if taken := [name for name in added if name in table.columns]:
@@ -253,19 +254,20 @@ def predict_file(
 
 def _asked(table: TableFile, smiles: int, features: Mapping[str, int], waiting: deque[Row]) -> Iterator[Asked]:
     """The rows, given the places of their columns; `waiting` keeps the rows until they are predicted."""
+    commas = [table.commas(place) for place in features.values()]
     for row in table.rows:
         waiting.append(row)
         if len(row.cells) != len(table.columns):
             yield Asked(None, fault=f"{len(row.cells)} cells where the header has {len(table.columns)}")
         else:
-            yield _with_features(row, smiles, features, decimal_comma=table.decimal_comma)
+            yield _with_features(row, smiles, features, commas)
 
 
-def _with_features(row: Row, smiles: int, features: Mapping[str, int], *, decimal_comma: bool) -> Asked:
+def _with_features(row: Row, smiles: int, features: Mapping[str, int], commas: Sequence[Commas]) -> Asked:
     numbers = []
-    for name, place in features.items():
+    for (name, place), meaning in zip(features.items(), commas, strict=True):
         try:
-            numbers.append(number_in(row.cells[place], decimal_comma=decimal_comma))
+            numbers.append(number_in(row.cells[place], meaning))
         except ValueError as error:
             return Asked(row.cells[smiles], fault=f"column '{name}': {error}")
     return Asked(row.cells[smiles], tuple(numbers))

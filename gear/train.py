@@ -14,7 +14,7 @@ from gear.command_line import Parser, make_parser
 from gear.config import TrialSpec
 from gear.errors import InputDataError, user_command
 from gear.parsing import from_dict
-from gear.recorded import complete
+from gear.recorded import complete, complete_pair
 from gear.results import EpochResult
 
 __all__ = ["command_parser", "main", "read_trial", "train_trial"]
@@ -32,6 +32,8 @@ def read_trial(path: Path) -> TrialSpec:
         raise InputDataError(f"cannot read trial {path}: {error}") from error
     if isinstance(data, dict) and isinstance(data.get("config"), dict):
         data["config"] = complete(data["config"])
+    if isinstance(data, dict) and isinstance(data.get("pair"), dict):
+        data["pair"] = complete_pair(data["pair"])
     return from_dict(TrialSpec, data)
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
-from gear.methods.losses import labelled_mse
 from gear.methods.pair_batch import PairBatch
 from gear.methods.shared_space import NETWORK, OPTIONAL, SOURCE_EMBEDDING, SOURCE_EPOCHS
 from gear.methods.spec import MethodSpec
@@ -51,7 +50,7 @@ class Corrected(Method):
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The target's regression, and the penalty on the correction."""
         correction = self.correction(batch.molecules)
-        terms = {"reg": labelled_mse(self._scaled(batch.molecules) + correction, batch.target)}
+        terms = {"reg": batch.mse(self._scaled(batch.molecules) + correction)}
         if self.weight("correction") > 0:
             terms["correction"] = correction.square().mean()
         return LossTerms(terms, terms["reg"].new_zeros(()))

@@ -81,7 +81,17 @@ def _add_sources(commands: "argparse._SubParsersAction[Parser]") -> None:
     sources.add_argument("--labels", type=int, metavar="N", help="ask what helps with N labels (default: all)")
     sources.add_argument("--split", default="random", help="split of the target (default: random)")
     sources.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
+    _add_censored(sources)
     sources.set_defaults(run=_sources)
+
+
+def _add_censored(parser: Parser) -> None:
+    parser.add_argument(
+        "--censored",
+        choices=["drop", "bound", "learn"],
+        default="refuse",
+        help="values such as <0.5: left out, taken as 0.5, or learnt as bounds (default: such rows are bad)",
+    )
 
 
 def _add_check(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -100,6 +110,7 @@ def _add_check(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     check.add_argument("--log", action="store_true", help="models learn the logarithm of the values")
     check.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
+    _add_censored(check)
     check.set_defaults(run=_check)
 
 
@@ -168,7 +179,8 @@ def _sources(args: argparse.Namespace) -> list[str]:
 
 
 def _own_task(args: argparse.Namespace, file: Path, column: str, *, log10: bool) -> TaskSpec:
-    return TaskSpec(column, file=str(file), column=column, smiles_column=args.smiles_column, log10=log10)
+    how = {"smiles_column": args.smiles_column, "censored": args.censored}
+    return TaskSpec(column, file=str(file), column=column, log10=log10, **how)
 
 
 def _say_progress(source: str) -> None:
@@ -188,6 +200,7 @@ def _check(args: argparse.Namespace) -> list[str]:
         split_column=args.split_column,
         drop_bad_rows=args.drop_bad_rows,
         features=tuple(args.features),
+        censored=args.censored,
     )
     return file_lines(str(args.file), read_task(spec), spec)
 

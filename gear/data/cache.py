@@ -19,7 +19,7 @@ from gear.errors import StorageError
 
 __all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
 
-FORMAT = 3  # of all cached files; raised when the code that builds them changes their content
+FORMAT = 4  # of all cached files; raised when the code that builds them changes their content
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
 ABANDONED = 24 * 3600  # seconds after which the writer of a draft must have died
 

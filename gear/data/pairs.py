@@ -37,7 +37,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskData:
-    """One task of a pair. If `log10`, models learn the logarithm. The test part of a source is empty."""
+    """One task of a pair. If `log10`, models learn the logarithm. The test part of a source is empty.
+
+    `bounds` (R,), for all R rows of the pair, says which training values are learnt as bounds: the truth is at most
+    (-1) or at least (1) the value; 0 elsewhere. None if all values are learnt as they are.
+    """
 
     property: str
     name: str
@@ -46,6 +50,7 @@ class TaskData:
     train: Part
     validation: Part
     test: Part
+    bounds: np.ndarray | None = None
 
     def parts(self) -> tuple[Part, Part, Part]:
         """Training, validation and test part."""
@@ -104,14 +109,15 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     parsed = parse_split(split)
     split = parsed.name
     specs = (spec.target, *spec.sources)
-    tables = [load_task(task) for task in specs]
+    tables = [_keyed(load_task(task), spec.key_version) for task in specs]
     smiles, graphs, places = _joined(tables)
-    points, labels = None, [Labels(t.smiles, t.value, place) for t, place in zip(tables, places, strict=True)]
+    points, labels = None, [Labels(t.smiles, t.value, place, t.bound) for t, place in zip(tables, places, strict=True)]
     if spec.target.features:
         points, labels = points_of(spec, tables, places)
     _refuse_twins(spec, labels)
     assigned = map(at_points, assign(tables[0], tables[1:], parsed, seed, fold), tables)
-    target, *sources = itertools.starmap(_task_data, zip(specs, labels, assigned, strict=True))
+    rows = len(smiles) if points is None else len(points.molecule)
+    target, *sources = (_task_data(*task, rows) for task in zip(specs, labels, assigned, strict=True))
     members = [_known_by(part, points) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
@@ -122,7 +128,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
         smiles,
         graphs,
         _hash([spec.id, split, seed if parsed.noise else None, *members]),
-        _hash([[_known_by(of_task, points), list(of_task.value)] for of_task in labels]),
+        _hash([[_known_by(of_task, points), list(of_task.value), *_bounds_in(of_task)] for of_task in labels]),
         points,
     )
 
@@ -135,12 +141,22 @@ def _known_by(labels: Part | Labels, points: PairPoints | None) -> list[Any]:
     return [[smiles, *known] for smiles, known in zip(labels.smiles, features, strict=True)]
 
 
+def _bounds_in(labels: Labels) -> list[list[int]]:
+    """The bounds of labels for a hash; nothing if all are exact."""
+    return [] if labels.bound is None else [labels.bound.tolist()]
+
+
 def _refuse_twins(spec: PairSpec, labels: Sequence[Labels]) -> None:
     for one, other in itertools.combinations(labels, 2):
         if np.array_equal(one.smiles, other.smiles) and np.array_equal(one.value, other.value):
             raise InputDataError(
                 f"{spec.id}: two of its tasks have the same molecules and values: name different tasks"
             )
+
+
+def _keyed(table: TaskTable, version: int) -> TaskTable:
+    """The table with the keys of a version."""
+    return dataclasses.replace(table, key=table.parent, keys=table.organics) if version == 1 else table
 
 
 def load_task(task: TaskSpec) -> TaskTable:
@@ -152,9 +168,21 @@ def load_task(task: TaskSpec) -> TaskTable:
     return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
-def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment) -> TaskData:
-    parts = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
-    task = TaskData(spec.property, *described_task(spec), *parts)
+def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment, count: int) -> TaskData:
+    """The parts of a task in a pair of so many rows. No error is of a censored value, whose truth nobody knows."""
+    bounds = None
+    if labels.bound is not None:
+        exact = [[row for row in rows if not labels.bound[row]] for rows in assigned[1:]]
+        if any(rows and not left for rows, left in zip(assigned[1:], exact, strict=True)):
+            raise InputDataError(
+                f"{spec.property}: all values that a split would validate or test on are bounds: add exact ones"
+            )
+        assigned = Assignment(assigned.train, *exact)
+    if labels.bound is not None and spec.censored == "learn":
+        bounds = np.zeros(count, np.int8)
+        bounds[labels.rows[assigned.train]] = labels.bound[assigned.train]
+    train, validation, test = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
+    task = TaskData(spec.property, *described_task(spec), train, validation, test, bounds)
     if (task.train.value == task.train.value[0]).all():
         count = len(task.train.value)
         raise InputDataError(

@@ -38,6 +38,7 @@ class Labels(NamedTuple):
     smiles: np.ndarray  # (L,) str objects
     value: np.ndarray  # (L,) float64, in the task's unit, not transformed
     rows: np.ndarray  # (L,) int64, of the pair's molecules or data points
+    bound: np.ndarray | None = None  # (L,) int8, see `gear.data.task.TaskTable`
 
 
 def points_of(
@@ -60,7 +61,7 @@ def points_of(
     first, rows = distinct_points(molecule, columns)
     ends = np.cumsum([len(points.value) for points in found])[:-1]
     labels = [
-        Labels(table.smiles[points.molecule], points.value, of_task)
+        Labels(table.smiles[points.molecule], points.value, of_task, points.bound)
         for table, points, of_task in zip(tables, found, np.split(rows, ends), strict=True)
     ]
     return PairPoints(names, molecule[first], columns[first]), labels
@@ -89,8 +90,9 @@ def unknown_features(spec: PairSpec) -> list[str]:
 
 def _completed(table: TaskTable, has: Sequence[str], names: Sequence[str]) -> DataPoints:
     """The data points of a task with all features of the target, NaN where the task has none."""
-    points = table.points or DataPoints(np.arange(len(table.smiles)), table.value, np.empty((len(table.smiles), 0)))
+    without = np.empty((len(table.smiles), 0))
+    points = table.points or DataPoints(np.arange(len(table.smiles)), table.value, without, table.bound)
     columns = np.full((len(points.value), len(names)), np.nan)
     for index, name in enumerate(has):
         columns[:, names.index(name)] = points.columns[:, index]
-    return DataPoints(points.molecule, points.value, columns)
+    return DataPoints(points.molecule, points.value, columns, points.bound)

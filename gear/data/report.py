@@ -11,6 +11,7 @@ from gear.data.builtin.tables import WITHOUT, cleaning_steps, load_property
 from gear.data.pair_names import CONTROL_PAIRS, PAIRS
 from gear.data.pairs import PairData
 from gear.data.task import PARTS, TaskTable
+from gear.data.user_files.task_file import few_values
 
 __all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
 
@@ -54,8 +55,12 @@ def file_lines(name: str, table: TaskTable, task: TaskSpec) -> list[str]:
     """A user's file: the counts of cleaning, its feature columns, its histogram."""
     value = table.value if table.points is None else table.points.value
     seen = np.log10(value) if task.log10 else value
-    counted = [f"{number:10,.6g}  {what}" for what, number in table.facts.items()]
+    counted = [
+        f"{fact:>10}  {what}" if isinstance(fact, str) else f"{fact:10,.6g}  {what}"
+        for what, fact in table.facts.items()
+    ]
     lines = [name, *counted, *_feature_lines(table, task)]
+    lines += ["", warning] if (warning := few_values(table.value)) else []
     return [*lines, "", f"values{' (log10)' if task.log10 else ''}", *histogram(seen)]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gear.config import TrialConfig
 from gear.geometry import participation_ratio
 from gear.methods.base import Method, mean_of
-from gear.methods.losses import labelled_mse, point_mse
+from gear.methods.losses import point_mse
 from gear.methods.pair_batch import PairBatch
 from gear.model.branch import Branch
 from gear.model.embedding import EmbeddingNetwork
@@ -60,7 +60,7 @@ class Aligned(Method):
         """Regression, autoencoder, consistency and mapping, those that have a weight."""
         sources = self.branches[1:]
         own = [branch.head(z) for branch, z in zip(self.branches, latents, strict=True)]
-        terms = {"reg": labelled_mse(own[0], batch.target) + self.sources_mse(own[1:], batch)}
+        terms = {"reg": batch.mse(own[0]) + self.sources_mse(own[1:], batch)}
         weights = self.config.weights
         if weights.auto > 0:
             auto = [point_mse(b.inverse(f), z) for b, f, z in zip(self.branches, frames, latents, strict=True)]
@@ -68,7 +68,7 @@ class Aligned(Method):
         if weights.cons > 0:
             terms["cons"] = mean_of([point_mse(frame, frames[0]) for frame in frames[1:]])
         if weights.map > 0:
-            to_target = [labelled_mse(mapped, batch.target) for mapped in self._mapped_to_target(frames[1:])]
+            to_target = [batch.mse(mapped) for mapped in self._mapped_to_target(frames[1:])]
             to_source = self.sources_mse([b.head(b.inverse(frames[0])) for b in sources], batch)
             terms["map"] = mean_of(to_target) + to_source
         return terms

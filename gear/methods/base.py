@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from gear.config import TrialConfig
 from gear.errors import InputDataError
-from gear.methods.losses import labelled_mse
 from gear.methods.pair_batch import PairBatch
 from gear.methods.spec import MethodSpec
 from gear.model.embedding import EmbeddingNetwork
@@ -151,8 +150,7 @@ class Method(Model):
 
     def sources_mse(self, predictions: list[Tensor], batch: PairBatch) -> Tensor:
         """Regression loss of the sources' predictions, (B,) each, averaged over the sources."""
-        labels = batch.labels[:, 1:].unbind(1)
-        return mean_of([labelled_mse(p, label) for p, label in zip(predictions, labels, strict=True)])
+        return mean_of([batch.mse(prediction, task) for task, prediction in enumerate(predictions, 1)])
 
 
 def mean_of(terms: list[Tensor]) -> Tensor:

@@ -10,10 +10,16 @@ from torch.nn import functional
 __all__ = ["concordance_loss", "labelled_mse", "matching_mse", "metric_loss", "point_mse", "relation_mse"]
 
 
-def labelled_mse(prediction: Tensor, label: Tensor) -> Tensor:
-    """MSE over the labelled molecules of a batch (both (B,)); zero if none is labelled."""
+def labelled_mse(prediction: Tensor, label: Tensor, bound: Tensor | None = None) -> Tensor:
+    """MSE over the labelled molecules of a batch (both (B,)); zero if none is labelled.
+
+    Where a label is censored, `bound` (B,) is -1 (the truth is at most the label) or 1 (at least), and a prediction
+    beyond the label is no error: the bounded loss of chemprop.
+    """
     known = ~label.isnan()
     error = torch.where(known, prediction - label.nan_to_num(), 0.0)
+    if bound is not None:
+        error = torch.where(bound * error > 0, 0.0, error)
     return error.square().sum() / known.sum().clamp(min=1)
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from gear.methods.losses import labelled_mse
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["PairBatch"]
@@ -17,8 +18,13 @@ class PairBatch(NamedTuple):
 
     molecules: MoleculeBatch
     labels: Tensor  # (B, T) standardised, one column for each task
+    bounds: Tensor | None = None  # (B, T) of labels that are learnt as bounds, see `mse`; None if all are exact
 
     @property
     def target(self) -> Tensor:
         """Labels of the target (B,)."""
         return self.labels[:, 0]
+
+    def mse(self, prediction: Tensor, task: int = 0) -> Tensor:
+        """Regression loss of predictions (B,) of a task, `labelled_mse`, which knows which labels are bounds."""
+        return labelled_mse(prediction, self.labels[:, task], None if self.bounds is None else self.bounds[:, task])

@@ -10,7 +10,7 @@ import pyarrow as pa
 from gear.data.cache import cache_folder, cached, read_table, write_table
 from gear.data.molecules.molecule import MoleculeError, cell_text, identify, identity, is_organic
 from gear.data.parallel import map_chunks
-from gear.data.user_files.table_file import Cell, TableFile, open_table, require_column
+from gear.data.user_files.table_file import Cell, TableFile, open_table, require_smiles
 from gear.errors import InputDataError
 
 __all__ = ["OwnMolecules", "known_molecules", "own_molecules"]
@@ -52,8 +52,8 @@ def own_molecules(files: Sequence[Path], smiles_column: str = "smiles") -> OwnMo
     found: set[str] = set()
     bad_rows = 0
     for file in files:
-        table = open_table(file)
-        column = require_column(table, smiles_column, "smiles-column")
+        table = open_table(file, [smiles_column])
+        column = require_smiles(table, smiles_column)
         for smiles in map_chunks(_identities, _cells(table, column), table.size, f"reading {file.name}"):
             usable = [text for text in smiles if text is not None]
             found.update(usable)

@@ -43,6 +43,8 @@ class TrainingData:
         self.scalers = [Scaler.fit(task.train.value, task.log10) for task in tasks]
         self.train_rows = [self.rows(task.train) for task in tasks]
         self.labels = self._labels(pair.rows, tasks).to(device)
+        bounds = self._bounds(pair.rows, tasks)
+        self.bounds = None if bounds is None else bounds.to(device)
         self.validation = [
             HeldOut(self.rows(task.validation), torch.from_numpy(scaler.standardise(task.validation.value)).to(device))
             for task, scaler in zip(tasks, self.scalers, strict=True)
@@ -53,6 +55,17 @@ class TrainingData:
         for column, (task, scaler) in enumerate(zip(tasks, self.scalers, strict=True)):
             labels[task.train.rows, column] = scaler.standardise(task.train.value)
         return torch.tensor(labels, dtype=torch.float32)
+
+    @staticmethod
+    def _bounds(molecules: int, tasks: Sequence[TaskData]) -> Tensor | None:
+        """Which labels are learnt as bounds, in the shape of the labels; None if none is."""
+        if all(task.bounds is None for task in tasks):
+            return None
+        bounds = np.zeros((molecules, len(tasks)))
+        for column, task in enumerate(tasks):
+            if task.bounds is not None:
+                bounds[:, column] = task.bounds
+        return torch.tensor(bounds, dtype=torch.float32)
 
     @staticmethod
     def rows(part: Part) -> Tensor:
@@ -66,7 +79,10 @@ class TrainingData:
 
     def batch(self, rows: Tensor) -> PairBatch:
         """The batch of the molecules `rows` (B,), a CPU tensor."""
-        return PairBatch(self.store.batch(rows), self.labels[send(rows, self.labels.device)])
+        there = send(rows, self.labels.device)
+        return PairBatch(
+            self.store.batch(rows), self.labels[there], None if self.bounds is None else self.bounds[there]
+        )
 
 
 def epoch_batches(

@@ -26,6 +26,7 @@ OWN_DATA = (
     "features",
     "source_features",
     "drop_bad_rows",
+    "censored",
 )
 
 
@@ -73,6 +74,12 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--drop-bad-rows", action="store_true", default=None, help="leave out rows that cannot be used, and list them"
+    )
+    group.add_argument(
+        "--censored",
+        choices=["drop", "bound", "learn"],
+        help="values such as <0.5 and >100: left out, taken as 0.5 and 100, or learnt as bounds that a prediction may "
+        "exceed; left out of validation and test (default: such rows are bad)",
     )
 
 
@@ -128,6 +135,7 @@ def _flags_of(pair: PairSpec) -> dict[str, Any]:
         "target_column": pair.target.column,
         "split_column": pair.target.split_column,
         "drop_bad_rows": pair.target.drop_bad_rows,
+        "censored": pair.target.censored,
         "features": list(pair.target.features),
         "source_features": list(tables[0].features) if tables else None,
     }
@@ -171,6 +179,7 @@ def _task(flags: argparse.Namespace, role: str, name: str, file: Path, column: s
         split_column=flags.split_column if role == "target" else None,
         drop_bad_rows=bool(flags.drop_bad_rows),
         features=_features(flags, role),
+        censored=flags.censored or "refuse",
     )
 
 

@@ -46,7 +46,7 @@ def main() -> int:
 def _run(args: argparse.Namespace, console: "Console") -> int:
     from search.cli.console import plan_text
     from search.cli.progress import ConsoleDisplay
-    from search.launch.checks import check_plug_ins
+    from search.launch.checks import check_plug_ins, check_tables
     from search.launch.launch_options import LaunchOptions
     from search.launch.run_campaign import continue_campaign, run_campaign
     from search.runtime import connection
@@ -58,6 +58,8 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
             stack.enter_context(connection.connected(address))
         plan, resumes = _plan(args, options, console)
         check_plug_ins(plan)
+        if not resumes:
+            check_tables(plan)
         console.print(plan_text(plan), soft_wrap=True)
         if args.dry_run:
             return _estimate(plan, options, console)

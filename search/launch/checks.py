@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from contextlib import suppress
 
+from gear.data.user_files.task_file import check_columns
 from gear.errors import GearError, StorageError
 from gear.methods import base_of, build_method
 from search.campaign.pruning import find_pruner
@@ -15,7 +16,7 @@ from search.runtime.storage_check import unreachable
 from search.storage.base import StoragePath
 from tracking.client import ServerAway, open_client
 
-__all__ = ["check_launch", "check_plug_ins", "misfits"]
+__all__ = ["check_launch", "check_plug_ins", "check_tables", "misfits"]
 
 
 def check_launch(plan: CampaignPlan, options: LaunchOptions, say: Callable[[str], None]) -> None:
@@ -44,6 +45,17 @@ def check_plug_ins(plan: CampaignPlan) -> None:
     """
     find_sampler(plan.search.sampler)
     find_pruner(plan.search.pruner)
+
+
+def check_tables(plan: CampaignPlan) -> None:
+    """Check that the user's tables are there and have the columns that the plan names; their rows are read later.
+
+    Raises:
+        InputDataError: a file cannot be read, or lacks a column.
+    """
+    for task in dict.fromkeys(task for pair in plan.pairs for task in (pair.target, *pair.sources)):
+        if task.file is not None:
+            check_columns(task)
 
 
 def misfits(plan: CampaignPlan, options: LaunchOptions) -> list[str]:

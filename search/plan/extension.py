@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from gear.config import KEY_VERSION
 from gear.errors import InputDataError
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.setting import settings_of
@@ -15,8 +16,12 @@ SETTINGS = settings_of(SearchSettings)
 
 
 def identity(plan: CampaignPlan) -> dict[str, Any]:
-    """What a campaign keeps from its beginning to its end, by name; the order of names in a plan is no part of it."""
-    sets = {"pairs": frozenset(plan.pairs), "splits": frozenset(plan.splits), "methods": frozenset(plan.methods)}
+    """What a campaign keeps from its beginning to its end, by name; the order of names in a plan is no part of it.
+
+    Nor is the version of the pairs' keys, which no flag changes: a campaign goes on with that of its beginning.
+    """
+    pairs = frozenset(dataclasses.replace(pair, key_version=KEY_VERSION) for pair in plan.pairs)
+    sets = {"pairs": pairs, "splits": frozenset(plan.splits), "methods": frozenset(plan.methods)}
     fixed = {setting.name: getattr(plan.search, setting.name) for setting in SETTINGS if setting.resume == "fixed"}
     return {"preset": plan.preset, **sets, "configuration": plan.config, **fixed}
 

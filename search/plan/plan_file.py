@@ -1,5 +1,6 @@
 """A plan as plain data and as a TOML file: what is written can be read back."""
 
+import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Any
 
 import tomli_w
 
-from gear.config import PairSpec
+from gear.config import KEY_VERSION, KeyVersion, PairSpec
 from gear.data import expand_splits
 from gear.errors import InputDataError
-from gear.parsing import from_dict, to_dict
+from gear.parsing import from_dict, parse_value, to_dict
 from gear.recorded import recorded_config
 from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
 from search.plan.settings import SearchSettings
@@ -19,19 +20,23 @@ __all__ = ["plan_from_dict", "plan_to_dict", "plan_to_toml", "read_plan"]
 
 
 def plan_to_dict(plan: CampaignPlan) -> dict[str, Any]:
-    """The plain dict of a plan: built-in pairs by their id."""
-    pairs = [pair.id if pair.is_built_in else to_dict(pair) for pair in plan.pairs]
-    return {**to_dict(plan), "pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
+    """The plain dict of a plan: built-in pairs by their id, those with keys of an earlier version in full."""
+    by_id = [pair.is_built_in and pair.key_version == KEY_VERSION for pair in plan.pairs]
+    pairs = [pair.id if short else to_dict(pair) for pair, short in zip(plan.pairs, by_id, strict=True)]
+    names = {"pairs": pairs, "splits": list(plan.splits), "methods": list(plan.methods)}
+    return {**to_dict(plan), **names, "key_version": KEY_VERSION}
 
 
 def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
     """The plan of `plan_to_dict`'s dict; what is missing takes the default, pairs may be globs.
 
+    Only `key_version` does not: a dict without it is that of a version whose pairs had keys of version 1.
+
     Raises:
         InputDataError: unknown key or wrong type, named by its path.
         UnknownNameError: an unknown pair, split or method.
     """
-    known = ("name", "preset", "pairs", "splits", "methods", "search", "config")
+    known = ("name", "preset", "pairs", "splits", "methods", "search", "config", "key_version")
     if unknown := sorted(set(data) - set(known)):
         raise InputDataError(f"unknown key {unknown[0]} in the plan; known: {', '.join(known)}")
     for name in ("pairs", "splits", "methods"):
@@ -39,7 +44,9 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
             raise InputDataError(f"the plan's {name} must be a list")
     pairs: list[PairSpec] = []
     for pair in data["pairs"]:
-        pairs += [from_dict(PairSpec, pair, "pairs")] if isinstance(pair, dict) else expand_pairs([str(pair)])
+        found = [from_dict(PairSpec, pair, "pairs")] if isinstance(pair, dict) else expand_pairs([str(pair)])
+        named = isinstance(pair, dict) and "key_version" in pair
+        pairs += found if named else [_with_version(one, data.get("key_version", 1)) for one in found]
     return CampaignPlan(
         name=str(data.get("name", "")),
         preset=str(data.get("preset", "plan")),
@@ -49,6 +56,10 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
         search=from_dict(SearchSettings, _with_todays_names(data.get("search", {})), "search"),
         config=recorded_config(data.get("config", {}), "config"),
     )
+
+
+def _with_version(pair: PairSpec, version: Any) -> PairSpec:  # noqa: ANN401 - whatever a file holds there
+    return dataclasses.replace(pair, key_version=parse_value(KeyVersion, version, "key_version"))
 
 
 # Settings of a search by the names that earlier versions recorded. The grace period was counted in epochs, of at least
@@ -80,7 +91,7 @@ def read_plan(path: Path) -> CampaignPlan:
         raise InputDataError(f"cannot read plan {path}: {error}") from error
     if isinstance(methods := data.get("methods"), list):
         data["methods"] = [*expand_methods([*map(str, methods)])]
-    return plan_from_dict(data)
+    return plan_from_dict({"key_version": KEY_VERSION} | data)
 
 
 def plan_to_toml(plan: CampaignPlan) -> str:

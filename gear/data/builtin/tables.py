@@ -22,8 +22,8 @@ from gear.data.task import TaskTable, packed
 __all__ = ["WITHOUT", "Step", "build_tables", "built_in_task", "cleaning_steps", "is_built", "load_property"]
 
 WITHOUT = "without: "  # prefix of the name of a step that drops what a rule of `gear.data.builtin.consistency` found
-MOLECULES = "molecules"  # name of the file with the parents and scaffold groups of all molecules
-COLUMNS = {code: Entry._fields for code in PROPERTIES} | {MOLECULES: ("smiles", "parent", "scaffold")}
+MOLECULES = "molecules"  # name of the file with the parents, scaffold groups and keys of all molecules
+COLUMNS = {code: Entry._fields for code in PROPERTIES} | {MOLECULES: ("smiles", "parent", "scaffold", "key")}
 
 
 class Step(NamedTuple):
@@ -77,6 +77,8 @@ def built_in_task(code: str) -> TaskTable:
         molecules["parent"].to_numpy()[rows],
         molecules["parent"].to_numpy()[rows],  # the built-in molecules are one fragment each
         molecules["scaffold"].to_numpy()[rows],
+        molecules["key"].to_numpy()[rows],
+        molecules["key"].to_numpy()[rows],
         None,
         graphs,
         rows,

@@ -2,7 +2,8 @@
 
 A molecule's identity is its canonical SMILES without stereo and isotopes. Its parent is its largest organic fragment,
 neutralised: a salt, an ion and the neutral molecule have one parent, and a split never separates them. Its organics are
-all its organic fragments, neutralised: two salts of one acid with different organic bases share one.
+all its organic fragments, neutralised: two salts of one acid with different organic bases share one. Its key and keys
+are those of its parent and its organics in any of their forms (`gear.data.molecules.forms`).
 """
 
 import functools
@@ -11,6 +12,8 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
+
+from gear.data.molecules.forms import form_keys
 
 __all__ = [
     "MAX_ATOMS",
@@ -41,6 +44,8 @@ class Molecule(NamedTuple):
     parent: str
     organics: str  # SMILES, sorted, joined by dots; equal to the parent if there is only one
     scaffold: str
+    key: str  # shared by all forms of the parent
+    keys: str  # of all organic fragments, sorted, joined by dots
     notes: tuple[str, ...]
 
 
@@ -161,7 +166,10 @@ def _identified(mol: Chem.Mol, text: str) -> Molecule:
         notes.append("charged")
     parent = _parent(smiles) if "." in smiles or "+" in smiles or "-" in smiles else smiles
     organics = _organics(smiles, parent) if "." in smiles else parent
-    return Molecule(smiles, parent, organics, scaffold_group(parent), tuple(notes))
+    keys = sorted({key for fragment in {parent, *organics.split(".")} for key in form_keys(fragment)})
+    return Molecule(
+        smiles, parent, organics, scaffold_group(parent), form_keys(parent)[0], ".".join(keys), tuple(notes)
+    )
 
 
 def _parent(smiles: str) -> str:

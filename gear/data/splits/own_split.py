@@ -14,7 +14,7 @@ __all__ = ["names_parts", "own_labels"]
 def own_labels(path: str, task: TaskTable) -> np.ndarray:
     """Part or group (N,) of each molecule, as the function at an import path names it.
 
-    All molecules of one parent get the label of the first of them, so that no split separates them.
+    All forms of one molecule get the label of the first of them, so that no split separates them.
 
     Raises:
         InputDataError: there is no such function, or it does not return a label for each molecule.
@@ -27,8 +27,8 @@ def own_labels(path: str, task: TaskTable) -> np.ndarray:
         raise InputDataError(f"split '{path}' returns {len(labels)} labels for {len(task.smiles)} molecules")
     first: dict[str, str] = {}
     for row in np.argsort(task.smiles):
-        first.setdefault(task.parent[row], str(labels[row]))
-    return np.array([first[parent] for parent in task.parent], dtype=object)
+        first.setdefault(task.key[row], str(labels[row]))
+    return np.array([first[key] for key in task.key], dtype=object)
 
 
 def names_parts(labels: np.ndarray, path: str) -> bool:

@@ -1,10 +1,14 @@
 """Splits across all tasks of a pair: no molecule that the target is validated or tested on is seen through a source.
 
-Molecules are assigned in groups: all molecules of one parent (a salt, an ion and the neutral molecule), under
-`scaffold` all of one scaffold group, or the groups of a user's own split. The target's groups are divided first. A
-source then trains on what is left: every one of its molecules whose group is in the target's validation or test part,
-or which shares an organic fragment with a molecule there (a salt, a mixture), is dropped, unless the parsed allows
-overlap. A tenth of the rest is its own validation part.
+Molecules are assigned in groups: all forms of one molecule (a salt, an ion, a tautomer), under `scaffold` all of one
+scaffold group, or the groups of a user's own split; forms of one molecule that would be in different groups go to that
+of the first. The target's groups are divided first. A source then trains on what is left: every one of its molecules
+whose group is in the target's validation or test part, or which shares an organic fragment, in any form, with a
+molecule there (a salt, a mixture), is dropped, unless the split allows overlap. A tenth of the rest is its own
+validation part.
+
+A group is called by its first molecule's, so that molecules without other forms in the table are shuffled as they were
+before forms were known.
 
 Groups are shuffled by a hash of (seed, group), so a split depends only on content and seed, not on the order of rows.
 Libraries for splitting (astartes, chemprop) divide one task, by the order of its rows, so they are not used here.
@@ -43,20 +47,19 @@ class Assignment(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The molecules that the target is validated and tested on: their groups and organic fragments."""
+    """The molecules that the target is validated and tested on: their groups and the keys of their fragments."""
 
     groups: frozenset[str]
-    organics: frozenset[str]
+    keys: frozenset[str]
 
     @classmethod
     def of(cls, task: TaskTable, group_of: np.ndarray, rows: Sequence[int]) -> "Judged":
-        """The groups and the organic fragments of the given rows."""
-        fragments = (fragment for organics in task.organics[rows] for fragment in organics.split("."))
-        return cls(frozenset(group_of[rows]), frozenset(fragments))
+        """The groups and the keys of the given rows."""
+        return cls(frozenset(group_of[rows]), frozenset(key for keys in task.keys[rows] for key in keys.split(".")))
 
-    def touch(self, group: str, organics: str) -> bool:
-        """Whether a source's molecule is in one of the groups or has one of the fragments."""
-        return group in self.groups or not self.organics.isdisjoint(organics.split("."))
+    def touch(self, group: str, keys: str) -> bool:
+        """Whether a source's molecule is in one of the groups or has a fragment with one of the keys."""
+        return group in self.groups or not self.keys.isdisjoint(keys.split("."))
 
 
 def assign(
@@ -78,7 +81,8 @@ def assign(
     """
     if len(target.smiles) < MINIMUM:
         raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
-    part_of, group_of = _named(target, parsed)
+    part_of, named = _named(target, parsed)
+    group_of = _with_forms(named, target)
     key = f"{seed}:target"
     if part_of is None:
         train, validation, test = _divide_target(target, _grouped(group_of), parsed, key)
@@ -98,7 +102,7 @@ def assign(
             f"a {parsed.name} split of {len(target.smiles)} target molecules leaves a part empty: add molecules"
             + (" with other scaffolds, or use --splits random" if parsed.base == "scaffold" else "")
         )
-    judged = Judged.of(target, group_of, [] if parsed.overlap else [*test, *validation])
+    judged = Judged.of(target, named, [] if parsed.overlap else [*test, *validation])
     of_target = Assignment(sorted(train), sorted(validation), sorted(test))
     groups = [_named(source, parsed)[1] if part_of is None else source.parent for source in sources]
     divided = (_divide_source(*source, judged, f"{seed}:source") for source in zip(sources, groups, strict=True))
@@ -119,14 +123,14 @@ def _named(task: TaskTable, parsed: ParsedSplit) -> tuple[np.ndarray | None, np.
 
 def _divide_source(task: TaskTable, group_of: np.ndarray, judged: Judged, key: str) -> Assignment:
     """Training and validation rows among the molecules that share nothing with the target's held-out molecules."""
-    found = zip(group_of, task.organics, strict=True)
-    usable = [row for row, (group, organics) in enumerate(found) if not judged.touch(group, organics)]
+    found = zip(group_of, task.keys, strict=True)
+    usable = [row for row, (group, keys) in enumerate(found) if not judged.touch(group, keys)]
     if len(usable) < MINIMUM:
         raise InputDataError(
             f"{len(usable)} of {len(task.smiles)} source molecules are left without those that the target is validated "
             f"and tested on, but a split needs {MINIMUM}: use a larger source"
         )
-    held, kept = _shares(_grouped(group_of, usable), key, [HELD_OUT])
+    held, kept = _shares(_grouped(_with_forms(group_of, task), usable), key, [HELD_OUT])
     if not held:
         raise InputDataError("all source molecules share one group: add other molecules or use --splits random")
     return Assignment(sorted(kept), sorted(held), [])
@@ -213,8 +217,16 @@ def _by_part(task: TaskTable, part_of: np.ndarray, key: str) -> tuple[list[int],
     """Parts as the user names them; if there is no validation part, a ninth of the training rows become it."""
     train, validation, test = ([row for row, part in enumerate(part_of) if part == name] for name in PARTS)
     if not validation:
-        validation, train = _shares(_grouped(task.parent, train), key, [HELD_OUT / (1 - HELD_OUT)])
+        validation, train = _shares(_grouped(_with_forms(task.parent, task), train), key, [HELD_OUT / (1 - HELD_OUT)])
     return train, validation, test
+
+
+def _with_forms(group_of: np.ndarray, task: TaskTable) -> np.ndarray:
+    """The group (N,) of each molecule, where all forms of a molecule go to the group of the first of them."""
+    first: dict[str, str] = {}
+    for row in np.argsort(task.smiles):
+        first.setdefault(task.key[row], group_of[row])
+    return np.array([first[key] for key in task.key], dtype=object)
 
 
 def _grouped(group_of: np.ndarray, rows: Iterable[int] | None = None) -> Groups:

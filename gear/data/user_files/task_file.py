@@ -1,11 +1,12 @@
 """A user's own data: a table with a SMILES column and a column of values, cleaned once and cached by content.
 
 Bad rows, which cannot be used, are listed in a file and stop the run, unless the task drops them. Rows without a value
-are left out. Salts, mixtures and ions are kept as they are. Isotope labels and stereo are removed. Rows of the same
-molecule are merged by their median, unless they differ in a feature column. Every one of these steps is counted.
+are left out. Values that are only known to a bound, such as `<0.5`, are dropped or kept as the task says. Salts,
+mixtures and ions are kept as they are. Isotope labels and stereo are removed. Rows of the same molecule are merged by
+their median, unless they differ in a feature column. Every one of these steps is counted.
 """
 
-import csv
+import dataclasses
 import functools
 import hashlib
 import json
@@ -24,16 +25,20 @@ from gear.data.cache import cache_folder, cached, content_key, read_table, write
 from gear.data.molecules.molecule import Molecule, MoleculeError, cell_text, identify
 from gear.data.parallel import map_chunks
 from gear.data.task import PARTS, DataPoints, TaskTable, packed
-from gear.data.user_files.table_file import Cell, TableFile, number_in, open_table, require_column
+from gear.data.user_files.bad_rows import BadRow, refuse
+from gear.data.user_files.numbers import Cell, Commas, Measured, is_missing, measured_in, number_in
+from gear.data.user_files.table_file import TableFile, open_table, require_column, require_smiles
 from gear.errors import InputDataError
 
-__all__ = ["read_task"]
+__all__ = ["check_columns", "few_values", "read_task"]
 
-SHOWN = 3  # bad rows that an error message names
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
 LACKING = "pass --features, or --source-features with those that the source's table has"
-COLUMNS = ("smiles", "value", "parent", "organics", "scaffold", "part", "rows", "spread")
+KINDRED = ("parent", "organics", "scaffold", "key", "keys")  # of a molecule, by which splits keep molecules together
+COLUMNS = ("smiles", "value", *KINDRED, "part", "rows", "spread", "bound")
+FEW, MANY = 10, 20  # different whole numbers that may be classes, where there are at least so many molecules
+WORD = {"bound": "taken at their bound", "learn": "learnt as bounds"}
 
 
 class RawRow(NamedTuple):
@@ -47,30 +52,32 @@ class RawRow(NamedTuple):
     fault: str
 
 
-class BadRow(NamedTuple):
-    """A row that cannot be used, by its line in the file."""
-
-    line: int
-    reason: str
-    smiles: str
-
-
 class GoodRow(NamedTuple):
     """A row that can be used."""
 
     line: int
     molecule: Molecule
-    value: float
+    value: Measured
     part: str
     features: tuple[float, ...]
+
+
+class ReadColumns(NamedTuple):
+    """The columns of a table that are read, by their index."""
+
+    smiles: int
+    value: int
+    part: int | None
+    features: tuple[int, ...]
 
 
 class Reading(NamedTuple):
     """How cells are read."""
 
     log10: bool
-    decimal_comma: bool
-    features: tuple[str, ...]
+    bounds: bool  # whether a value may be a bound
+    commas: Commas  # in the column of values
+    features: dict[str, Commas]  # in the order of the columns
 
 
 def read_task(task: TaskSpec) -> TaskTable:
@@ -87,11 +94,13 @@ def read_task(task: TaskSpec) -> TaskTable:
     names = _columns(len(task.features))
     table, facts = cached(stored, lambda p: read_table(p, names), lambda: _build(path, task, stored))
     columns = {name: table[name].to_numpy() for name in names}
+    bound = columns["bound"].astype(np.int8) if columns["bound"].any() else None
     points = None
     if task.features:
         features = np.column_stack([columns[name] for name in names[len(COLUMNS) :]])
         points, first, columns["value"] = _points(columns["smiles"], columns["value"], features)
-        columns |= {name: columns[name][first] for name in ("smiles", "parent", "organics", "scaffold", "part")}
+        points, bound = dataclasses.replace(points, bound=bound), None
+        columns |= {name: columns[name][first] for name in ("smiles", *KINDRED, "part")}
     smiles = columns["smiles"]
     return TaskTable(
         smiles,
@@ -99,12 +108,24 @@ def read_task(task: TaskSpec) -> TaskTable:
         columns["parent"],
         columns["organics"],
         columns["scaffold"],
+        columns["key"],
+        columns["keys"],
         columns["part"] if task.split_column else None,
         packed(list(smiles), content_key(smiles)),
         np.arange(len(smiles)),
         facts,
         points,
+        bound,
     )
+
+
+def check_columns(task: TaskSpec) -> None:
+    """Check that the file is a table with the columns that the task names, without reading it to its end.
+
+    Raises:
+        InputDataError: it is not.
+    """
+    _columns_of(open_table(Path(task.file or ""), _wanted(task)), task)
 
 
 def _columns(features: int) -> list[str]:
@@ -127,56 +148,91 @@ def _key(path: Path, task: TaskSpec) -> str:
     open_table(path)  # raises if the file is no table, before it is hashed
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
-    how = [task.smiles_column, task.column, task.split_column, task.log10, task.drop_bad_rows, *task.features]
+    how = [task.smiles_column, task.column, task.split_column, task.log10, task.drop_bad_rows, task.censored]
+    how += task.features
     return hashlib.sha256(json.dumps([content, *how]).encode()).hexdigest()[:20]
 
 
 def _build(path: Path, task: TaskSpec, stored: Path) -> None:
-    table = open_table(path)
+    table = open_table(path, _wanted(task))
     counts: Counter[str] = Counter()
     good, bad = _checked(table, task, counts)
     if bad:
-        _refuse(path, task, bad)
+        refuse(path, task, bad)
     if not good:
         raise InputDataError(f"{path} has no row with a value in column '{task.column}'")
-    merged, facts = _merged(path, good, counts)
+    merged, facts = _merged(path, task, good, counts)
     write_table(stored, merged, facts)
     counted = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count and what != "rows")
     print(f"{path}: {counts['rows']:,} rows, {counted}", file=sys.stderr)
+    if facts["largest spread"]:
+        spread, of_molecule = facts["largest spread"], facts["molecule with the largest spread"]
+        print(f"{path}: rows of {of_molecule} differ by {spread:.6g}, more than those of any other", file=sys.stderr)
+    if warning := few_values(merged["value"].to_numpy()):
+        print(f"{path}: {warning}", file=sys.stderr)
+
+
+def few_values(values: np.ndarray) -> str:
+    """A warning about values (N,) that look like classes; empty if they do not."""
+    found = np.unique(values)
+    if len(values) < MANY or len(found) > FEW or (found != found.round()).any():
+        return ""
+    shown = ", ".join(f"{value:g}" for value in found)
+    return f"the only values are {shown}; if they are classes: this is regression, which predicts numbers between them"
 
 
 def _checked(table: TableFile, task: TaskSpec, counts: Counter[str]) -> tuple[list[GoodRow], list[BadRow]]:
     """Rows that can be used and rows that cannot; rows without a value are only counted."""
     good: list[GoodRow] = []
     bad: list[BadRow] = []
-    work = functools.partial(_check_chunk, Reading(task.log10, table.decimal_comma, task.features))
-    for chunk in map_chunks(work, _raw_rows(table, task, counts), table.size, f"reading {table.path.name}"):
+    columns = _columns_of(table, task)
+    commas = [table.commas(column) for column in (columns.value, *columns.features)]
+    reading = Reading(
+        task.log10, task.censored != "refuse", commas[0], dict(zip(task.features, commas[1:], strict=True))
+    )
+    work = functools.partial(_check_chunk, reading)
+    for chunk in map_chunks(work, _raw_rows(table, columns, counts), table.size, f"reading {table.path.name}"):
         for row in chunk:
-            good.append(row) if isinstance(row, GoodRow) else bad.append(row)
+            if isinstance(row, BadRow):
+                bad.append(row)
+            elif row.value.bound and task.censored == "drop":
+                counts["censored, dropped"] += 1
+            else:
+                good.append(row)
     counts["bad rows dropped"] = len(bad)
     for row in good:
         counts.update(f"with {note}" if note != "charged" else note for note in row.molecule.notes)
     return good, bad
 
 
-def _raw_rows(table: TableFile, task: TaskSpec, counts: Counter[str]) -> Iterator[RawRow]:
-    smiles = require_column(table, task.smiles_column, "pass --smiles-column")
-    value = require_column(table, task.column or "", "pass --target-column or --source-column")
-    part = require_column(table, task.split_column, "pass --split-column") if task.split_column else None
-    features = [require_column(table, name, LACKING) for name in task.features]
+def _wanted(task: TaskSpec) -> list[str]:
+    """The columns that the file should have."""
+    return [name for name in (task.smiles_column, task.column, task.split_column, *task.features) if name]
+
+
+def _columns_of(table: TableFile, task: TaskSpec) -> ReadColumns:
+    smiles = require_smiles(table, task.smiles_column)
+    if (name := table.columns[smiles]) != task.smiles_column:
+        print(f"{table.path}: SMILES are read from column '{name}'", file=sys.stderr)
+    return ReadColumns(
+        smiles,
+        require_column(table, task.column or "", "pass --target-column or --source-column"),
+        require_column(table, task.split_column, "pass --split-column") if task.split_column else None,
+        tuple(require_column(table, name, LACKING) for name in task.features),
+    )
+
+
+def _raw_rows(table: TableFile, columns: ReadColumns, counts: Counter[str]) -> Iterator[RawRow]:
+    smiles, value, part, features = columns
     for line, cells in table.rows:
         counts["rows"] += 1
         if len(cells) != len(table.columns):
             yield RawRow(line, None, None, None, (), f"{len(cells)} cells where the header has {len(table.columns)}")
-        elif _is_empty(cells[value]):
+        elif is_missing(cells[value]):
             counts["without a value"] += 1
         else:
             told = "train" if part is None else cells[part]
             yield RawRow(line, cells[smiles], cells[value], told, tuple(cells[column] for column in features), "")
-
-
-def _is_empty(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def _check_chunk(reading: Reading, rows: Sequence[RawRow]) -> list[GoodRow | BadRow]:
@@ -189,22 +245,24 @@ def _check(reading: Reading, row: RawRow) -> GoodRow | BadRow:
         if row.fault:
             raise ValueError(row.fault)
         molecule = identify(cell_text(row.smiles))
-        features = tuple(_feature(*cell, reading) for cell in zip(reading.features, row.features, strict=True))
+        features = tuple(map(_feature, reading.features, row.features, reading.features.values()))
         return GoodRow(row.line, molecule, _value(row.value, reading), _part(row.part), features)
     except (MoleculeError, ValueError) as error:
         return BadRow(row.line, str(error), text)
 
 
-def _value(cell: Cell, reading: Reading) -> float:
-    value = number_in(cell, decimal_comma=reading.decimal_comma)
-    if reading.log10 and value <= 0:
-        raise ValueError(f"{value:g} has no logarithm")
+def _value(cell: Cell, reading: Reading) -> Measured:
+    value = measured_in(cell, reading.commas)
+    if value.bound and not reading.bounds:
+        raise ValueError(f"'{cell}' is a bound of a value: pass --censored drop, --censored bound or --censored learn")
+    if reading.log10 and value.number <= 0:
+        raise ValueError(f"{value.number:g} has no logarithm")
     return value
 
 
-def _feature(name: str, cell: Cell, reading: Reading) -> float:
+def _feature(name: str, cell: Cell, commas: Commas) -> float:
     try:
-        return number_in(cell, decimal_comma=reading.decimal_comma)
+        return number_in(cell, commas)
     except ValueError as error:
         raise ValueError(f"column '{name}': {error}") from None
 
@@ -216,24 +274,9 @@ def _part(cell: Cell) -> str:
     return name
 
 
-def _refuse(path: Path, task: TaskSpec, bad: Sequence[BadRow]) -> None:
-    """List the bad rows in a file, then raise unless the task drops them."""
-    listing = Path(f"{path.stem}.bad-rows.csv")
-    try:
-        with listing.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([BadRow._fields, *bad])
-        where = f"all are listed in {listing}"
-    except OSError as error:
-        where = f"they could not be listed in {listing}: {error.strerror}"
-    if task.drop_bad_rows:
-        print(f"{path}: {len(bad)} bad rows dropped; {where}", file=sys.stderr)
-        return
-    named = "; ".join(f"row {row.line}: {row.reason[:200]}" for row in bad[:SHOWN])
-    more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    raise InputDataError(f"{path}, {named}{more}: fix the file or pass --drop-bad-rows ({where})")
-
-
-def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[pa.Table, dict[str, int | float]]:
+def _merged(
+    path: Path, task: TaskSpec, good: Sequence[GoodRow], counts: Counter[str]
+) -> tuple[pa.Table, dict[str, int | float | str]]:
     """A table with one row for each molecule and set of features, sorted by them, and the counts of cleaning."""
     _check_parts(path, good)
     grouped: dict[tuple[str, tuple[float, ...]], list[GoodRow]] = defaultdict(list)
@@ -241,16 +284,38 @@ def _merged(path: Path, good: Sequence[GoodRow], counts: Counter[str]) -> tuple[
         grouped[row.molecule.smiles, row.features].append(row)
     records = []
     for (smiles, features), rows in sorted(grouped.items(), key=lambda group: group[0]):
-        values = [row.value for row in rows]
-        molecule, spread = rows[0].molecule, max(values) - min(values)
-        of_molecule = (molecule.parent, molecule.organics, molecule.scaffold)
-        records.append((smiles, median(values), *of_molecule, rows[0].part, len(rows), spread, *features))
-    counts["merged into others"] = len(good) - len(records)
-    if good[0].features:
+        found = _middle([row.value for row in rows])
+        if found is None:
+            counts["with bounds on both sides, dropped"] += 1
+            continue
+        value, spread = found
+        kindred = (getattr(rows[0].molecule, name) for name in KINDRED)
+        records.append((smiles, value.number, *kindred, rows[0].part, len(rows), spread, value.bound, *features))
+    if not records:
+        raise InputDataError(f"{path} has no molecule with a value in column '{task.column}'")
+    counts["merged into others"] = len(good) - len(grouped)
+    columns = dict(zip(_columns(len(task.features)), map(list, zip(*records, strict=True)), strict=True))
+    if task.features:
         counts["data points"] = len(records)
-    counts["molecules"] = len({smiles for smiles, _ in grouped})
-    columns = dict(zip(_columns(len(good[0].features)), map(list, zip(*records, strict=True)), strict=True))
-    return pa.table(columns), {**counts, "largest spread": max(columns["spread"])}
+    if censored := sum(map(bool, columns["bound"])):
+        counts[f"censored, {WORD[task.censored]}"] = censored
+    counts["molecules"] = len(set(columns["smiles"]))
+    widest = max(range(len(records)), key=lambda row: columns["spread"][row])
+    facts = {"largest spread": columns["spread"][widest], "molecule with the largest spread": columns["smiles"][widest]}
+    return pa.table(columns), {**counts, **facts}
+
+
+def _middle(values: Sequence[Measured]) -> tuple[Measured, float] | None:
+    """The median of one molecule's values and their range; bounds count only where no value is exact.
+
+    None if there are only bounds, on both sides.
+    """
+    exact = [value.number for value in values if not value.bound]
+    if exact:
+        return Measured(median(exact), 0), max(exact) - min(exact)
+    if len({value.bound for value in values}) > 1:
+        return None
+    return Measured(median(value.number for value in values), values[0].bound), 0.0
 
 
 def _check_parts(path: Path, good: Sequence[GoodRow]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.distil import GSP_KD, KD
-from gear.methods.losses import labelled_mse, point_mse, relation_mse
+from gear.methods.losses import point_mse, relation_mse
 from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
@@ -48,7 +48,7 @@ class Distilled(Method):
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """Regression of the target, and the student's likeness to the teacher."""
         z = self.student.latent(batch.molecules)
-        terms = {"reg": labelled_mse(self.student.heads[0](z), batch.target)}
+        terms = {"reg": batch.mse(self.student.heads[0](z))}
         if self.config.weights.distil > 0:
             self.teacher.eval()
             with torch.no_grad():

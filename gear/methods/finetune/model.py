@@ -13,7 +13,6 @@ from torch import Tensor
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
 from gear.methods.finetune import FINETUNE_ALL, FINETUNE_HEAD
-from gear.methods.losses import labelled_mse
 from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
 from gear.model.molecules import MoleculeBatch
@@ -43,7 +42,7 @@ class FinetuneAll(Method):
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """Regression of the target."""
-        reg = labelled_mse(self.network.heads[0](self._features(batch.molecules)), batch.target)
+        reg = batch.mse(self.network.heads[0](self._features(batch.molecules)))
         return LossTerms({"reg": reg}, reg.new_zeros(()))
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:

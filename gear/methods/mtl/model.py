@@ -9,7 +9,6 @@ from torch import Tensor
 
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
-from gear.methods.losses import labelled_mse
 from gear.methods.mtl import MTL
 from gear.methods.pair_batch import PairBatch
 from gear.model.branch import HeadedNetwork
@@ -33,7 +32,7 @@ class MultiTask(Method):
         """The target's regression and, weighted, the sources'."""
         z = self.network.latent(batch.molecules)
         target, *sources = (head(z) for head in self.network.heads)
-        terms = {"reg": labelled_mse(target, batch.target)}
+        terms = {"reg": batch.mse(target)}
         if self.config.weights.source > 0:
             terms["source"] = self.sources_mse(sources, batch)
         return LossTerms(terms, terms["reg"].new_zeros(()))

@@ -5,7 +5,6 @@ from torch import Tensor
 
 from gear.config import TrialConfig
 from gear.methods.base import LossTerms, Method
-from gear.methods.losses import labelled_mse
 from gear.methods.pair_batch import PairBatch
 from gear.methods.stl import STL
 from gear.model.branch import HeadedNetwork
@@ -25,7 +24,7 @@ class SingleTask(Method):
 
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The regression term alone."""
-        reg = labelled_mse(self.network(batch.molecules), batch.target)
+        reg = batch.mse(self.network(batch.molecules))
         return LossTerms({"reg": reg}, reg.new_zeros(()))
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:

@@ -57,7 +57,8 @@ def task(molecules):
     smiles, parent, scaffold = (np.array(column, dtype=object) for column in columns)
     values = np.array([value(m) for m in molecules])
     parts = np.array([told_part(m) for m in molecules], dtype=object)
-    return TaskTable(smiles, values, parent, parent, scaffold, parts, empty_pack(), np.arange(len(smiles)), {})
+    kin = (parent, parent, scaffold, parent, parent)
+    return TaskTable(smiles, values, *kin, parts, empty_pack(), np.arange(len(smiles)), {})
 
 
 def divide(target, source, split, seed=0, fold=0):

@@ -1,6 +1,7 @@
 """A user's own file: every format people save, every rule counted, every fault one clear line."""
 
 import csv
+import dataclasses
 import gzip
 import os
 
@@ -11,7 +12,7 @@ import pytest
 from gear.config import PairSpec, TaskSpec
 from gear.data import load_pair
 from gear.data.molecules.molecule import MAX_ATOMS, identify
-from gear.data.user_files.task_file import read_task
+from gear.data.user_files.task_file import check_columns, read_task
 from gear.errors import InputDataError
 from gear.testing.pairs import molecules
 
@@ -217,6 +218,77 @@ def test_bad_rows_are_dropped_and_counted_if_asked_for(capsys):
     assert list(table.smiles) == ["CC", "CO"]
     assert table.facts["bad rows dropped"] == 1
     assert "1 bad rows dropped; all are listed in mine.bad-rows.csv" in capsys.readouterr().err
+
+
+def listed(folder):
+    with open(folder / "mine.bad-rows.csv", newline="") as listing:
+        return [(row["file"], row["column"], row["line"]) for row in csv.DictReader(listing)]
+
+
+def test_lists_of_files_with_one_name_and_of_columns_of_one_file_do_not_overwrite_each_other(folder):
+    expected = []
+    for place in ("a", "b"):
+        (folder / place).mkdir()
+        file = write([f"C(,1,x{place}", "CC,1,2"], "smiles,value,other", name=f"{place}/mine.csv")
+        for column in ("value", "other"):
+            read_task(spec(file, column, drop_bad_rows=True))
+            expected.append((str(folder / file), column, "2"))
+    assert listed(folder) == expected
+    (folder / "cache").rename(folder / "old")
+    read_task(spec("a/mine.csv", drop_bad_rows=True))  # its own rows are replaced
+    assert sorted(listed(folder)) == sorted(expected)
+
+
+def test_molecule_with_the_largest_spread_is_named(capfd):
+    table = read_task(spec(write(["CC,1", "CC,3", "CO,10", "OC,60", "CCC,5"])))
+    assert (table.facts["largest spread"], table.facts["molecule with the largest spread"]) == (50, "CO")
+    assert "rows of CO differ by 50" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [([0, 1], True), ([1, 2, 3, 4, 5], True), (range(50), False), ([0.5, 1.5], False)],
+)
+def test_values_that_may_be_classes_are_warned_of(values, warned, capfd):
+    rows = [f"{row.split(',')[0]},{values[index % len(values)]}" for index, row in enumerate(GOOD)]
+    read_task(spec(write(rows)))
+    assert ("this is regression" in capfd.readouterr().err) is warned
+
+
+def test_missing_values_are_left_out_and_counted():
+    table = read_task(spec(write(["CC,1", "CCC,n/a", "CCCC,NA", "CO,-", "CN,", "CCN, "])))
+    assert (list(table.smiles), table.facts["without a value"]) == (["CC"], 5)
+
+
+def test_thousands_in_a_file_of_tabs_are_read_as_the_column_tells(folder):
+    with open("a.tsv", "w") as file:
+        file.write("smiles\tvalue\nCC\t862\nCCC\t986.5\nCO\t1,048\n")
+    assert read("a.tsv") == {"CC": 862, "CCC": 986.5, "CO": 1048}
+    with open("b.tsv", "w") as file:
+        file.write("smiles\tvalue\nCC\t862\nCCC\t986\nCO\t1,048\n")
+    with pytest.raises(InputDataError, match=r"row 4: '1,048' may be 1\.048 or 1048"):
+        read("b.tsv")
+
+
+def test_decimals_of_parquet_are_numbers():
+    values = pa.array(["1.50", None, "-3.25"]).cast(pa.decimal128(10, 2))
+    pq.write_table(pa.table({"smiles": ["CC", "CCC", "CO"], "value": values}), "a.parquet")
+    assert read("a.parquet") == {"CC": 1.5, "CO": -3.25}
+
+
+def test_the_column_of_smiles_that_is_obviously_meant_is_taken_and_named(capfd):
+    assert read(write(["CC,1"], "Canonical SMILES,value")) == {"CC": 1}
+    assert "SMILES are read from column 'Canonical SMILES'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["smiles_column", "column", "split_column"])
+def test_columns_are_checked_without_reading_the_rows(name, monkeypatch):
+    file = write(["C(,x,y"], "smiles,value,part")
+    check_columns(spec(file, split_column="part"))
+    with pytest.raises(InputDataError, match="no column 'none'"):
+        check_columns(dataclasses.replace(spec(file, split_column="part"), **{name: "none"}))
+    with pytest.raises(InputDataError, match="cannot read nothing"):
+        check_columns(spec("nothing.csv"))
 
 
 def test_folder_that_cannot_be_written_does_not_hide_the_bad_row(monkeypatch):
