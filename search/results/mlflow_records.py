@@ -95,6 +95,7 @@ class _Translator:
             case TrialAsked(attempt=0):
                 tags = {"seed": str(event.config["seed"]), "origin": event.origin, "purpose": event.purpose}
                 tags |= {} if event.of is None else {"of": str(event.of)}
+                tags |= _versions(self._studies[event.study].trials[event.number])
                 return [messages.TrialStarted(event.study, event.number, _flat(event.config), tags)]
             case EpochReported():
                 return [messages.Step(event.study, event.number, event.epoch, event.metrics)]

@@ -56,7 +56,8 @@ def runs(client, experiment="quick-1"):
 
 
 def curve(client, run, metric="validation_rmse"):
-    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
+    """By step: what was queued while the history was told has the earlier time."""
+    return sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric))
 
 
 def everything(client, experiment="quick-1"):

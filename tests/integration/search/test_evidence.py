@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from gear.evaluation import evaluate
 from gear.export import load_export
 from search.results.finalize import deliver, judge_results
 from search.results.rebuild import rebuild
@@ -28,10 +30,13 @@ def concluded(template, tmp_path_factory):
     folder, uri = LocalPath(scratch / "mine"), f"sqlite:///{scratch / 'mlflow.db'}"
     snapshot = take_snapshot(folder)
     rebuild(folder, snapshot, uri)
-    with CampaignStore.resume(folder) as store:
+    with CampaignStore.resume(folder) as store, pytest.MonkeyPatch.context() as patch:
+        predicted = Mock(side_effect=evaluate.predict_held_out)
+        patch.setattr(evaluate, "predict_held_out", predicted)
         for _ in range(2):  # an interrupted driver does it again
             judge_results(snapshot.campaign, store, pytest.fail)
             deliver(snapshot.campaign, store, uri, pytest.fail)
+    assert predicted.call_count == 2  # each of the two winners once
     return scratch / "mine", uri
 
 

@@ -10,6 +10,7 @@ from search.campaign.events import (
     BlendFinished,
     BlendMember,
     EpochReported,
+    Launched,
     StudyFinished,
     TrialAsked,
     TrialEnded,
@@ -116,6 +117,18 @@ def test_a_trial_that_is_trained_again_says_of_which_and_is_none_of_the_search()
     assert records[5].tags["purpose"] == "rescore"
     assert records[5].tags["of"] == "0"
     assert [record.step for record in records if isinstance(record, Step) and record.number is None] == [1]
+
+
+def test_a_trial_is_told_with_the_versions_that_trained_it():
+    asked, epoch, ended = life()
+    first, second = Launched("monday", {"torch": "2.12.0"}), Launched("tuesday", {"torch": "2.13.0"})
+    started, *_, result, _ = told(first, asked, epoch, ended)[1:]
+    assert (started.tags["versions"], result.tags["versions"]) == ('{"torch": "2.12.0"}',) * 2
+    assert "versions_before" not in result.tags
+    again = dataclasses.replace(asked, attempt=1)
+    *_, result, _ = told(first, asked, epoch, second, again, epoch, ended)
+    assert (result.tags["versions"], result.tags["versions_before"]) == ('{"torch": "2.13.0"}', '{"torch": "2.12.0"}')
+    assert "versions" not in told(asked)[1].tags  # an earlier version recorded none
 
 
 def test_findings_become_tags_of_the_trial():
