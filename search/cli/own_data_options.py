@@ -54,6 +54,11 @@ def add_own_data(parser: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{role}-smiles-column", metavar="NAME", help=f"the {role}'s column of SMILES (default: --smiles-column)"
         )
+    _add_reading(group)
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that say how all tables are read."""
     group.add_argument("--smiles-column", metavar="NAME", help="the column of SMILES (default: smiles)")
     group.add_argument(
         "--split-column",

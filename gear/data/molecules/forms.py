@@ -31,7 +31,7 @@ REWRITES = (
 
 
 def form_keys(smiles: str) -> tuple[str, ...]:
-    """The keys of the organic fragments of a molecule, that of the largest first; of the largest if no fragment is organic.
+    """The keys of the organic fragments of a molecule, the largest first; of the largest if none is organic.
 
     Args:
         smiles: of a molecule or of several, joined by dots.

@@ -301,8 +301,10 @@ def _merged(
         counts[f"censored, {WORD[task.censored]}"] = censored
     counts["molecules"] = len(set(columns["smiles"]))
     widest = max(range(len(records)), key=lambda row: columns["spread"][row])
-    facts = {"largest spread": columns["spread"][widest], "molecule with the largest spread": columns["smiles"][widest]}
-    return pa.table(columns), {**counts, **facts}
+    facts: dict[str, int | float | str] = {**counts, "largest spread": columns["spread"][widest]}
+    if facts["largest spread"]:
+        facts["molecule with the largest spread"] = columns["smiles"][widest]
+    return pa.table(columns), facts
 
 
 def _middle(values: Sequence[Measured]) -> tuple[Measured, float] | None:

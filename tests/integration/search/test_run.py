@@ -76,6 +76,7 @@ def closed_port():
         (["--pairs", "hv_from_ds+hv"], "pair 'hv_from_ds+hv' names a task twice"),
         (["--methods", "mtl", "--source-embedding", "text"], "embedding.source_kind must be 'same'"),
         (["--target-data", "mine.csv", "--target-column", "y", "--source-column", "x"], "--source-data is missing"),
+        (["--dry-run", "--target-data", "no.csv", "--target-column", "y", "--source-property", "hv"], "cannot read"),
         (["--target-data", "1.csv", "--target-column", "2", "--source-data", "b", "--source-column", "y"], "a letter"),
         (
             ["--target-data", "a/x.csv", "--target-column", "y", "--source-data", "b/x.gz", "--source-column", "Y"],

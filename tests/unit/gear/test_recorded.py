@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from gear.config import TrialConfig
+from gear.config import PairSpec, TaskSpec, TrialConfig
 from gear.parsing import to_dict
-from gear.recorded import recorded_config
+from gear.recorded import complete_pair, recorded_config
 
 
 def test_recorded_configuration_is_kept_and_an_older_one_completed() -> None:
@@ -21,3 +21,12 @@ def test_file_written_by_hand_takes_the_defaults() -> None:
     written = recorded_config({"transfer": {"frame": 60}, "training": {"epochs": 3}})
     assert written.transfer == dataclasses.replace(TrialConfig().transfer, frame=60)
     assert written.training == dataclasses.replace(TrialConfig().training, epochs=3)
+
+
+def test_recorded_pair_has_the_keys_of_its_time() -> None:
+    """A pair that an earlier version recorded is split as it was; one that is written by hand as today."""
+    today = to_dict(PairSpec(TaskSpec("hv"), (TaskSpec("ds"),)))
+    assert complete_pair(today)["key_version"] == 2
+    del today["key_version"]
+    assert complete_pair(today)["key_version"] == 1
+    assert "key_version" not in complete_pair({"target": {"property": "hv"}, "sources": []})

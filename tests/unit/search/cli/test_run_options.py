@@ -111,6 +111,7 @@ def test_a_resume_extends_what_may_change():
         ["--target-unit", "K"],
         ["--smiles-column", "SMILES"],
         ["--drop-bad-rows"],
+        ["--censored", "learn"],
         ["--source-property", "bp"],
         ["--features", "temperature"],
         ["--source-features", "temperature"],
@@ -161,6 +162,7 @@ def test_a_resume_accepts_the_flags_of_ones_own_pair_again(flags, tmp_path, monk
         ["--smiles-column", "SMILES"],
         ["--split-column", "part"],
         ["--drop-bad-rows"],
+        ["--censored", "learn"],
         ["--source-property", "mp"],
         ["--features", "temperature"],
         ["--pairs", "hv_from_ds"],
@@ -282,3 +284,20 @@ def test_another_command_is_told_what_differs():
     other, _ = new_plan(parse("--name", "mine", "--seed", "3", "--methods", "stl"), gpu=False)
     with pytest.raises(InputDataError, match=r"begun with another plan \(other methods, seed\)"):
         begun_again(asked, other)
+
+
+@pytest.mark.parametrize("how", ["drop", "bound", "learn"])
+def test_what_becomes_of_censored_values_is_recorded_of_every_table(how, tmp_path):
+    plan, _ = new_plan(parse(*TABLES, "--censored", how), gpu=False)
+    target, mine, built_in = plan.pairs[0].target, *plan.pairs[0].sources
+    assert (target.censored, mine.censored, built_in.censored) == (how, how, "refuse")
+    for flags in ([], ["--censored", how]):
+        assert extended(plan, parse("--resume", *flags)) == plan
+
+
+@pytest.mark.parametrize("flags", [["--pairs", "hv_from_ds"], [*MINE, "--source-property", "bp"]])
+def test_a_campaign_of_an_earlier_version_goes_on_with_the_keys_of_its_time(flags):
+    asked, _ = new_plan(parse("--name", "mine", *flags), gpu=False)
+    recorded = dataclasses.replace(asked, pairs=tuple(dataclasses.replace(p, key_version=1) for p in asked.pairs))
+    assert begun_again(recorded, asked).pairs == recorded.pairs
+    assert extended(recorded, parse("--resume", "--trials", "99", *flags)).pairs == recorded.pairs

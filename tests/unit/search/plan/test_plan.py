@@ -47,6 +47,30 @@ def test_a_plan_of_an_earlier_version_means_what_it_meant():
     assert plan.search.pruner == "halving"
 
 
+def test_pairs_of_an_earlier_version_have_the_keys_of_its_time():
+    plan = dataclasses.replace(small_plan(), pairs=(*expand_pairs(["hv_from_ds"]), OWN))
+    data = plan_to_dict(plan)
+    del data["key_version"], data["pairs"][1]["key_version"]
+    older = plan_from_dict(data)
+    assert [pair.key_version for pair in older.pairs] == [1, 1]
+    assert [pair.key_version for pair in plan.pairs] == [2, 2]
+    assert plan_from_dict(plan_to_dict(older)) == older
+    mixed = dataclasses.replace(plan, pairs=(plan.pairs[0], older.pairs[1]))
+    assert plan_from_dict(plan_to_dict(mixed)) == mixed
+
+
+def test_a_plan_file_written_by_hand_or_by_an_earlier_version_has_the_keys_of_today(tmp_path):
+    data = plan_to_dict(dataclasses.replace(small_plan(), pairs=(*expand_pairs(["hv_from_ds"]), OWN)))
+    text = plan_to_toml(plan_from_dict(data)).replace("key_version = 2\n", "")
+    (tmp_path / "plan.toml").write_text(text)
+    assert [pair.key_version for pair in read_plan(tmp_path / "plan.toml").pairs] == [2, 2]
+
+
+def test_a_version_of_keys_that_does_not_exist_is_one_line():
+    with pytest.raises(InputDataError, match="key_version must be one of 1, 2, got 3"):
+        plan_from_dict(plan_to_dict(small_plan()) | {"key_version": 3})
+
+
 @pytest.mark.parametrize("name", ["grace_period", "share", "warm_start"])
 def test_an_old_name_beside_the_new_one_is_unknown(name):
     data = plan_to_dict(PRESETS["small"])

@@ -49,6 +49,13 @@ def test_it_is_complete_and_its_settings_are_those_of_its_time(campaign):
         assert config.training.epoch_steps == 1
 
 
+def test_its_splits_are_those_of_its_time(campaign):
+    recorded = read_campaign(LocalPath(CAMPAIGN))["data"]["ef_from_hv.random"]
+    spec = campaign.spec("ef_from_hv.random.stl", 0)
+    assert spec.pair.key_version == 1
+    assert load_pair(spec.pair, spec.split, spec.split_seed).split_hash == recorded["split_hash"]
+
+
 @pytest.mark.parametrize("method", ["gear", "stl"])
 def test_its_trial_file_is_the_recorded_trial(campaign, method):
     name = f"ef_from_hv.random.{method}"

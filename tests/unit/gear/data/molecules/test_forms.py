@@ -47,7 +47,18 @@ def test_all_forms_of_a_molecule_share_one_key(kind):
 
 def test_different_molecules_have_different_keys():
     molecules = [smiles for forms in FORMS.values() for smiles in forms.split()[:1]]
-    molecules += ["COC", "CC(C)=O", "CCC=O", "Cc1ccccn1", "c1ccccc1", "C1=CCC=CC1", "CC#N", "C[N+]#[C-]", "OCCCCO", "C1CCOC1"]
+    molecules += [
+        "COC",
+        "CC(C)=O",
+        "CCC=O",
+        "Cc1ccccn1",
+        "c1ccccc1",
+        "C1=CCC=CC1",
+        "CC#N",
+        "C[N+]#[C-]",
+        "OCCCCO",
+        "C1CCOC1",
+    ]
     assert len({key(smiles) for smiles in molecules}) == len(molecules)
 
 
@@ -80,7 +91,9 @@ def test_time_is_bounded(smiles):
     assert time.process_time() - begin < 10
 
 
-@pytest.mark.parametrize("smiles", ["[Na+].[Cl-]", "[U]", "O", "[Fe+2].c1cc[cH-]c1.c1cc[cH-]c1", "[CH3]", "F[P-](F)(F)(F)(F)F"])
+@pytest.mark.parametrize(
+    "smiles", ["[Na+].[Cl-]", "[U]", "O", "[Fe+2].c1cc[cH-]c1.c1cc[cH-]c1", "[CH3]", "F[P-](F)(F)(F)(F)F"]
+)
 def test_whatever_can_be_parsed_has_a_key(smiles):
     assert all(form_keys(smiles))
     assert form_keys(smiles) == form_keys(smiles)

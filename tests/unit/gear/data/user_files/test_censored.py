@@ -167,7 +167,9 @@ def test_every_network_is_not_taught_that_a_bound_is_exceeded(name):
             labels, bounds = only_target.labels.clone(), torch.zeros_like(batch.labels)
             labels[:, 0], bounds[:, 0] = label, bound
             torch.manual_seed(0)
-            found_terms = model.loss_terms(batch._replace(labels=labels, bounds=bounds), 0, torch.Generator().manual_seed(0))
+            found_terms = model.loss_terms(
+                batch._replace(labels=labels, bounds=bounds), 0, torch.Generator().manual_seed(0)
+            )
             terms[label, bound] = found_terms.terms["reg"].item()
     assert terms[-50, 1] == terms[50, -1] == 0  # at least -50, at most 50
     assert terms[-50, -1] == terms[-50, 0] > 100

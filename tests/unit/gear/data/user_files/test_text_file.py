@@ -16,7 +16,11 @@ from gear.errors import InputDataError
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 CELL = st.text(st.sampled_from("ab1 ,;\t\"'#.\n"), max_size=6)
-ROWS = st.lists(st.tuples(st.sampled_from(["CCO", "c1ccccc1", "C[N+](=O)[O-]"]), st.sampled_from(["1", "-2.5"]), CELL), min_size=1, max_size=8)
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["CCO", "c1ccccc1", "C[N+](=O)[O-]"]), st.sampled_from(["1", "-2.5"]), CELL),
+    min_size=1,
+    max_size=8,
+)
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -43,7 +47,9 @@ def rows_of(path, wanted=("value",)):
     st.booleans(),
     st.booleans(),
 )
-def test_the_same_rows_are_read_however_they_are_written(tmp_path, rows, note, delimiter, end, before, quoting, bom, zipped):
+def test_the_same_rows_are_read_however_they_are_written(
+    tmp_path, rows, note, delimiter, end, before, quoting, bom, zipped
+):
     header = ["smiles", "value", note]
     # the writer leaves \n without quotation marks where lines end with \r
     content = made(rows, header, delimiter, end, before, csv.QUOTE_ALL if end == "\r" else quoting)
@@ -99,7 +105,9 @@ def test_a_gzip_bomb_is_one_line_in_bounded_time_and_memory(tmp_path, content, m
     monkeypatch.setattr(text_file, "UNPACKED", 2**18)
     monkeypatch.setattr(text_file, "RATIO", 20)
     head = b"smiles,value\nCCO,1\n"
-    one = {"line": b"C" * 2**18, "quoted": b"a\n" * 2**17, "cells": b'"\n",' * 2**16, "rows": b"CCCCCCCC,1\n" * 2**15}[content]
+    one = {"line": b"C" * 2**18, "quoted": b"a\n" * 2**17, "cells": b'"\n",' * 2**16, "rows": b"CCCCCCCC,1\n" * 2**15}[
+        content
+    ]
     path = tmp_path / "bomb.csv.gz"
     with gzip.open(path, "wb") as file:
         file.write(head + (b'"' if content == "quoted" else b""))
@@ -108,7 +116,9 @@ def test_a_gzip_bomb_is_one_line_in_bounded_time_and_memory(tmp_path, content, m
     begin = time.process_time()
     tracemalloc.start()
     try:
-        with pytest.raises(InputDataError, match=r"bomb\.csv\.gz (row \d+: longer than|unpacks to more than)") as caught:
+        with pytest.raises(
+            InputDataError, match=r"bomb\.csv\.gz (row \d+: longer than|unpacks to more than)"
+        ) as caught:
             for _ in open_table(path).rows:
                 pass
     finally:
