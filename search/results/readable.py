@@ -22,13 +22,13 @@ def damage(campaign: Campaign, store: CampaignStore, trial: Trial) -> str:
     from gear.training.folds import fold_checkpoints
 
     if trial.checkpoint is None:
-        return "it has no checkpoint"
+        return "it wrote no checkpoint"
     try:
         with store.checkpoint(trial.checkpoint) as place:
             for fold in fold_checkpoints(place, campaign.spec(trial.study, trial.number).folds):
                 read_state(fold)
     except CheckpointError as error:
-        return str(error)
+        return f"{trial.checkpoint} cannot be used: {error}"
     return ""
 
 

@@ -156,13 +156,16 @@ class CampaignTrainable(tune.Trainable):
         return TrialReport(result.status, result.reason, result.epoch, result.metrics(), self.checkpoint, note)
 
     def _begin(self) -> None:
-        """Go on from the checkpoint, or begin again where there is none that is whole."""
+        """Go on from the checkpoint, or begin again, with a run that nothing was restored to, where it is not whole."""
         spec = from_dict(TrialSpec, self.config["spec"])
         self.run = self.context.factory(spec)
         try:
             retry_while_unavailable(self._restore)
         except CheckpointError as error:
-            self.run, self.note = self.context.factory(spec), f"begins again: {error}"  # it may be restored in part
+            self.run, self.note = (
+                self.context.factory(spec),
+                f"begins again, since {self.checkpoint} cannot be used: {error}",
+            )
             self.checkpoint = self.recorded = None
         self.rows = self.run.epochs()
 

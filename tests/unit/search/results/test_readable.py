@@ -62,7 +62,7 @@ def test_the_next_best_trial_wins_where_the_winner_is_damaged(searched):
         spoil(store, trial)
     assert readable_winner(campaign, store, study, said.append) is study.ranking[2]
     assert [event.number for event in lost(campaign, store)] == [trial.number for trial in study.ranking[:2]]
-    assert [f"does without trial {trial.number}, since the checkpoint" in line
+    assert [f"does without trial {trial.number}, since {trial.checkpoint} cannot be used: " in line
             for trial, line in zip(study.ranking, said, strict=False)] == [True, True]  # fmt: skip
     again = Campaign(campaign.plan, events=store.events())
     assert winner(again.studies[GEAR], campaign.plan.search).number == study.ranking[2].number
@@ -130,7 +130,7 @@ def test_damage_costs_its_own_study_only(searched, quiet):
     deliver(campaign, store, "", said.append)
     assert quiet == [("judged", STL, campaign.studies[STL].best.number), ("exported", STL)]
     (line,) = said
-    assert line.startswith(f"{GEAR}: not tested, since the checkpoint in")
+    assert line.startswith(f"{GEAR}: not tested, since {campaign.studies[GEAR].best.checkpoint} cannot be used: ")
 
 
 def test_the_export_of_a_winner_that_was_damaged_later_stays_as_it_was(searched, quiet):

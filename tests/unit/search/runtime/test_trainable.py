@@ -84,10 +84,11 @@ def test_where_the_checkpoint_is_damaged_a_trial_begins_again_and_says_so_once(b
     whole = rows(begin(number=1, every=every), 9)
     checkpoint = f"{HOME}/attempt-0/epoch-4"
     (storage / checkpoint / "state.json").write_text('{"epo')
+    (storage / checkpoint / "files.json").write_text('["state.json"]')
     found = rows(begin(DamagedRun, every, attempt=1, checkpoint=checkpoint), 9)
     assert [(row.epoch, row.metrics) for row in found] == [(row.epoch, row.metrics) for row in whole]
     assert found[0].checkpoint != checkpoint
-    assert found[0].note.startswith("begins again: the checkpoint in")
+    assert found[0].note.startswith(f"begins again, since {checkpoint} cannot be used: the checkpoint in")
     assert not any(row.note for row in found[1:])
 
 

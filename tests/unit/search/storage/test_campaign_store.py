@@ -158,6 +158,6 @@ def test_storage_that_is_away_for_a_while_costs_no_event_and_doubles_none(folder
 def test_storage_that_stays_away_ends_the_search_with_its_reason(folder, refuse, impatient):
     with create(folder) as store:
         refuse(1000)
-        with pytest.raises(StorageError, match=r"cannot write events of .*: (the share is away|.*SERVICE_UNAVAILABLE)"):
+        with pytest.raises(StorageError, match=r"cannot write events of .*: (the share is away|.*ServiceUnavailable)"):
             store.append(ASKED)
         refuse(0)
