@@ -4,7 +4,15 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 
-__all__ = ["GearError", "InputDataError", "StorageError", "UnknownNameError", "in_a_line", "user_command"]
+__all__ = [
+    "CheckpointError",
+    "GearError",
+    "InputDataError",
+    "StorageError",
+    "UnknownNameError",
+    "in_a_line",
+    "user_command",
+]
 
 
 class GearError(Exception):
@@ -24,6 +32,10 @@ class InputDataError(GearError):
 
 class StorageError(GearError):
     """A folder, file or server cannot be read or written."""
+
+
+class CheckpointError(StorageError):
+    """A checkpoint is missing or damaged. Reading it again does not help: what it held must be trained again."""
 
 
 class UnknownNameError(GearError):

@@ -14,7 +14,7 @@ from gear.evaluation.uncertainty import Interval, interval, mae, rmse, spread
 from gear.methods import build_method
 from gear.methods.base import Model
 from gear.training.batching import TrainingData
-from gear.training.checkpoint import load_module, read_state
+from gear.training.checkpoint import load_module, read_state, restoring
 from gear.training.loop import predict_rows
 
 __all__ = ["Scores", "combined", "load_best", "predict_held_out", "score_test_part", "scores"]
@@ -56,7 +56,8 @@ def load_best(checkpoint: Path, spec: TrialSpec) -> Model:
     """
     tensors, _ = read_state(checkpoint)
     model = build_method(spec.config, len(spec.pair.sources), len(spec.pair.target.features))
-    load_module(model, tensors, "best.")
+    with restoring(checkpoint):
+        load_module(model, tensors, "best.")
     return model.eval()
 
 

@@ -1,65 +1,108 @@
 """Checkpoints: folders of tensors (safetensors) and JSON, without pickle.
 
-A folder is written under another name beside its place and then renamed, so that it is never incomplete.
+A folder is written under another name beside its place, brought to the disk and then renamed, so that it is never
+incomplete, whatever crashes. Checksums tell a damaged one from a whole one. Those of earlier versions have none.
 """
 
+import contextlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Mapping
+import uuid
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from gear.errors import StorageError
+from gear.durable import make_folder, sync, sync_tree
+from gear.errors import CheckpointError, StorageError
 
-__all__ = ["load_module", "module_tensors", "read_state", "write_folder", "write_state"]
+__all__ = ["load_module", "module_tensors", "read_state", "restoring", "write_folder", "write_state"]
 
 TENSORS, STATE = "state.safetensors", "state.json"
+PARTS = {"tensors_crc32", "state_crc32", "state"}  # of state.json, if it has checksums
 
 
-def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+def write_folder(folder: Path, fill: Callable[[Path], None], *, durable: bool = True) -> None:
     """Let `fill` write a new folder beside `folder`, then rename it to `folder`, replacing an existing one.
+
+    Args:
+        folder: to write.
+        fill: writes the content into the folder that it is given.
+        durable: whether it is to survive a crash of the machine; a folder inside another one need not by itself.
 
     Raises:
         StorageError: the folder cannot be written.
     """
-    draft = folder.with_name(f".{folder.name}.draft-{os.getpid()}")
+    draft, old = (folder.with_name(f".{folder.name}.{kind}-{uuid.uuid4().hex}") for kind in ("draft", "old"))
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
+        make_folder(draft.parent)
+        draft.mkdir()
         fill(draft)
+        if durable:
+            sync_tree(draft)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         draft.rename(folder)
-    except (OSError, SafetensorError) as error:  # SafetensorError: on a full disk, for instance
+        if durable:
+            sync(folder.parent)
+    except (OSError, SafetensorError, StorageError) as error:  # SafetensorError: on a full disk, for instance
         shutil.rmtree(draft, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
         raise StorageError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def write_state(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON state as a folder, atomically."""
+def write_state(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], *, durable: bool = True) -> None:
+    """Write tensors and a JSON state as a folder, atomically; `durable`: see `write_folder`."""
 
     def fill(draft: Path) -> None:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft / TENSORS)
-        (draft / STATE).write_text(json.dumps(state, indent=1))
+        data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        (draft / TENSORS).write_bytes(data)
+        sums = {"tensors_crc32": zlib.crc32(data), "state_crc32": _checksum(state)}
+        (draft / STATE).write_text(json.dumps(sums | {"state": state}, indent=1))
 
-    write_folder(folder, fill)
+    write_folder(folder, fill, durable=durable)
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the JSON state that `write_state` wrote.
 
     Raises:
-        StorageError: the folder is missing or is not a checkpoint.
+        CheckpointError: the folder is missing, damaged, or not a checkpoint.
+        StorageError: it cannot be read.
+    """
+    with restoring(folder):
+        try:
+            data, state = (folder / TENSORS).read_bytes(), json.loads((folder / STATE).read_bytes())
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise CheckpointError(f"no checkpoint in {folder}: {error.strerror}") from error
+        except OSError as error:
+            raise StorageError(f"cannot read checkpoint {folder}: {error.strerror or error}") from error
+        if not state:
+            raise ValueError("it is empty")
+        if state.keys() & PARTS:
+            if state["tensors_crc32"] != zlib.crc32(data) or state["state_crc32"] != _checksum(state["state"]):
+                raise ValueError("its checksum does not fit its content")
+            state = state["state"]
+        return load(data), dict(state)
+
+
+@contextlib.contextmanager
+def restoring(folder: Path) -> Iterator[None]:
+    """Re-raise what a block says of a checkpoint that it does not understand.
+
+    Raises:
+        CheckpointError: instead of the errors of JSON, of safetensors, and of names or types that are not as expected.
     """
     try:
-        return load_file(folder / TENSORS), json.loads((folder / STATE).read_text())
-    except (OSError, ValueError) as error:
-        raise StorageError(f"no readable checkpoint in {folder}: {error}") from error
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise CheckpointError(f"the checkpoint in {folder} is damaged: {error}") from error
 
 
 def module_tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
@@ -68,6 +111,17 @@ def module_tensors(module: nn.Module, prefix: str) -> dict[str, Tensor]:
 
 
 def load_module(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
-    """Load the tensors with a prefix into a module; all names of the module must be among them."""
+    """Load the tensors with a prefix into a module.
+
+    Raises:
+        ValueError: a name of the module is not among them, or one of another shape is.
+    """
     cut = len(prefix)
-    module.load_state_dict({name[cut:]: tensor for name, tensor in tensors.items() if name.startswith(prefix)})
+    try:
+        module.load_state_dict({name[cut:]: tensor for name, tensor in tensors.items() if name.startswith(prefix)})
+    except RuntimeError as error:
+        raise ValueError(f"the tensors {prefix}* are not those of the model") from error
+
+
+def _checksum(state: Any) -> int:  # noqa: ANN401 - whatever JSON holds
+    return zlib.crc32(json.dumps(state, sort_keys=True).encode())

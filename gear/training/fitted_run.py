@@ -15,7 +15,7 @@ from gear.methods import build_method
 from gear.methods.fitted import FittedMethod
 from gear.results import EpochResult
 from gear.training.batching import TrainingData
-from gear.training.checkpoint import load_module, module_tensors, read_state, write_state
+from gear.training.checkpoint import load_module, module_tensors, read_state, restoring, write_state
 from gear.training.loop import predict_rows, validation_losses
 
 __all__ = ["FittedRun"]
@@ -83,18 +83,20 @@ class FittedRun:
     def _described(self) -> dict[str, float]:
         return self.model.describe(self.data.store.batch(self.data.validation[0].rows))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, durable: bool = True) -> None:
         """Write the state of the run atomically, in the form of a `TrainingRun`'s best weights."""
         last = None if self.last is None else dataclasses.asdict(self.last)
-        write_state(folder, module_tensors(self.model, "best."), {"last": last})
+        write_state(folder, module_tensors(self.model, "best."), {"last": last}, durable=durable)
 
     def restore(self, folder: Path) -> None:
         """Load the state that `save` wrote.
 
         Raises:
-            StorageError: no readable checkpoint there.
+            CheckpointError: no whole checkpoint there; the state of this run is then undefined.
+            StorageError: it cannot be read.
         """
-        tensors, state = read_state(folder)
-        load_module(self.model, tensors, "best.")
-        last = state["last"]
-        self.last = None if last is None else EpochResult(**last | {"notes": tuple(last["notes"])})
+        with restoring(folder):
+            tensors, state = read_state(folder)
+            load_module(self.model, tensors, "best.")
+            last = state["last"]
+            self.last = None if last is None else EpochResult(**last | {"notes": tuple(last["notes"])})

@@ -94,7 +94,7 @@ class FoldedRun:
 
         def fill(draft: Path) -> None:
             for run, place in zip(self.runs, fold_checkpoints(draft, len(self.runs)), strict=True):
-                run.save(place)
+                run.save(place, durable=False)  # the folder around them is, with all it holds
 
         write_folder(folder, fill)
 
@@ -102,7 +102,8 @@ class FoldedRun:
         """Load the state that `save` wrote.
 
         Raises:
-            StorageError: no readable checkpoint there.
+            CheckpointError: no whole checkpoint there; the state of this run is then undefined.
+            StorageError: it cannot be read.
         """
         for run, place in zip(self.runs, fold_checkpoints(folder, len(self.runs)), strict=True):
             run.restore(place)

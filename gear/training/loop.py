@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from gear.methods.base import Method, Model
 from gear.pretrain.start import begin_with_pretrained
 from gear.results import EpochResult
 from gear.training.batching import TrainingData, epoch_batches
-from gear.training.checkpoint import load_module, module_tensors, read_state, write_state
+from gear.training.checkpoint import load_module, module_tensors, read_state, restoring, write_state
 from gear.training.ema import WeightAverage
 
 __all__ = ["EpochResult", "TrainingRun", "fit", "predict_rows", "validation_losses"]
@@ -248,8 +248,8 @@ class TrainingRun:
             return "complete", "early stopping"
         return "running", ""
 
-    def save(self, folder: Path) -> None:
-        """Write the state of the run and its best weights atomically."""
+    def save(self, folder: Path, *, durable: bool = True) -> None:
+        """Write the state of the run and its best weights atomically; `durable`: see `write_folder`."""
         tensors = module_tensors(self.model, "model.") | module_tensors(self.average.model, "average.")
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
@@ -261,15 +261,19 @@ class TrainingRun:
             "average_steps": self.average.steps,
             "last": None if self.last is None else dataclasses.asdict(self.last),
         }
-        write_state(folder, tensors, state)
+        write_state(folder, tensors, state, durable=durable)
 
     def restore(self, folder: Path) -> None:
         """Load the state that `save` wrote.
 
         Raises:
-            StorageError: no readable checkpoint there.
+            CheckpointError: no whole checkpoint there; the state of this run is then undefined.
+            StorageError: it cannot be read.
         """
-        tensors, state = read_state(folder)
+        with restoring(folder):
+            self._take(*read_state(folder))
+
+    def _take(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         load_module(self.model, tensors, "model.")
         load_module(self.average.model, tensors, "average.")
         self.best = {name[5:]: t.to(self.device) for name, t in tensors.items() if name.startswith("best.")}

@@ -14,12 +14,14 @@ from types import MappingProxyType
 from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec
-from gear.errors import GearError
+from gear.errors import GearError, StorageError
 from gear.parsing import from_dict, to_dict
 from gear.results import OBJECTIVE, State
+from search.campaign.event_order import EventOrder
 from search.campaign.events import (
     AttemptLost,
     BlendFinished,
+    CheckpointLost,
     EpochReported,
     EvaluationBegun,
     Event,
@@ -62,6 +64,9 @@ class Campaign:
         events: events that an earlier launch recorded.
         earlier: for each study by name, the studies of earlier campaigns that it may take configurations from, see
             `search.storage.earlier_campaigns`.
+
+    Raises:
+        StorageError: the events are not those of a campaign of this plan, for instance since one was lost.
     """
 
     def __init__(
@@ -84,7 +89,18 @@ class Campaign:
         self._record_event = record
         self._live: dict[str, Trial] = {}
         self._max_live = self._lost_in_a_row = 0
+        self._take_over(events)
+
+    def _take_over(self, events: Iterable[Event]) -> None:
+        order = EventOrder(self.studies)
         for event in events:
+            try:
+                order.take(event)
+            except ValueError as error:
+                raise StorageError(
+                    f"the events of campaign {self.plan.name} do not fit together: {error}: restore them from a copy, "
+                    f"or keep the rest by: gear-search repair {self.plan.name}"
+                ) from error
             self._apply(event)
 
     @property
@@ -188,6 +204,11 @@ class Campaign:
         with self.lock:
             self._record(EvaluationBegun(name))
             return self.studies[name].evaluations if name in self.studies else self.blend_evaluations[name]
+
+    def lose_checkpoint(self, study: str, number: int, reason: str) -> None:
+        """Record that the models of an ended trial cannot be read any more."""
+        with self.lock:
+            self._record(CheckpointLost(study, number, reason))
 
     def finish_study(self, finished: StudyFinished) -> None:
         """Record that the winner of a study was evaluated on the test part."""

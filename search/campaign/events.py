@@ -5,7 +5,8 @@ A trial is one `TrialAsked`, an `EpochReported` for each epoch, and one `TrialEn
 that was asked for and has not ended was interrupted.
 
 After the search come one `StudyFinished` for the winner of each study, and one `BlendFinished` for each blend, each
-after an `EvaluationBegun`. Every launch begins with a `Launched`.
+after an `EvaluationBegun`. Every launch begins with a `Launched`. Before them is a `CheckpointLost` for each trial
+that would be among these if its models could be read.
 """
 
 import dataclasses
@@ -24,6 +25,7 @@ __all__ = [
     "AttemptLost",
     "BlendFinished",
     "BlendMember",
+    "CheckpointLost",
     "EpochReported",
     "EvaluationBegun",
     "Event",
@@ -116,6 +118,18 @@ class EvaluationBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointLost:
+    """The checkpoint of an ended trial cannot be read, for this reason: its models are not to be had any more.
+
+    It is recorded where other trials can take the place of the trial, which then wins nothing and is in no ensemble.
+    """
+
+    study: str
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyFinished:
     """The winner of a study was evaluated on the test part, for the `test_evaluations`-th time in this study.
 
@@ -196,7 +210,15 @@ class BlendFinished:
 
 
 Event = (
-    Launched | TrialAsked | EpochReported | AttemptLost | TrialEnded | EvaluationBegun | StudyFinished | BlendFinished
+    Launched
+    | TrialAsked
+    | EpochReported
+    | AttemptLost
+    | TrialEnded
+    | CheckpointLost
+    | EvaluationBegun
+    | StudyFinished
+    | BlendFinished
 )
 _TYPES: dict[str, type[Event]] = {cls.__name__: cls for cls in get_args(Event)}
 

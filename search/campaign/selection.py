@@ -60,11 +60,12 @@ def repeats_to_start(study: Study, settings: SearchSettings) -> list[Repeat]:
 
 
 def winner(study: Study, settings: SearchSettings) -> Trial | None:
-    """The trial that wins by what is known now; None while no trial is complete."""
-    finalists = _finalists(study, settings)
+    """The trial that wins by what is known now; None while no trial is complete whose models can be had."""
+    finalists, whole = _finalists(study, settings), _whole(study.ranking)
+    first = whole[0] if whole else None
     if all(len(_ended(study, trial)) == settings.finalist_seeds for trial in finalists):
-        return min(finalists, key=lambda trial: score(study, trial), default=study.best)
-    return study.best
+        return min(_whole(finalists), key=lambda trial: score(study, trial), default=first)
+    return first
 
 
 def score(study: Study, trial: Trial) -> float:
@@ -109,7 +110,8 @@ def unvalidated(study: Study, trial: Trial) -> dict[str, Any]:
 def blend_candidates(study: Study, settings: SearchSettings) -> list[Trial]:
     """The trials that a blend may take from a study: the best few and the winner, in the order of their numbers."""
     best = winner(study, settings)
-    found = {trial.number: trial for trial in [*study.ranking[: settings.blend_candidates], *([best] if best else [])]}
+    ranked = _whole(study.ranking)[: settings.blend_candidates]
+    found = {trial.number: trial for trial in [*ranked, *([best] if best else [])]}
     return [found[number] for number in sorted(found)]
 
 
@@ -120,7 +122,12 @@ def kept(study: Study, settings: SearchSettings) -> set[int]:
     if settings.final == "blend":
         models += blend_candidates(study, settings)
         models += [again for number in study.blended for again in delivered(study, study.trials[number], settings)]
-    return {trial.number for trial in [*study.ranking[: max(1, settings.finalists)], *models]}
+    return {trial.number for trial in [*_whole(study.ranking)[: max(1, settings.finalists)], *models]}
+
+
+def _whole(trials: list[Trial]) -> list[Trial]:
+    """Those whose models can be had, by what is recorded."""
+    return [trial for trial in trials if not trial.lost]
 
 
 def _finalists(study: Study, settings: SearchSettings) -> list[Trial]:
@@ -133,7 +140,7 @@ def _repeated(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
 
 
 def _complete(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
-    return [again for again in _repeated(study, trial, purpose) if again.state == "complete"]
+    return [again for again in _whole(_repeated(study, trial, purpose)) if again.state == "complete"]
 
 
 def _again(study: Study, trial: Trial, purpose: Purpose, settings: SearchSettings) -> list[Repeat]:

@@ -16,6 +16,7 @@ from gear.results import OBJECTIVE, EpochResult, State
 from search.campaign.events import (
     AttemptLost,
     BlendFinished,
+    CheckpointLost,
     EpochReported,
     EvaluationBegun,
     Event,
@@ -38,6 +39,7 @@ class Trial:
 
     `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after its end.
     `versions`: of the launches that trained it, each once, oldest first; empty where an earlier version trained it.
+    `lost`: why its checkpoint cannot be read, if that was recorded.
     """
 
     study: str
@@ -60,6 +62,7 @@ class Trial:
     value: float | None = None
     findings: Sequence[Finding] = ()
     versions: tuple[Mapping[str, str], ...] = ()
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -156,6 +159,8 @@ class Study:
                 self._end(self.running.pop(event.number), event)
             case EvaluationBegun():
                 self.evaluations += 1
+            case CheckpointLost():
+                self.trials[event.number].lost = event.reason
             case StudyFinished():
                 self.finished.append(event)
                 self.evaluations = max(self.evaluations, event.test_evaluations)  # earlier versions recorded only this

@@ -12,7 +12,7 @@ class TrialReport:
     """An epoch, or, if `epoch` is None, an error outside of an epoch.
 
     A `status` other than `running` says that it is the last row. `checkpoint` is the newest checkpoint, relative to
-    the campaign folder.
+    the campaign folder. `note` is a line for the user, of the first epoch of an attempt.
     """
 
     status: Literal["running", "complete", "failed"]
@@ -20,3 +20,4 @@ class TrialReport:
     epoch: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     checkpoint: str | None = None
+    note: str = ""

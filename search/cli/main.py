@@ -46,6 +46,7 @@ COMMANDS = {
     "pretrain": Command("gear.pretrain.__main__", "train the weights that embeddings may begin with; no labels"),
     "simulate": Command("search.cli.simulator", "compare policies of search on recorded learning curves", "search"),
     "record": Command("search.cli.record", "write a campaign's record in MLflow from its folder", "search"),
+    "repair": Command("search.cli.repair", "keep what is whole of a campaign whose events are damaged", "search"),
     "optuna": Command("search.cli.optuna_export", "write a campaign's Optuna studies to a database", "search"),
     "cluster": Command("search.cli.cluster.command", "detached searches, and the files of a cluster", "cluster"),
 }

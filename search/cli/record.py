@@ -30,8 +30,7 @@ def main() -> int:
     settle_copy(folder, say)
     snapshot = take_snapshot(folder)
     if snapshot.driven and snapshot.holder is not None:
-        who = f"process {snapshot.holder.pid} on {snapshot.holder.host}"
-        raise GearError(f"{folder} is being run by {who}, which records it: wait for its end")
+        raise GearError(f"{folder} is being run by {snapshot.holder}, which records it: wait for its end")
     rebuild(folder, snapshot, args.tracking_uri)
     register_results(read_board(snapshot.campaign, snapshot.head, folder), args.tracking_uri, say)
     say(f"campaign {folder.name} is recorded in {args.tracking_uri}")

@@ -47,8 +47,7 @@ def driver_line(folder: StoragePath, snapshot: Snapshot) -> str:
     resume = resume_command(folder.name, folder.parent)
     if holder is None:
         return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
-    who = f"process {holder.pid} on {holder.host}"
     if not holder.alive:
-        return f"its driver, {who}, was last heard of {duration(now - holder.heartbeat)} ago; resume it with: {resume}"
+        return f"its driver, {holder}, was last heard of {duration(holder.age)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
-    return f"run by {who} since {since}, {duration(now - holder.since)}"
+    return f"run by {holder} since {since}, {duration(now - holder.since)}"

@@ -24,6 +24,7 @@ from search.plan.campaign_plan import BLEND
 from search.results.ensemble import trained
 from search.results.held_out_cache import predict_all
 from search.results.intervals import judge_with_intervals
+from search.results.readable import damage
 from search.storage.campaign_store import CampaignStore
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], 
 def _with_checkpoints(
     campaign: Campaign, store: CampaignStore, study: Study, say: Callable[[str], None]
 ) -> list[Trial]:
-    """The candidates of a study whose checkpoints were kept; those of the others are said."""
+    """The candidates of a study whose checkpoints are whole; how many of the others were removed or damaged is said."""
     wanted = blend_candidates(study, campaign.plan.search)
     there = [trial for trial in wanted if trial.checkpoint and (store.folder / trial.checkpoint).exists()]
     if gone := len(wanted) - len(there):
@@ -60,7 +61,11 @@ def _with_checkpoints(
             f"{study.name}: the checkpoints of {gone} of the best {len(wanted)} trials were removed, since the "
             "campaign was run without --final blend; the blend takes what is left"
         )
-    return there
+    damages = {trial.number: damage(campaign, store, trial) for trial in there}
+    for number, why in damages.items():
+        if why:
+            say(f"{study.name}: the blend does without trial {number}: {why}")
+    return [trial for trial in there if not damages[trial.number]]
 
 
 def _is_chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> bool:

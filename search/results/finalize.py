@@ -1,13 +1,14 @@
 """After the search: winners of studies, chosen on validation, and blends are tested once, exported and registered."""
 
+import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gear.errors import GearError
+from gear.errors import CheckpointError, GearError
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
 from search.campaign.selection import delivered, members, score, winner
@@ -18,6 +19,7 @@ from search.results.ensemble import models, tested_on
 from search.results.evidence import Board, read_board, study_card, winner_of
 from search.results.held_out_cache import predict_all
 from search.results.intervals import calibration_of, judge_with_intervals
+from search.results.readable import readable_winner
 from search.results.reference_records import record_references
 from search.results.references import judge_references
 from search.storage.campaign_store import EXPORTS, CampaignStore
@@ -32,16 +34,16 @@ __all__ = ["deliver", "judge_results", "register_results"]
 def judge_results(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
     """Test the winner of every study that has one, the references, and the blends if the campaign ends with them.
 
-    What an earlier launch tested is not tested again.
+    What an earlier launch tested is not tested again. A winner whose checkpoint is damaged costs its own study only.
 
     Raises:
-        GearError: a checkpoint cannot be read, or predictions cannot be written.
+        GearError: the storage cannot be read or written.
     """
     for study in campaign.studies.values():
         best = winner(study, campaign.plan.search)
         if best is None:
             say(_without_winner(study))
-        else:
+        elif (best := readable_winner(campaign, store, study, say)) is not None:
             _judge_winner(campaign, store, study, best)
     judge_references(campaign, store, say)
     if campaign.plan.search.final == "blend":
@@ -55,25 +57,27 @@ def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Ca
         campaign: whose results were tested.
         store: its folder.
         tracking_uri: of MLflow, which must have recorded the winners' trials and the blends.
-        say: takes a line for what could not be registered.
+        say: takes a line for what could not be exported or registered.
 
     Raises:
-        GearError: a checkpoint cannot be read or an export not written.
+        GearError: the storage cannot be read or written.
     """
     board = read_board(campaign, store.head, store.folder)
     evidence: dict[str, Winner] = {}
     for study in campaign.studies.values():
         best = winner(study, campaign.plan.search)
-        if best is not None:
+        if best is not None and study.finished:
             tested = [(trial, 1.0) for trial in members(study, best, campaign.plan.search)]
             taken = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
             won = evidence[study.name] = _evidence(board, study.name)
-            _export(campaign, store, study.name, tested, taken, study_card(study, won))
+            with _own_damage(store, study.name, say):
+                _export(campaign, store, study.name, tested, taken, study_card(study, won))
     for blend in campaign.tested_blends:
         tested = [(campaign.studies[one.study].trials[one.number], float(one.count)) for one in blend.members]
         taken = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
         won = evidence[blend.name] = _evidence(board, blend.name)
-        _export(campaign, store, blend.name, tested, taken, blend_card(blend, won))
+        with _own_damage(store, blend.name, say):
+            _export(campaign, store, blend.name, tested, taken, blend_card(blend, won))
     register_results(board, tracking_uri, say, evidence)
 
 
@@ -160,6 +164,16 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
         trials=trials,
     )
     campaign.finish_study(finished)
+
+
+@contextlib.contextmanager
+def _own_damage(store: CampaignStore, name: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Say it where a checkpoint that an export needs is damaged: the other exports do not need it."""
+    try:
+        yield
+    except CheckpointError as error:
+        there = (store.folder / EXPORTS / name).exists()
+        say(f"{name}: {'its export stays as it was' if there else 'not exported'}, since {error}")
 
 
 def _export(

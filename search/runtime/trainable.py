@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ray import tune
 
 from gear.config import PairSpec, TrialSpec
-from gear.errors import StorageError, in_a_line
+from gear.errors import CheckpointError, StorageError, in_a_line
 from gear.parsing import from_dict
 from search.campaign.trial_report import TrialReport
 from search.storage.base import StoragePath
@@ -99,6 +99,7 @@ class CampaignTrainable(tune.Trainable):
 
     def _take(self, config: Mapping[str, Any]) -> None:
         self.run: Run | None = None
+        self.note = ""
         self.checkpoint: str | None = config["checkpoint"]
         self.home = trial_folder(config["study"], config["number"])
         self.attempt = f"{self.home}/attempt-{config['attempt']}"
@@ -151,18 +152,32 @@ class CampaignTrainable(tune.Trainable):
         result = next(self.rows)
         if result.status != "running" or result.epoch % self.context.checkpoint_every == 0:
             self._save(result.epoch)
-        return TrialReport(result.status, result.reason, result.epoch, result.metrics(), self.checkpoint)
+        note, self.note = self.note, ""
+        return TrialReport(result.status, result.reason, result.epoch, result.metrics(), self.checkpoint, note)
 
     def _begin(self) -> None:
-        self.run = self.context.factory(from_dict(TrialSpec, self.config["spec"]))
-        retry_while_unavailable(self._restore)
+        """Go on from the checkpoint, or begin again, with a run that nothing was restored to, where it is not whole."""
+        spec = from_dict(TrialSpec, self.config["spec"])
+        self.run = self.context.factory(spec)
+        try:
+            retry_while_unavailable(self._restore)
+        except CheckpointError as error:
+            self.run, self.note = (
+                self.context.factory(spec),
+                f"begins again, since {self.checkpoint} cannot be used: {error}",
+            )
+            self.checkpoint = self.recorded = None
         self.rows = self.run.epochs()
 
     def _restore(self) -> None:
         assert self.run is not None
-        if self.checkpoint is not None:
-            with contextlib.suppress(FileNotFoundError), (self.folder / self.checkpoint).local() as path:
+        if self.checkpoint is None:
+            return
+        try:
+            with (self.folder / self.checkpoint).local() as path:
                 self.run.restore(path)
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no checkpoint in {self.folder / self.checkpoint}") from error
 
     def _save(self, epoch: int) -> None:
         assert self.run is not None

@@ -1,5 +1,6 @@
 """Tune's scheduler: reports every epoch to the campaign, and continues or stops the trial as the campaign decides."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from search.storage.campaign_store import CampaignStore
 
 __all__ = ["CampaignScheduler"]
 
+log = logging.getLogger(__name__)
 MAX_REASON = 300  # characters
 
 
@@ -28,9 +30,11 @@ class CampaignScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ANN401
         """Report an epoch, and return the decision of the campaign."""
-        stop = True
+        stop, row, job = True, result["row"], trial.config
+        if row.note:
+            log.warning("trial %s of %s %s", job["number"], job["study"], row.note)
         with self.errors.deferred():
-            stop = self.campaign.report(trial.trial_id, result["row"])
+            stop = self.campaign.report(trial.trial_id, row)
         decision: str = self.STOP if stop or self.errors.first is not None else self.CONTINUE
         return decision
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from gear.durable import make_folder, sync
+
 __all__ = ["FLUSH_SECONDS", "AppendedLog", "Log", "RewrittenLog"]
 
 FLUSH_SECONDS = 2.0
@@ -39,9 +41,10 @@ class AppendedLog:
     max_lines = 2000
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._path = path
         self._file: BinaryIO | None = path.open("xb")
+        sync(path.parent)
         self._lines = 0
         self._whole = 0  # bytes of the complete lines
 
@@ -69,8 +72,9 @@ class AppendedLog:
         self._whole += len(line)
 
     def close(self) -> None:
-        """Close the file."""
+        """Bring all lines to the disk, and close the file."""
         if self._file is not None:
+            os.fsync(self._file.fileno())
             self._file.close()
 
 

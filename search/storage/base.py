@@ -4,6 +4,7 @@ A `StoragePath` is a folder or a file, with an interface like pathlib's. It can 
 """
 
 import abc
+import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
@@ -47,6 +48,19 @@ class StoragePath(abc.ABC):
     def modified(self) -> float:
         """The time when a file was last written, in seconds since 1970."""
 
+    def clock(self) -> float:
+        """The time now by the clock that `modified` goes by, which need not be that of this machine."""
+        probe = self / f".clock-{uuid.uuid4().hex}"
+        probe.write_bytes(b"")
+        try:
+            return probe.modified()
+        finally:
+            probe.remove()
+
+    def refresh(self) -> None:
+        """Let `glob` find in this folder what other machines wrote, of which a network share may know nothing yet."""
+        self.clock()  # after a write of its own a client of NFS asks the server for the names
+
     @abc.abstractmethod
     def glob(self, pattern: str) -> "list[StoragePath]":
         """The files and folders in this folder whose names match, sorted; none where there is no such folder."""
@@ -65,7 +79,7 @@ class StoragePath(abc.ABC):
 
     @abc.abstractmethod
     def write_bytes(self, data: bytes) -> None:
-        """Write a file, and the folders above it; a reader sees the old content or the complete new one."""
+        """Write a file durably, and the folders above it; a reader sees the old content or the complete new one."""
 
     def write_text(self, text: str) -> None:
         """Write a file in UTF-8, as `write_bytes` does."""
@@ -73,7 +87,9 @@ class StoragePath(abc.ABC):
 
     @abc.abstractmethod
     def create(self, data: bytes) -> None:
-        """Write a new file with all of its content, and the folders above it; exactly one of several writers succeeds.
+        """Write a new file durably, and the folders above it; exactly one of several writers succeeds.
+
+        The file appears with all of its content.
 
         Raises:
             FileExistsError: there is such a file.
@@ -110,7 +126,11 @@ class StoragePath(abc.ABC):
 
     @abc.abstractmethod
     def new_log(self) -> Log:
-        """A log in a new file at this path."""
+        """A log in a new file at this path.
+
+        Raises:
+            FileExistsError: there is such a file.
+        """
 
     def credentials(self) -> dict[str, str]:
         """Environment variables that another machine needs to reach it. They are secret and must never be stored."""

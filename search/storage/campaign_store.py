@@ -7,7 +7,8 @@ splits/PAIR.SPLIT.parquet    the molecules of each part
 predictions/STUDY.parquet    the predictions of its winner for the held-out molecules; of a blend by the blend's name
 held_out/KEY.parquet     what one model predicts for the held-out molecules, by its checkpoint, to predict it only once
 references/PAIR.SPLIT.json   errors of untuned references on the test part, their predictions beside those of winners
-events/NNNNNN.jsonl      one line for each step of the campaign: a JSON list of events that belong together
+events/NNNNNN.jsonl      one line for each step of the campaign, see `search.storage.event_log`; after a repair in the
+                         folder that campaign.json names
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials, trial.json by the driver
 exports/STUDY/           the exported winner of a study; a blend by its name
 lease/NNNNNN.json        the driver, see `search.storage.lease`
@@ -15,6 +16,7 @@ lease/NNNNNN.json        the driver, see `search.storage.lease`
 
 import contextlib
 import json
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,36 +28,35 @@ import pyarrow.parquet as pq
 from gear.config import TrialSpec
 from gear.data import PairData
 from gear.data.split_table import save_split
-from gear.errors import StorageError
+from gear.errors import CheckpointError, StorageError
 from gear.parsing import to_dict
 from search.campaign.events import EpochReported, Event, decode, encode
-from search.storage.append_log import Log
 from search.storage.base import StoragePath
+from search.storage.event_log import EventLog, Line, read_lines, segments
 from search.storage.layout import predictions_file, references_file, trial_folder
-from search.storage.lease import Lease
+from search.storage.lease import Lease, stored_lines
 from search.storage.moved_files import with_moved_files
 from search.storage.retry import retry_while_unavailable
 
 __all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "read_head"]
 
-# 4 has no id, and among its events neither launches nor evaluations that began; 3 also has no blends; 2 also lacks
-# settings of a trial (`gear.recorded`) and counts the grace period in epochs
-FORMAT = 5
+# 5 has no numbers and checksums of lines; 4 also has no id, and among its events neither launches nor evaluations that
+# began; 3 also has no blends; 2 also lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
+FORMAT = 6
+FORMATS = range(2, FORMAT + 1)
+NUMBERED = 6  # the first format with numbers of lines
+RESTORE = "restore it from a copy; plan.toml has the plan, to begin anew with run --plan"
 HEAD, PLAN, EVENTS, SPLITS, EXPORTS = "campaign.json", "plan.toml", "events", "splits", "exports"
 
 
 class CampaignStore:
-    """An open campaign folder, made by `create` or `resume`; use it as a context manager.
+    """An open campaign folder, made by `create` or `resume`; use it as a context manager."""
 
-    Each launch writes its own segments of the events. So a line that a crash left incomplete is the last of its
-    segment, and is skipped when reading.
-    """
-
-    def __init__(self, folder: StoragePath, head: Mapping[str, Any], lease: Lease) -> None:
+    def __init__(self, folder: StoragePath, head: Mapping[str, Any], lease: Lease, lines: int) -> None:
         self.folder = folder
         self.head = head
         self._lease = lease
-        self._segment: Log | None = None
+        self._log = EventLog(events_folder(folder, head), lease, lines)
 
     @classmethod
     def create(cls, folder: StoragePath, head: Mapping[str, Any], plan_toml: str) -> "CampaignStore":
@@ -72,38 +73,44 @@ class CampaignStore:
         exists = StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
         if folder.exists():
             raise exists
-        with _storage_errors(f"cannot write campaign folder {folder}"):
+        with storage_errors(f"cannot write campaign folder {folder}"):
             lease = Lease(folder)
             if (folder / HEAD).exists():  # another driver was faster
                 lease.release()
                 raise exists
-            _write_plan(folder, head, plan_toml)
-        return cls(folder, head, lease)
+            lease.mark(0)
+            write_head(folder, head, plan_toml)
+        return cls(folder, head, lease, lines=0)
 
     @classmethod
     def resume(cls, folder: StoragePath) -> "CampaignStore":
         """Open a campaign to continue it.
 
         Raises:
-            StorageError: there is no campaign, it has a future format, or another driver works on it.
+            StorageError: there is no campaign, it has a future format, it is damaged, or another driver works on it.
         """
         head = read_campaign(folder)
-        with _storage_errors(f"cannot write campaign folder {folder}"):
-            return cls(folder, head, Lease(folder))
+        with storage_errors(f"cannot write campaign folder {folder}"), contextlib.ExitStack() as undo:
+            lease = Lease(folder)
+            undo.callback(lease.release)
+            events_folder(folder, head).refresh()
+            lines = sum(1 for _ in _lines(folder))
+            lease.mark(lines)
+            undo.pop_all()
+        return cls(folder, head, lease, lines)
 
     def __enter__(self) -> "CampaignStore":
         return self
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # only epochs are lost, and trials repeat them
-            if self._segment is not None:
-                self._segment.close()
+            self._log.close()
         self._lease.release()
 
     def update(self, head: Mapping[str, Any], plan_toml: str) -> None:
         """Replace campaign.json and plan.toml: an extension changes the plan."""
         self.head = head
-        _write_plan(self.folder, head, plan_toml)
+        write_head(self.folder, head, plan_toml)
 
     def write_split(self, pair: PairData) -> None:
         """Write which molecules are in which part.
@@ -112,7 +119,7 @@ class CampaignStore:
             StorageError: the folder cannot be written.
         """
         place = self.folder / SPLITS / f"{pair.id}.{pair.split}.parquet"
-        with tempfile.TemporaryDirectory(prefix="gear-") as scratch, _storage_errors(f"cannot write {place}"):
+        with tempfile.TemporaryDirectory(prefix="gear-") as scratch, storage_errors(f"cannot write {place}"):
             draft = Path(scratch) / place.name
             save_split(draft, pair)
             place.write_bytes(draft.read_bytes())
@@ -133,7 +140,7 @@ class CampaignStore:
         """
         place, sink = self.folder / relative, pa.BufferOutputStream()
         pq.write_table(table, sink)
-        with _storage_errors(f"cannot write {place}"):
+        with storage_errors(f"cannot write {place}"):
             place.write_bytes(sink.getvalue().to_pybytes())
 
     def write_references(self, pair: str, split: str, found: Mapping[str, Any]) -> None:
@@ -143,16 +150,16 @@ class CampaignStore:
             StorageError: the folder cannot be written.
         """
         place = self.folder / references_file(pair, split)
-        with _storage_errors(f"cannot write {place}"):
+        with storage_errors(f"cannot write {place}"):
             place.write_text(json.dumps(found, indent=1))
 
     def events(self) -> Iterator[Event]:
-        """The events, oldest first.
+        """The events that this driver continues after, and its own, oldest first.
 
         Raises:
-            StorageError: a segment is damaged before its last line, or has an event that this version does not know.
+            StorageError: they are damaged, or there is one that this version does not know.
         """
-        return read_events(self.folder)
+        return read_events(self.folder, self._log.lines)
 
     def append(self, *events: Event) -> None:
         """Write events that belong together: a reader sees all of them or none. Returns when they are stored durably.
@@ -164,19 +171,14 @@ class CampaignStore:
             StorageError: the folder cannot be written, or another driver has taken over the campaign.
         """
         durable = not all(isinstance(event, EpochReported) for event in events)
-        line = json.dumps([encode(event) for event in events], separators=(",", ":")) + "\n"
-        with _storage_errors(f"cannot write events of {self.folder}"):
-            retry_while_unavailable(lambda: self._write_line(line.encode(), durable=durable))
-
-    def _write_line(self, line: bytes, *, durable: bool) -> None:
-        if durable and not self._lease.held:
-            raise StorageError(f"another driver has taken over {self.folder}: this one stops")
-        self._open_segment().append(line, durable=durable)
+        number, plain = self._log.lines + 1, [encode(event) for event in events]
+        with storage_errors(f"cannot write events of {self.folder}"):
+            retry_while_unavailable(lambda: self._log.append(number, plain, durable=durable))
 
     def write_trial(self, study: str, number: int, spec: TrialSpec) -> None:
         """Write the trial.json of a trial beside its checkpoints, for `python -m gear.train`."""
         path = self.folder / trial_folder(study, number) / "trial.json"
-        with _storage_errors(f"cannot write {path}"):
+        with storage_errors(f"cannot write {path}"):
             retry_while_unavailable(lambda: path.write_text(json.dumps(to_dict(spec), indent=1)))
 
     def read_error(self, study: str, number: int, attempt: int) -> str:
@@ -202,12 +204,15 @@ class CampaignStore:
         """A checkpoint of a trial as a folder of this machine, for the length of a block.
 
         Raises:
-            StorageError: there is no such checkpoint, or it cannot be read.
+            CheckpointError: there is no such checkpoint.
+            StorageError: it cannot be read.
         """
-        with (
-            _storage_errors(f"cannot read checkpoint {self.folder / relative}"),
-            (self.folder / relative).local() as path,
-        ):
+        place = self.folder / relative
+        with storage_errors(f"cannot read checkpoint {place}"), contextlib.ExitStack() as stack:
+            try:
+                path = stack.enter_context(place.local())
+            except FileNotFoundError as error:
+                raise CheckpointError(f"no checkpoint in {place}") from error
             yield path
 
     @contextlib.contextmanager
@@ -218,17 +223,8 @@ class CampaignStore:
             StorageError: the export cannot be written.
         """
         place = self.folder / EXPORTS / study
-        with _storage_errors(f"cannot write export {place}"), place.written() as path:
+        with storage_errors(f"cannot write export {place}"), place.written() as path:
             yield path
-
-    def _open_segment(self) -> Log:
-        if self._segment is not None and self._segment.full:
-            self._segment.close()
-            self._segment = None
-        if self._segment is None:
-            used = [int(segment.name.removesuffix(".jsonl")) for segment in _segments(self.folder)]
-            self._segment = (self.folder / EVENTS / f"{max(used, default=0) + 1:06d}.jsonl").new_log()
-        return self._segment
 
 
 def read_campaign(folder: StoragePath) -> dict[str, Any]:
@@ -248,25 +244,77 @@ def read_head(folder: StoragePath) -> dict[str, Any]:
     Raises:
         StorageError: there is no campaign, or one of a future format.
     """
-    try:
-        head: dict[str, Any] = json.loads((folder / HEAD).read_text())
-    except (OSError, ValueError) as error:
-        raise StorageError(f"no campaign in {folder}: {error}") from error
-    if head.pop("format") not in (2, 3, 4, FORMAT):
+    head = _read_json(folder)
+    if head.pop("format") not in FORMATS:
         raise StorageError(f"{folder} was written by another version of this program: use that version")
     return head
 
 
-def read_events(folder: StoragePath) -> Iterator[Event]:
+def _read_json(folder: StoragePath) -> dict[str, Any]:
+    """The contents of campaign.json, which has a format and a plan at least."""
+    try:
+        head = json.loads((folder / HEAD).read_bytes())
+    except OSError as error:
+        raise StorageError(f"no campaign in {folder}: {error}") from error
+    except ValueError as error:
+        raise StorageError(f"{folder / HEAD} is damaged: {error}; {RESTORE}") from error
+    if not isinstance(head, dict) or not isinstance(head.get("format"), int) or not isinstance(head.get("plan"), dict):
+        raise StorageError(f"{folder / HEAD} is damaged: it has no format or no plan; {RESTORE}")
+    return head
+
+
+def events_folder(folder: StoragePath, head: Mapping[str, Any]) -> StoragePath:
+    """The folder of a campaign's events; `head`: contents of campaign.json, which names another one after a repair."""
+    return folder / str(head.get("events", EVENTS))
+
+
+def read_events(folder: StoragePath, until: int | None = None) -> Iterator[Event]:
     """The events of a campaign folder, which a driver may be writing; oldest first.
 
+    Args:
+        folder: of the campaign.
+        until: the line after which to stop; None for all there are.
+
     Raises:
-        StorageError: a segment is damaged before its last line, or has an event that this version does not know.
+        StorageError: they are damaged or incomplete, or there is one that this version does not know.
     """
-    for segment in _segments(folder):
-        lines = segment.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], 1):  # after the last newline there is nothing, or an incomplete line
-            yield from _decode_line(line, segment, number)
+    for line in _lines(folder):
+        if until is not None and line.number > until:
+            return
+        yield from decode_line(line)
+
+
+def _lines(folder: StoragePath) -> Iterator[Line]:
+    """The lines of the events.
+
+    Raises:
+        StorageError: one is damaged or missing. The message says how to keep the rest.
+    """
+    head = _read_json(folder)
+    repair = f"restore it from a copy, or keep the rest by: {_repair_command(folder)}"
+    try:
+        stored = stored_lines(folder)  # before the lines, of which a driver may write more
+        if stored is None and head["format"] >= NUMBERED:
+            raise StorageError(f"the newest lease in {folder} does not say how many events there are")
+        yield from read_lines(events_folder(folder, head), stored)
+    except StorageError as error:
+        raise StorageError(f"{error}: {repair}") from error
+
+
+def _repair_command(folder: StoragePath) -> str:
+    return shlex.join(["gear-search", "repair", folder.name, "--storage", str(folder.parent)])
+
+
+def decode_line(line: Line) -> list[Event]:
+    """The events of a line.
+
+    Raises:
+        StorageError: they are damaged, or this version does not know one of them.
+    """
+    try:
+        return [decode(event) for event in json.loads(line.events)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{line.place} is damaged or of a newer version: {error!r}") from error
 
 
 def newest_campaign(storage: StoragePath) -> str:
@@ -289,29 +337,21 @@ def next_name(storage: StoragePath, preset: str) -> str:
     return f"{preset}-{counter}"
 
 
-def _segments(folder: StoragePath) -> list[StoragePath]:
-    return (folder / EVENTS).glob("*.jsonl")
-
-
 def _last_driven(folder: StoragePath) -> float:
-    return max(file.modified() for file in [folder / HEAD, *_segments(folder)[-1:]])
+    written = [segment for place in folder.glob(f"{EVENTS}*") for segment in segments(place)[-1:]]
+    return max(file.modified() for file in [folder / HEAD, *written])
 
 
-def _decode_line(line: bytes, segment: StoragePath, number: int) -> list[Event]:
-    try:
-        return [decode(event) for event in json.loads(line)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{segment}, line {number} is damaged or of a newer version: {error!r}") from error
-
-
-def _write_plan(folder: StoragePath, head: Mapping[str, Any], plan_toml: str) -> None:
-    (folder / PLAN).write_text(plan_toml)
+def write_head(folder: StoragePath, head: Mapping[str, Any], plan_toml: str | None = None) -> None:
+    """Write campaign.json, and plan.toml if its text is given."""
+    if plan_toml is not None:
+        (folder / PLAN).write_text(plan_toml)
     head = {"format": FORMAT, **head, "place": str(folder.resolved())}
     (folder / HEAD).write_text(json.dumps(head, indent=1))
 
 
 @contextlib.contextmanager
-def _storage_errors(what: str) -> Iterator[None]:
+def storage_errors(what: str) -> Iterator[None]:
     """Re-raise OSError as StorageError."""
     try:
         yield

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gear.durable import make_folder, sync, write_durably
 from search.storage.append_log import AppendedLog, Log
 from search.storage.base import StoragePath
 
@@ -57,21 +58,14 @@ class LocalPath(StoragePath):
         return self.path.read_bytes()
 
     def write_bytes(self, data: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")
-        try:
-            draft.write_bytes(data)
-            draft.replace(self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            raise
+        make_folder(self.path.parent)
+        write_durably(self.path, data, self._draft())
 
     def create(self, data: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")
+        make_folder(self.path.parent)
+        draft = self._draft()
         try:
-            draft.write_bytes(data)
+            write_durably(draft, data, self._draft())
             os.link(draft, self.path)
         except FileExistsError:
             if draft.stat().st_nlink == 1:
@@ -82,8 +76,11 @@ class LocalPath(StoragePath):
                 raise
             with self.path.open("xb") as file:  # seen without its content for a moment
                 file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
         finally:
             draft.unlink(missing_ok=True)
+        sync(self.path.parent)
 
     def remove(self) -> None:
         if self.path.is_dir():
@@ -110,3 +107,6 @@ class LocalPath(StoragePath):
 
     def new_log(self) -> Log:
         return AppendedLog(self.path)
+
+    def _draft(self) -> Path:
+        return self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")

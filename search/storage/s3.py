@@ -134,10 +134,20 @@ class S3Path(StoragePath):
     def local(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
             folder = Path(scratch) / self.name
-            for name in json.loads((self / FILES).read_bytes()):
+            for name in self._file_names():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes((self / name).read_bytes())
             yield folder
+
+    def _file_names(self) -> list[str]:
+        """The names of the objects of a folder that was written completely."""
+        try:
+            names = json.loads((self / FILES).read_bytes())
+        except ValueError:
+            names = None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FileNotFoundError(f"{self / FILES} is damaged")
+        return names
 
     @contextlib.contextmanager
     def written(self) -> Iterator[Path]:
@@ -151,6 +161,7 @@ class S3Path(StoragePath):
             (self / FILES).write_text(json.dumps(names))
 
     def new_log(self) -> Log:
+        self.create(b"")
         return RewrittenLog(self.write_bytes)
 
     def credentials(self) -> dict[str, str]:

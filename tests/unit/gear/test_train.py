@@ -53,5 +53,5 @@ def test_a_training_that_was_interrupted_goes_on_from_its_checkpoint(spec, tmp_p
 
 def test_a_folder_that_is_no_checkpoint_is_refused(spec, tmp_path):
     (tmp_path / "state").mkdir()
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match="no checkpoint in"):
         train_trial(spec, tmp_path / "state")

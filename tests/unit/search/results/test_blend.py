@@ -79,6 +79,7 @@ def models(monkeypatch):
 
         monkeypatch.setattr(module, "judge_with_intervals", judged)
         monkeypatch.setattr(module, "trained", trained)
+        monkeypatch.setattr(module, "damage", lambda campaign, store, trial: "")
         monkeypatch.setattr(
             module, "predict_all", lambda of, _: [predicted(one.spec.error, one.spec.fold) for one in of]
         )

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from gear.errors import StorageError
+from gear.errors import CheckpointError, StorageError
 from gear.parsing import to_dict
 from search.campaign.campaign import Campaign
 from search.runtime.trainable import make_trainable, training_run
@@ -79,6 +79,19 @@ def test_where_the_checkpoint_was_lost_with_its_machine_a_trial_begins_again(beg
     assert rows(begin(attempt=1, checkpoint="checkpoints/gone/0000/attempt-0/epoch-4"), 1)[0].epoch == 1
 
 
+@pytest.mark.parametrize("every", [1, 4])
+def test_where_the_checkpoint_is_damaged_a_trial_begins_again_and_says_so_once(begin, storage, every):
+    whole = rows(begin(number=1, every=every), 9)
+    checkpoint = f"{HOME}/attempt-0/epoch-4"
+    (storage / checkpoint / "state.json").write_text('{"epo')
+    (storage / checkpoint / "files.json").write_text('["state.json"]')
+    found = rows(begin(DamagedRun, every, attempt=1, checkpoint=checkpoint), 9)
+    assert [(row.epoch, row.metrics) for row in found] == [(row.epoch, row.metrics) for row in whole]
+    assert found[0].checkpoint != checkpoint
+    assert found[0].note.startswith(f"begins again, since {checkpoint} cannot be used: the checkpoint in")
+    assert not any(row.note for row in found[1:])
+
+
 def test_an_error_of_training_is_a_row_of_one_line_and_its_traceback_a_file(begin, storage):
     row = rows(begin(BrokenRun), 2)[-1]
     assert (row.status, row.reason) == ("failed", "RuntimeError: CUDA out of memory")
@@ -95,6 +108,14 @@ def test_a_worker_takes_one_trial_after_the_other(begin):
     row = rows(trial, 1)[0]
     assert (row.epoch, first.epoch) == (1, 2)
     assert "/0001/attempt-0/epoch-1" in row.checkpoint
+
+
+class DamagedRun(FakeRun):
+    """Finds out that its checkpoint is damaged after it has restored a part of it."""
+
+    def restore(self, folder):
+        self.epoch = 4
+        raise CheckpointError(f"the checkpoint in {folder} is damaged")
 
 
 class FullDiskRun(FakeRun):

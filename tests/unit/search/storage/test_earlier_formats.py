@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from gear.data import load_pair
+from gear.errors import StorageError
 from gear.evaluation.evaluate import score_test_part
 from gear.train import read_trial
 from search.campaign.campaign import Campaign
+from search.campaign.events import TrialAsked
 from search.campaign.leaderboard import standings
 from search.campaign.selection import members, winner
 from search.launch.provenance import begin_launch
@@ -125,3 +127,22 @@ def test_a_campaign_of_format_4_is_resumed_and_written_in_the_format_of_today(tm
     board = read_board(again, read_campaign(folder), folder)
     won = winner_of(board, again.studies["hv_from_ds.random.stl"])
     assert (won.versions, won.campaign_id) == (head["versions"], head["id"])
+
+
+def test_a_campaign_of_format_4_is_read_with_its_blend_and_goes_on_in_todays_format(tmp_path):
+    before = opened(FORMAT4)
+    assert before.done
+    (blend,) = before.tested_blends
+    assert [(member.number, member.count) for member in blend.members] == [(0, 2), (1, 1)]
+    folder = LocalPath(shutil.copytree(FORMAT4, tmp_path / "format4"))
+    with CampaignStore.resume(folder) as store:
+        store.update(store.head, "")
+        store.append(
+            TrialAsked("hv_from_ds.random.stl", 3, 0, {}, {}, before.studies["hv_from_ds.random.stl"].trials[0].config)
+        )
+    after = opened(folder.path)
+    assert json.loads((folder / "campaign.json").read_text())["format"] == FORMAT
+    assert len(after.studies["hv_from_ds.random.stl"].trials) == 4
+    (folder.path / "events/000002.jsonl").unlink()
+    with pytest.raises(StorageError, match=r"000002\.jsonl is missing"):
+        opened(folder.path)

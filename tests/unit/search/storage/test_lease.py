@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -13,11 +12,12 @@ import time
 import pytest
 
 from gear.errors import StorageError
-from search.campaign.events import TrialEnded
-from search.storage import lease, retry, s3_create
+from search.campaign.events import EpochReported, TrialEnded
+from search.storage import lease, process_identity, retry, s3_create
 from search.storage.campaign_store import CampaignStore, read_events
-from search.storage.lease import Holder, Lease, read_lease
+from search.storage.lease import Lease, read_lease
 from search.storage.local import LocalPath
+from search.storage.process_identity import this_process
 from tests.support.s3_server import BUCKET
 
 ENDED = TrialEnded("s", 0, "complete", "last epoch", 0.5, 1)
@@ -33,10 +33,16 @@ def create(folder):
 
 
 def write_lease(folder, number=1, **changes):
-    """A lease of a driver on another host, which is alive unless `changes` say otherwise."""
-    now = time.time()
-    holder = dataclasses.asdict(Holder("another", "elsewhere", 1, now, now)) | changes
-    (folder / f"lease/{number:06d}.json").write_text(json.dumps(holder))
+    """A lease of a driver on another host, which is alive unless it is made old."""
+    holder = {"token": "another", "host": "elsewhere", "pid": 1, "since": time.time(), "heartbeat": 0.0, "lines": 0}
+    file = folder / f"lease/{number:06d}.json"
+    file.write_text(json.dumps(holder | changes))
+    return file
+
+
+@pytest.fixture(autouse=True)
+def short_watch(monkeypatch):
+    monkeypatch.setattr(lease, "WATCH_SECONDS", 0.02)
 
 
 def race(folder, drivers=2):
@@ -60,11 +66,11 @@ def race(folder, drivers=2):
 
 @pytest.mark.parametrize("races", [30, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("stale", [False, True])
-def test_exactly_one_of_two_drivers_gets_a_lease(storage, stale, races):
+def test_exactly_one_of_two_drivers_gets_a_lease(storage, stale, races, make_old):
     for n in range(races):
         folder = storage / str(n)
         if stale:
-            write_lease(folder, heartbeat=0.0)
+            make_old(write_lease(folder))
         (winner,), (refusal,) = race(folder)
         assert winner.held
         assert "in use by process" in refusal or "just taken by another driver" in refusal
@@ -72,8 +78,10 @@ def test_exactly_one_of_two_drivers_gets_a_lease(storage, stale, races):
         assert read_lease(folder) is None
 
 
-def test_a_driver_that_looked_before_the_lease_changed_hands_and_was_given_back_does_not_get_it(folder, monkeypatch):
-    write_lease(folder, heartbeat=0.0)
+def test_a_driver_that_looked_before_the_lease_changed_hands_and_was_given_back_does_not_get_it(
+    folder, monkeypatch, make_old
+):
+    make_old(write_lease(folder))
     looked = lease._newest(folder)
     Lease(folder).release()
     Lease(folder).release()
@@ -103,20 +111,135 @@ def test_a_second_driver_is_refused_and_the_error_names_the_first(folder):
 
 def test_the_lease_of_a_dead_process_is_taken_over(folder):
     create(folder).__exit__()
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    write_lease(folder, number=2, host=socket.gethostname(), pid=int(dead.stdout))
+    script = (
+        "from dataclasses import asdict; from search.storage.process_identity import this_process as me; import json"
+    )
+    dead = subprocess.run(
+        [sys.executable, "-c", f"{script}; print(json.dumps(asdict(me())))"], capture_output=True, check=True
+    )
+    write_lease(folder, number=2, **json.loads(dead.stdout))
     CampaignStore.resume(folder).__exit__()
 
 
-@pytest.mark.parametrize(("age", "free"), [(10, False), (1000, True)])
-def test_the_lease_of_another_host_holds_until_its_heartbeat_is_old(folder, age, free):
+@pytest.mark.parametrize("free", [False, True])
+def test_the_lease_of_another_host_holds_until_its_heartbeat_is_old(folder, free, make_old):
     create(folder).__exit__()
-    write_lease(folder, number=2, heartbeat=time.time() - age)
+    file = write_lease(folder, number=2)
     if free:
+        make_old(file)
         CampaignStore.resume(folder).__exit__()
     else:
         with pytest.raises(StorageError, match="on elsewhere"):
             CampaignStore.resume(folder)
+
+
+def mine(**changes):
+    """The lease of this very process."""
+    return dataclasses.asdict(this_process()) | changes
+
+
+@pytest.mark.parametrize("changes", [{"namespace": "pid:[1]"}, {"boot": "another"}, {"namespace": "", "boot": ""}])
+def test_a_process_of_another_namespace_or_machine_is_not_taken_for_dead(folder, changes):
+    """Two containers may have one host name, and none of the processes of the other is to be seen."""
+    create(folder).__exit__()
+    write_lease(folder, number=2, **mine(pid=2**22 + 1, start="1", **changes))
+    with pytest.raises(StorageError, match="in use by process 4194305"):
+        CampaignStore.resume(folder)
+    assert read_lease(folder).alive
+
+
+def test_another_process_with_the_number_of_a_dead_one_does_not_keep_its_lease(folder):
+    create(folder).__exit__()
+    write_lease(folder, number=2, **mine(start="1"))
+    assert not read_lease(folder).alive
+    CampaignStore.resume(folder).__exit__()
+
+
+@pytest.mark.parametrize("hidden", ["stat", "namespace"])
+def test_a_process_that_the_system_hides_is_not_taken_for_dead(hidden, monkeypatch):
+    """Another user's, where /proc is mounted so, or any where /proc shows another namespace."""
+    me, stranger = this_process(), dataclasses.replace(this_process(), pid=1, start="1")
+    assert me.start
+    assert stranger.gone
+    if hidden == "stat":
+        monkeypatch.setattr(process_identity, "_state_and_start", lambda pid: None if pid == 1 else ("S", me.start))
+    else:
+        monkeypatch.setattr(os, "readlink", lambda path, read=os.readlink: "1" if path.name == "self" else read(path))
+    assert not stranger.gone
+
+
+def test_a_process_that_only_waits_to_be_reaped_is_gone():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert dataclasses.replace(this_process(), pid=child.pid).gone
+    child.wait()
+
+
+@pytest.mark.parametrize("ahead", [91.0, -91.0, 10_000.0])
+def test_a_clock_that_is_wrong_takes_no_lease(folder, ahead, monkeypatch):
+    create(folder).__exit__()
+    write_lease(folder, number=2)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
+    with pytest.raises(StorageError, match="in use by process 1 on elsewhere"):
+        CampaignStore.resume(folder)
+
+
+@pytest.mark.parametrize("age", [91.0, -91.0])
+def test_a_lease_that_changes_while_it_is_watched_is_not_stale(tmp_path, age, monkeypatch, caplog):
+    """Whatever the clock of the storage says, which may have been set meanwhile."""
+    folder = LocalPath(tmp_path / "c")
+    create(folder).__exit__()
+    file = write_lease(folder, number=2)
+    os.utime(file.path, (time.time() - age,) * 2)
+    monkeypatch.setattr(lease, "WATCH_SECONDS", 5.0)
+    monkeypatch.setattr(time, "sleep", lambda _: write_lease(folder, number=2, heartbeat=1.0))
+    with pytest.raises(StorageError, match="in use by process 1 on elsewhere"):
+        CampaignStore.resume(folder)
+    assert "whether process 1 on elsewhere still drives" in caplog.text
+
+
+@pytest.fixture
+def sleep_through(monkeypatch):
+    """As if this process had been stopped for some seconds."""
+    read, slept = time.clock_gettime, [0.0]
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: read(clock) + slept[0])
+
+    def stop(seconds):
+        slept[0] += seconds
+
+    return stop
+
+
+def test_a_driver_that_goes_on_after_it_was_stopped_writes_not_even_an_epoch(folder, sleep_through):
+    epoch = EpochReported("s", 0, 0, 1, {})
+    with create(folder) as store:
+        store.append(epoch)
+        write_lease(folder, number=2)
+        sleep_through(100)
+        with pytest.raises(StorageError, match="another driver has taken over"):
+            store.append(epoch)
+    assert list(read_events(folder)) == [epoch]
+
+
+def test_a_driver_that_was_stopped_within_a_write_is_not_heard(folder, monkeypatch):
+    """What it writes after its look at the lease does not count once the next driver has written."""
+    first, last, epoch = ENDED, dataclasses.replace(ENDED, number=1), EpochReported("s", 0, 0, 1, {})
+    old = create(folder)
+    old.append(first)
+    monkeypatch.setattr(old._lease, "check", lambda now: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_is_stale", lambda *_: True)
+        new = CampaignStore.resume(folder)
+    for _ in range(9):
+        old.append(epoch)
+    old.append(dataclasses.replace(ENDED, number=2))
+    with new:
+        assert list(new.events()) == [first]
+        new.append(last)
+        assert list(new.events()) == [first, last]
+    old.__exit__()
+    assert list(read_events(folder)) == [first, last]
 
 
 def test_a_driver_whose_lease_was_taken_over_stops_writing_and_leaves_the_new_lease_alone(folder):
@@ -138,9 +261,10 @@ def test_where_a_store_ignores_the_condition_the_first_writer_stops(folder):
 def test_a_heartbeat_renews_the_lease_and_ends_once_another_driver_has_it(folder, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.01)
     mine = Lease(folder)
-    first = read_lease(folder).heartbeat
+    file = folder / "lease/000001.json"
+    first = file.read_text()
     deadline = time.monotonic() + 60
-    while read_lease(folder).heartbeat == first:
+    while file.read_text() == first:
         assert time.monotonic() < deadline
     write_lease(folder, number=2)
     mine._thread.join(60)
