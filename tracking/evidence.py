@@ -12,7 +12,7 @@ from tracking.identity import CampaignIdentity
 __all__ = ["RegisteredVersion", "Winner", "champion_lines", "description", "evidence", "rival_lines", "shown"]
 
 HASH_SHOWN = 12
-CHANGE, AGAINST_REFERENCE, AGAINST_BEST = "against_single_task", "against_reference", "against_best"  # tags
+CHANGE, AGAINST_REFERENCE, AGAINST_BEST = "against_single_task", "against_reference", "against_best"  # names
 WARNINGS = "warnings"
 COVERED = 90  # per cent, the prediction intervals that are shown
 COMPARISONS = {
@@ -27,7 +27,7 @@ ALL_LABELS = (
     "those of models of the same configuration without these labels."
 )
 # of a winner, in a form of their own or not at all
-NOT_TAGS = ("scores", "single_task", "change", "reference", "reference_change", "warnings", "against_best", "own_code")
+APART = ("scores", "single_task", "change", "reference", "reference_change", "warnings", "against_best", "own_code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,17 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version of a registered model and its aliases."""
+    """A version of a registered model, its aliases, and its evidence, see `tracking.evidence_file`."""
 
     name: str
     version: str
     aliases: tuple[str, ...]
-    tags: dict[str, str]
+    evidence: dict[str, str]
 
 
 def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, str]:
-    """The evidence for a winner as tags, with the numbers of the previous champion on the same split and data."""
-    known = {name: value for name, value in asdict(winner).items() if name not in NOT_TAGS and value is not None}
+    """The evidence for a winner as texts by name, with the previous champion's numbers on the same split and data."""
+    known = {name: value for name, value in asdict(winner).items() if name not in APART and value is not None}
     known |= winner.scores
     known |= {f"stl_{name}": value for name, value in winner.single_task.items()}
     known |= {f"reference_{name}": value for name, value in winner.reference.items()}
@@ -113,8 +113,10 @@ def evidence(winner: Winner, champion: RegisteredVersion | None) -> dict[str, st
     if winner.warnings:
         known[WARNINGS] = "; ".join(winner.warnings)
     if champion is not None:
-        known |= {"champion_before": champion.version, "champion_before_method": champion.tags["method"]}
-        known |= {f"champion_before_{name}": champion.tags[name] for name in winner.scores if name in champion.tags}
+        known |= {"champion_before": champion.version, "champion_before_method": champion.evidence["method"]}
+        known |= {
+            f"champion_before_{name}": champion.evidence[name] for name in winner.scores if name in champion.evidence
+        }
     return {name: json.dumps(value) if isinstance(value, Mapping) else str(value) for name, value in known.items()}
 
 
@@ -143,7 +145,8 @@ def description(tags: Mapping[str, str]) -> str:
             lines += ["", f"Prediction intervals: {coverage.words(tags.get('unit', ''))}."]
     lines += [
         "",
-        f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`.",
+        f"Tested {tags['test_evaluations']} times. Split `{tags['split_hash']}`, data `{tags['data_hash']}`. "
+        "All numbers, the configuration and the versions: `evidence.json` among the model's artifacts.",
     ]
     return "\n".join(lines)
 
@@ -169,7 +172,7 @@ def champion_lines(champions: Sequence[RegisteredVersion]) -> list[str]:
     """A table with one line per champion."""
     rows = [["model", "version", "method", "validation RMSE", "test RMSE", "split", "data"]]
     for found in champions:
-        tags = found.tags
+        tags = found.evidence
         numbers = [shown(tags, name) for name in ("validation_rmse", "test_rmse")]
         rows.append([found.name, found.version, tags["method"], *numbers, *_hashes(tags)])
     return _table(rows)
@@ -185,9 +188,9 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
     lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
     lines += ["", *_table(rows)]
     told = (*COMPARISONS, WARNINGS)
-    compared = [f"version {v.version}: {v.tags[tag]}" for v in versions for tag in told if tag in v.tags]
+    compared = [f"version {v.version}: {v.evidence[tag]}" for v in versions for tag in told if tag in v.evidence]
     lines += ["", *compared] if compared else []
-    others = [v.version for v in versions if _hashes(v.tags) != _hashes(first.tags)]
+    others = [v.version for v in versions if _hashes(v.evidence) != _hashes(first.evidence)]
     if others:
         which = ", ".join(others)
         lines += [
@@ -200,7 +203,7 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
 
 def _facts(versions: Sequence[RegisteredVersion]) -> list[tuple[str, list[str]]]:
     """For each fact that any version has: its label, and one text per version."""
-    tags = [v.tags for v in versions]
+    tags = [v.evidence for v in versions]
     plain = {
         "method": "method",
         "campaign": "campaign",

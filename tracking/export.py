@@ -17,9 +17,9 @@ def main() -> int:
     from tracking.registry import champion_export  # MLflow, a second
 
     found = champion_export(args.tracking_uri, args.pair, args.split, args.method, args.to)
-    validation, test = float(found.tags["validation_rmse"]), float(found.tags["test_rmse"])
+    validation, test = float(found.evidence["validation_rmse"]), float(found.evidence["test_rmse"])
     print(
-        f"{found.name} version {found.version} ({found.tags['method']}): validation RMSE {validation:.4f}, "
+        f"{found.name} version {found.version} ({found.evidence['method']}): validation RMSE {validation:.4f}, "
         f"test RMSE {test:.4f}"
     )
     print(f"predict with: gear-search predict {args.to} molecules.csv --out predictions.csv")

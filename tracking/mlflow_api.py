@@ -7,6 +7,7 @@ this one. The variables that turn telemetry off are unset again after the import
 from gear.environment import with_defaults
 
 __all__ = [
+    "DATABASE_ENGINES",
     "ERROR_CODE_TO_HTTP_STATUS",
     "ColSpec",
     "Experiment",
@@ -20,7 +21,14 @@ __all__ = [
     "Run",
     "RunTag",
     "Schema",
+    "SqlLatestMetric",
+    "SqlMetric",
+    "SqlParam",
+    "SqlRun",
+    "SqlTag",
     "get_artifact_repository",
+    "get_default_host_creds",
+    "http_request_safe",
     "mlflow",
 ]
 
@@ -32,4 +40,8 @@ with with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
     from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
     from mlflow.models import ModelSignature
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
     from mlflow.types import ColSpec, Schema
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request_safe

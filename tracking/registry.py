@@ -2,7 +2,7 @@
 
 A model is named `gear.PAIR.SPLIT` and has the aliases `best_METHOD`, `champion` and `challenger`. Versions with the
 same split and data hash are ranked by their validation RMSE; the test part never decides. An alias moves only after the
-new version was loaded and has predicted. A version carries its evidence as tags.
+new version was loaded and has predicted. A version carries its evidence, see `tracking.evidence_file`.
 
 `gear-search models` lists the champions, see `tracking.models`.
 """
@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from gear.errors import GearError, StorageError, UnknownNameError
 from gear.plugins import source_of
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
+from tracking.evidence_file import evidence_tags, read_evidence, write_evidence
 from tracking.mlflow_api import (
     ColSpec,
     MlflowClient,
@@ -187,10 +189,11 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     logged = client.get_logged_model(info.model_id)
-    tags = evidence(winner, _champion_on(client, name, winner))
-    made = client.create_model_version(
-        name, logged.artifact_location, info.run_id, tags, model_id=info.model_id, description=description(tags)
-    )
+    known = evidence(winner, _champion_on(client, name, winner))
+    write_evidence(client, info.model_id, known)
+    place, told = logged.artifact_location, description(known)
+    tags = evidence_tags(known)
+    made = client.create_model_version(name, place, info.run_id, tags, model_id=info.model_id, description=told)
     predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(example))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")
@@ -218,11 +221,11 @@ def _champion_on(client: MlflowClient, name: str, winner: Winner) -> RegisteredV
     if version is None:
         return None
     champion = _described(client, name, version)
-    return champion if _judged_on(champion) == (winner.split_hash, winner.data_hash) else None
+    return champion if _judged_on(champion.evidence) == (winner.split_hash, winner.data_hash) else None
 
 
-def _judged_on(version: ModelVersion | RegisteredVersion) -> tuple[str, str]:
-    return version.tags["split_hash"], version.tags.get("data_hash", "")
+def _judged_on(known: Mapping[str, str]) -> tuple[str, str]:
+    return known["split_hash"], known.get("data_hash", "")
 
 
 def _version(package: str) -> str:
@@ -231,7 +234,7 @@ def _version(package: str) -> str:
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """Give `best_METHOD` and `champion` to the lowest validation RMSE on the winner's split, else `challenger`."""
-    comparable = [v for v in _versions(client, name) if _judged_on(v) == (winner.split_hash, winner.data_hash)]
+    comparable = [v for v in _versions(client, name) if _judged_on(v.tags) == (winner.split_hash, winner.data_hash)]
     best_of_method = _best(client, [v for v in comparable if v.tags["method"] == winner.method])
     client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     best = _best(client, comparable)
@@ -268,4 +271,4 @@ def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:
     aliases = client.get_registered_model(name).aliases
     held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
-    return RegisteredVersion(name, str(version), held, dict(client.get_model_version(name, version).tags))
+    return RegisteredVersion(name, str(version), held, read_evidence(client.get_model_version(name, version)))

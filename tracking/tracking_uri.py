@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-__all__ = ["DEFAULT_TRACKING_URI", "add_tracking_uri"]
+__all__ = ["DEFAULT_TRACKING_URI", "FILE", "add_tracking_uri"]
 
 FILE = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder shows
 DEFAULT_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI") or FILE

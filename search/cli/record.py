@@ -24,6 +24,8 @@ def main() -> int:
     from search.results.rebuild import rebuild
     from search.storage.relocation import settle_copy
     from search.storage.snapshot import take_snapshot
+    from tracking.identity import CampaignIdentity
+    from tracking.mlflow_page import runs_words
 
     say = partial(make_console().print, soft_wrap=True)
     folder = campaign_folder(args)
@@ -34,6 +36,8 @@ def main() -> int:
     rebuild(folder, snapshot, args.tracking_uri)
     register_results(read_board(snapshot.campaign, snapshot.head, folder), args.tracking_uri, say)
     say(f"campaign {folder.name} is recorded in {args.tracking_uri}")
+    if runs := runs_words(args.tracking_uri, CampaignIdentity.of(folder.name, snapshot.head)):
+        say(f"every run: {runs}")
     return 0
 
 

@@ -130,6 +130,8 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
     from search.cli.leaderboard import print_leaderboard
     from search.launch.commands import report_command
     from search.results.winners import leaderboard
+    from tracking.identity import CampaignIdentity
+    from tracking.mlflow_page import runs_words
 
     if result.outcome == "interrupted":
         console.print(f"stopped; go on with: {_resume_command(result, options)}", soft_wrap=True)
@@ -139,6 +141,8 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
     again = _resume_command(result, options)
     if result.campaign.done:
         console.print(f"one page to pass on: {report_command(options.tracking_uri)}", soft_wrap=True)
+        if runs := runs_words(options.tracking_uri, CampaignIdentity.of(result.name, result.head)):
+            console.print(f"every run: {runs}", soft_wrap=True)
         console.print(f"search on: {again} --trials {2 * result.campaign.plan.search.trials}", soft_wrap=True)
     else:
         console.print(f"the time budget is used up; go on with: {again}", soft_wrap=True)

@@ -16,16 +16,20 @@ from search.storage.snapshot import Snapshot, take_snapshot
 __all__ = ["driver_line", "status_table", "watched"]
 
 REFRESH_SECONDS = 2.0
+READING_SHARE = 0.1  # of the time, for a campaign whose events take long to read
 
 
 def watched(folder: StoragePath, snapshot: Snapshot, console: Console) -> Snapshot:
     """Show the campaign until it has ended."""
+    took = 0.0  # seconds of reading it
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not snapshot.over:
             view = Group(driver_line(folder, snapshot), status_table(snapshot, console.height))
             live.update(view, refresh=True)
-            time.sleep(REFRESH_SECONDS)
+            time.sleep(max(REFRESH_SECONDS, took / READING_SHARE))
+            start = time.perf_counter()
             snapshot = take_snapshot(folder)
+            took = time.perf_counter() - start
     return snapshot
 
 

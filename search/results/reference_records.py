@@ -35,5 +35,5 @@ def _run(reference: Reference, head: Mapping[str, Any], folder: StoragePath) -> 
     place = folder / predictions_file(reference_predictions_name(pair, split, reference.name))
     facts = head["data"][f"{pair}.{split}"] | {"split_hash": reference.split_hash, "data_hash": reference.data_hash}
     predictions = place.read_bytes() if place.exists() else None
-    title = f"{pair}.{split} {reference.title}"
+    title = f"{reference.title} {split} {pair}"
     return ReferenceRun(reference.name, title, pair, split, facts, reference.numbers, predictions)

@@ -8,7 +8,7 @@ from tests.support.fake_records import record
 from tests.support.mlflow_server import Server
 from tracking.client import open_client
 from tracking.recording import recorder
-from tracking.report.campaigns import read_campaigns
+from tracking.report.reading import read_campaigns
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +61,5 @@ def server(one_server):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Nobody waits for long."""
+    """A request is soon repeated."""
     monkeypatch.setattr(recorder, "RETRY_SECONDS", (0.02, 0.1))
-    monkeypatch.setattr(recorder, "AWAY_SECONDS", 0.5)

@@ -11,6 +11,7 @@ from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialRe
 from tracking.recording.recorder import Recorder
 
 NAME = "hv_from_ds.random.gear"
+RUN = "gear random hv_from_ds"  # the name of its run; trials have their number behind it
 TAGS = {"pair": "hv_from_ds", "split": "random", "method": "gear", "split_hash": "abc"}
 STUDY = StudyStarted(NAME, 8, TAGS, {"epochs": 5}, {"plan.toml": "trials = 8\n"})
 
@@ -77,13 +78,13 @@ def everything(client, experiment="quick-1"):
 def check_whole(client, experiment="quick-1"):
     """Every run, epoch and verdict of the story is there, once."""
     found = runs(client, experiment)
-    assert set(found) == {NAME, "gear #0", "gear #1", "gear #2"}
-    assert [found[f"gear #{n}"].info.status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
+    assert set(found) == {RUN, *(f"{RUN} #{n}" for n in range(3))}
+    assert [found[f"{RUN} #{n}"].info.status for n in range(3)] == ["FINISHED", "KILLED", "FAILED"]
     for number in range(3):
-        assert curve(client, found[f"gear #{number}"]) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
-    assert found[NAME].info.status == "FINISHED"
-    assert curve(client, found[NAME], "best_validation_rmse") == [(1, 0.5), (2, 0.4), (3, 0.3)]
-    assert curve(client, found[NAME], "test_rmse") == [(1, 0.5)]
+        assert curve(client, found[f"{RUN} #{number}"]) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert found[RUN].info.status == "FINISHED"
+    assert curve(client, found[RUN], "best_validation_rmse") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+    assert curve(client, found[RUN], "test_rmse") == [(1, 0.5)]
 
 
 class Flaky:

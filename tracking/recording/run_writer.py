@@ -12,9 +12,11 @@ from functools import partial
 from tracking.client import first_line, is_away
 from tracking.experiments import open_experiment
 from tracking.identity import CampaignIdentity
-from tracking.mlflow_api import Metric, MlflowClient, MlflowException, Param, Run, RunTag
+from tracking.mlflow_api import Metric, MlflowClient, MlflowException, Param, RunTag
+from tracking.mlflow_page import add_view
 from tracking.recording.messages import Record, Scalar, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 from tracking.runs import FILE_TAG, files_of
+from tracking.stored_runs import StoredRun, run_reader
 
 __all__ = ["RunWriter"]
 
@@ -73,11 +75,13 @@ class RunWriter:
         self._client = client
         self._campaign = campaign.name
         self._experiment = open_experiment(client, tracking_uri, campaign)
-        self._runs = {key: run for page in self._pages() for key, run in map(_known, page) if key is not None}
+        there = run_reader(client, tracking_uri).runs(self._experiment)
+        self._runs = {key: run for key, run in map(_known, there) if key is not None}
         self._studies: dict[str, StudyStarted] = {}
         self._unwritten: dict[str, _Run] = {}  # runs with metrics to write
         self._doubtful: Key | None = None  # the run that was requested without an answer
         self.rejected, self.first_rejection = 0, ""
+        self._unless_rejected(partial(add_view, client, self._experiment))
 
     def write(self, record: Record, now: int) -> None:
         """Add a record of time `now`, in milliseconds; what MLflow rejects for good is left out and counted.
@@ -126,7 +130,7 @@ class RunWriter:
         self._studies[study.name] = study
         key = (study.name, None)
         tags = {**self._tags(study), "gear.kind": "study"}
-        run = self._runs.get(key) or self._make_run(key, study.name, tags, now)
+        run = self._runs.get(key) or self._make_run(key, _name(study), tags, now)
         self._set_tag(run, "gear.budget", str(study.budget))  # a tag: an extension raises it
         self._log_params(run, study.params)
         self._log_files(run, study.files)
@@ -140,7 +144,7 @@ class RunWriter:
             self._open(parent)
             tags = self._tags(study) | {f"gear.{name}": value for name, value in trial.tags.items()}
             tags |= {"gear.kind": "trial", "gear.trial": str(trial.number), "mlflow.parentRunId": parent.id}
-            run = self._make_run(key, f"{study.tags.get('method', 'trial')} #{trial.number}", tags, now)
+            run = self._make_run(key, f"{_name(study)} #{trial.number}", tags, now)
         if run.state not in STATUS:
             self._log_params(run, trial.params)
 
@@ -215,7 +219,8 @@ class RunWriter:
         study, number = key
         own = "tags.`gear.kind` = 'study'" if number is None else f"tags.`gear.trial` = '{number}'"
         where = f"tags.`gear.study` = '{study}' and {own}"
-        return next((_known(run)[1] for run in self._client.search_runs([self._experiment], where)), None)
+        found = self._client.search_runs([self._experiment], where)
+        return next((_known(StoredRun.of(run))[1] for run in found), None)
 
     def _write_metrics(self, run: _Run, more: Iterable[Metric] = ()) -> None:
         """Write collected metrics and more. MLflow keeps metrics of equal time, step and value once."""
@@ -283,28 +288,23 @@ class RunWriter:
         self.rejected += 1
         self.first_rejection = self.first_rejection or f"{type(error).__name__}: {first_line(error)}"
 
-    def _pages(self) -> Iterable[Iterable[Run]]:
-        """All runs of the experiment."""
-        token = None
-        while True:
-            page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
-            yield page
-            token = page.token
-            if not token:
-                return
+
+def _name(study: StudyStarted) -> str:
+    """The name of a study's run: first what differs most between the runs of a campaign."""
+    return " ".join(study.tags[name] for name in ("method", "split", "pair") if name in study.tags) or study.name
 
 
-def _known(run: Run) -> tuple[Key | None, _Run]:
+def _known(run: StoredRun) -> tuple[Key | None, _Run]:
     """The key and the state of a run in MLflow; a run that a user made has no key."""
-    tags, metrics = run.data.tags, run.data.metrics
+    tags, metrics = run.tags, run.metrics
     number = int(tags["gear.trial"]) if "gear.trial" in tags else None
     return (tags["gear.study"], number) if "gear.study" in tags else None, _Run(
-        id=run.info.run_id,
-        status=run.info.status,
+        id=run.id,
+        status=run.status,
         state=tags.get("gear.status", "running"),
         step=int(metrics.get(STEP_OF_STUDY if number is None else STEP_OF_TRIAL, 0)),
         tests=int(tags.get("gear.test_evaluations", 0)),
-        params=set(run.data.params),
+        params=set(run.params),
         tags={} if number is not None else tags,
     )
 

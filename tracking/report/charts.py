@@ -31,7 +31,13 @@ def per_cent(share: float) -> str:
 
 
 def change_chart(name: str, split: str, found: Sequence[StudyChange]) -> Drawing | None:
-    """The change of the test RMSE against single-task training: a group of bars per pair, a bar per method."""
+    """The change of the test RMSE against single-task training: a group of bars per pair, a bar per method.
+
+    Args:
+        name: of the drawing.
+        split: that they share.
+        found: of transfer methods, or of others.
+    """
     if not found:
         return None
     groups: dict[str, list[StudyChange]] = {}
@@ -46,7 +52,8 @@ def change_chart(name: str, split: str, found: Sequence[StudyChange]) -> Drawing
     height = 18.0 + sum(len(group) * BAR + GAP for group in groups.values())
     panel = Panel(x, Scale(0, 1, height, 8))
     ticks = [(value, f"{100 * value:g} %".replace("-", "−")) for value in x.ticks(6)]
-    marks = panel.frame("change of the test RMSE against stl; left of 0 transfer helped", xticks=ticks, yticks=[])
+    better = "transfer helped" if chosen else "better than stl"
+    marks = panel.frame(f"change of the test RMSE against stl; left of 0 {better}", xticks=ticks, yticks=[])
     top = 16.0
     for group, members in groups.items():
         marks.append(Text(left - 8, top + len(members) * BAR / 2 + 4, group, "ink", 12, "end"))

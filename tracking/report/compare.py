@@ -73,12 +73,12 @@ def reference_changes(studies: Sequence[StudyRecord], references: Sequence[Refer
 
 
 def best_transfer(found: Iterable[StudyChange]) -> list[StudyChange]:
-    """Of every campaign, pair and split, the change of the method that is best on validation."""
+    """Of every campaign, pair and split, the change of the transfer method that is best on validation."""
 
     def key(change: StudyChange) -> tuple[str, str, str]:
         return change.study.campaign, change.study.pair, change.study.split
 
-    groups = groupby(sorted(found, key=key), key)
+    groups = groupby(sorted((change for change in found if change.study.transfers), key=key), key)
     return [min(group, key=lambda change: _or_infinite(change.study.validation_rmse)) for _, group in groups]
 
 

@@ -9,6 +9,7 @@ from tracking.report.campaigns import StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour
 from tracking.report.drawing import Bar, Dots, Drawing, Line, Mark, Text
 from tracking.report.settings import Setting, chance_level, running_median, varied
+from tracking.report.thinning import shown_of, thinned
 
 __all__ = ["importance_chart", "parallel_chart", "weights_chart"]
 
@@ -122,8 +123,14 @@ def _direction(setting: Setting) -> str:
     return "" if setting.direction == 0 else "low" if setting.direction > 0 else "high"
 
 
-def parallel_chart(name: str, study: StudyRecord) -> Drawing | None:
-    """Parallel coordinates: one line per trial through its settings, with the best third and the winner emphasised."""
+def parallel_chart(name: str, study: StudyRecord, most: int) -> Drawing | None:
+    """Parallel coordinates: one line per trial through its settings, with the best third and the winner emphasised.
+
+    Args:
+        name: of the drawing.
+        study: to be shown.
+        most: maximum number of trials that are drawn.
+    """
     settings = varied(study)[: MOST - 1]
     trials = [trial for trial in study.trials if trial.ran]
     if len(settings) < 2:
@@ -135,7 +142,8 @@ def parallel_chart(name: str, study: StudyRecord) -> Drawing | None:
     columns = [[scale(v) for v in _numbers(setting)] for setting, scale in zip(settings, scales, strict=False)]
     columns.append([scales[-1](value) for value in values])
     marks: list[Mark] = []
-    for row in np.argsort(-ranks):  # the best last, on top
+    drawn = {trial.number for trial in thinned(trials, study.winner, most)}
+    for row in (row for row in np.argsort(-ranks) if trials[row].number in drawn):  # the best last, on top
         won = study.winner is not None and trials[row].number == study.winner.number
         good = ranks[row] < max(1, len(trials) // 3)
         colour, width = ("orange", 2.5) if won else (method_colour(study.method), 1.4) if good else ("faint", 0.8)
@@ -144,7 +152,8 @@ def parallel_chart(name: str, study: StudyRecord) -> Drawing | None:
     for index, (scale, setting) in enumerate(zip(scales, [*settings, None], strict=True)):
         marks += _axis_marks(80 + index * gap, scale, setting, 212 + 16 * (index % 2))
     told = f"{len(trials)} trials through {', '.join(setting.name for setting in settings)} to the validation RMSE."
-    return Drawing(name, f"Configurations of {study.name}", told, WIDTH, 240, marks)
+    title = f"Configurations of {study.name}{shown_of(len(drawn), len(trials))}"
+    return Drawing(name, title, told, WIDTH, 240, marks)
 
 
 def _axis(setting: Setting) -> Scale:

@@ -11,6 +11,7 @@ from tracking.report.axes import LABEL, Panel, Scale, shown, span
 from tracking.report.campaigns import StudyRecord, TrialRecord
 from tracking.report.charts import WIDTH, method_colour
 from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
+from tracking.report.thinning import shown_of
 
 __all__ = ["curves_chart", "parity_chart"]
 
@@ -20,7 +21,9 @@ SIDE, PITCH = 360.0, 460.0  # pixels of a parity plot, and from one to the next
 
 
 def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
-    """Validation RMSE by epoch of every trial; those stopped early end in a ring, failed ones in a cross.
+    """Validation RMSE by epoch of the trials; those stopped early end in a ring, failed ones in a cross.
+
+    Of a study with many trials the curves of some are shown, see `tracking.report.thinning`.
 
     Args:
         name: of the drawing.
@@ -38,12 +41,11 @@ def curves_chart(name: str, study: StudyRecord, density: int) -> Drawing | None:
     panel = Panel(Scale(1, max(epochs, 2), 60, WIDTH - 165), span([min(values), max(top, min(values))], 270, 12))
     marks = panel.frame("epoch", "validation RMSE")
     winner = None if study.winner is None else study.winner.number
-    for trial in trials:
-        if trial.number != winner:
-            marks += _curve(trial, panel, density)
+    others = [_curve(trial, panel, density) for trial in trials if trial.number != winner]
+    marks += [path for path, _ in others] + [mark for _, end in others for mark in end]
     if study.winner is not None and study.winner.curve:
         marks += _winning_curve(study.winner, panel, method_colour(study.method))
-    return Drawing(name, f"Learning curves of {study.name}", _told(study), WIDTH, 310, marks)
+    return Drawing(name, _title("Learning curves", study, trials), _told(study), WIDTH, 310, marks)
 
 
 def _values_chart(name: str, study: StudyRecord, trials: Sequence[TrialRecord]) -> Drawing:
@@ -63,7 +65,11 @@ def _values_chart(name: str, study: StudyRecord, trials: Sequence[TrialRecord]) 
         place = panel.place([(float(best.number), best.curve[0][1])])
         colour = method_colour(study.method)
         marks += [Dots(place, colour, 5, label=_tip(best)), _winner_words(best, *place[0], colour)]
-    return Drawing(name, f"Trials of {study.name}", _told(study), WIDTH, 310, marks)
+    return Drawing(name, _title("Trials", study, trials), _told(study), WIDTH, 310, marks)
+
+
+def _title(what: str, study: StudyRecord, trials: Sequence[TrialRecord]) -> str:
+    return f"{what} of {study.name}{shown_of(len(trials), study.curves)}"
 
 
 def _told(study: StudyRecord) -> str:
@@ -73,16 +79,18 @@ def _told(study: StudyRecord) -> str:
     return told
 
 
-def _curve(trial: TrialRecord, panel: Panel, density: int) -> list[Mark]:
+def _curve(trial: TrialRecord, panel: Panel, density: int) -> tuple[Line, list[Mark]]:
+    """The curve of a trial, and how it ended."""
     step = max(1, len(trial.curve) // density)
     path = panel.place([*trial.curve[:-1:step], trial.curve[-1]])
     (x, y), tip = path[-1], _tip(trial)
     if trial.state == "failed":
         cross: list[Mark] = [Line(((x - 4, y - s), (x + 4, y + s)), "orange", 2, label=tip) for s in (4, -4)]
-        return [Line(path, "orange", 1, 0.7, label=tip), *cross]
+        return Line(path, "orange", 1, 0.7, label=tip), cross
     if trial.state == "complete":
-        return [Line(path, "muted", 1.2, 0.8, label=tip)]
-    return [Line(path, "faint", 1, dash=True, label=tip), Dots(((x, y),), "muted", 3, hollow=True, label=tip)]
+        return Line(path, "muted", 1.2, 0.8, label=tip), []
+    ring = Dots(((x, y),), "muted", 3, hollow=True, label=tip)
+    return Line(path, "faint", 1, dash=True, label=tip), [ring]
 
 
 def _winning_curve(trial: TrialRecord, panel: Panel, colour: str) -> list[Mark]:

@@ -102,7 +102,9 @@ def _transfer_words(summed: Verdict) -> list[str]:
     if high is not low:
         said.append(f"Largest loss: {_named(high)}." if high.value > 0 else f"Smallest gain: {_named(high)}.")
     if summed.incomparable:
-        said.append(f"Not compared, since {BASELINE} or a test is missing: {summed.incomparable} more.")
+        said.append(
+            f"Not compared, since {BASELINE}, a transfer method or a test is missing: {summed.incomparable} more."
+        )
     return said
 
 

@@ -14,6 +14,7 @@ from tracking.report.drawing import Drawing
 from tracking.report.setting_charts import importance_chart, parallel_chart, weights_chart
 from tracking.report.settings import relative_values
 from tracking.report.study_charts import curves_chart, parity_chart
+from tracking.report.thinning import room
 
 __all__ = [
     "Cause",
@@ -138,7 +139,11 @@ def overview(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> di
     """Charts of all studies together, by name."""
     splits = dict.fromkeys(study.split for study in studies)
     charts = {
-        f"change-{split}": change_chart(f"change-{split}", split, [c for c in found if c.study.split == split])
+        f"{kind}-{split}": change_chart(f"{kind}-{split}", split, [c for c in some if c.study.split == split])
+        for kind, some in (
+            ("change", [change for change in found if change.study.transfers]),
+            ("others", [change for change in found if not change.study.transfers]),
+        )
         for split in splits
     }
     charts["curvature"] = curvature_chart("curvature", studies)
@@ -155,6 +160,7 @@ def overview(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> di
 def groups(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list[Group]:
     """The studies of every campaign, pair and split, with their charts."""
     density = max(FEWEST_POINTS, min(MOST_POINTS, DENSITY // max(len(studies), 1)))
+    most = room(len(studies))
     several = len({study.campaign for study in studies}) > 1
     members: dict[tuple[str, str, str], list[StudyRecord]] = {}
     for study in studies:
@@ -167,12 +173,14 @@ def groups(studies: Sequence[StudyRecord], found: Sequence[StudyChange]) -> list
         if key in best:
             summary += f"; {best[key].study.method} against {BASELINE}: {per_cent(best[key].value)}"
         log = learns_logarithm(group)
-        views = tuple(StudyView(study, tuple(_study_drawings(study, density, log, several))) for study in group)
+        views = tuple(
+            StudyView(study, tuple(_study_drawings(study, density, most, log=log, several=several))) for study in group
+        )
         made.append(Group(title, _slug("-".join(key)), summary, views))
     return made
 
 
-def _study_drawings(study: StudyRecord, density: int, log: bool, several: bool) -> list[Drawing]:
+def _study_drawings(study: StudyRecord, density: int, most: int, *, log: bool, several: bool) -> list[Drawing]:
     name = _slug(f"{study.campaign}.{study.name}" if several else study.name)
     ran = [trial for trial in study.trials if trial.ran]
     series = [(trial, trial.value or 0.0) for trial in ran]
@@ -180,7 +188,7 @@ def _study_drawings(study: StudyRecord, density: int, log: bool, several: bool) 
         parity_chart(f"{name}-parity", study, density, log=log),
         curves_chart(f"{name}-curves", study, max(8, density // 12)),
         importance_chart(f"{name}-importance", study),
-        parallel_chart(f"{name}-parallel", study),
+        parallel_chart(f"{name}-parallel", study, most),
         weights_chart(
             f"{name}-weights", f"Loss weights of {study.name}", series, "validation RMSE", method_colour(study.method)
         ),

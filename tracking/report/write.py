@@ -6,9 +6,9 @@ from pathlib import Path
 
 from gear.errors import StorageError
 from tracking.client import open_client
-from tracking.report.campaigns import read_campaigns
 from tracking.report.page import make_page
 from tracking.report.publish import log_report, plots_folder, write_page
+from tracking.report.reading import read_campaigns
 from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
 __all__ = ["write_report"]

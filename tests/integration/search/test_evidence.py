@@ -15,7 +15,8 @@ from search.storage.local import LocalPath
 from search.storage.snapshot import take_snapshot
 from tests.support.report_page import page_of, words
 from tracking.client import open_client
-from tracking.report.campaigns import read_campaigns
+from tracking.evidence_file import read_evidence
+from tracking.report.reading import read_campaigns
 
 RECORDED = Path(__file__).parents[2] / "campaigns" / "format2"  # ef_from_hv, random: tiny models, 4 epochs
 VERDICT = "does not beat an untuned support vector machine: do not use this model"
@@ -53,7 +54,8 @@ def test_the_card_compares_with_an_untuned_reference_and_warns(concluded, method
 def test_the_registry_has_the_references_numbers_and_the_warning(concluded):
     client = open_client(concluded[1])
     for version in client.search_model_versions("name = 'gear.ef_from_hv.random'"):
-        method, tags = version.tags["method"], version.tags
+        tags = read_evidence(version)
+        method = tags["method"]
         assert float(tags["reference_test_rmse"]) < float(tags["test_rmse"])
         assert tags["against_reference"].endswith(f"; {method} {VERDICT}")
         assert tags["warnings"].startswith(f"{method} {VERDICT}")

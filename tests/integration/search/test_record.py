@@ -18,6 +18,7 @@ from tests.support.fake_training import Simulation, small_plan
 from tests.support.mlflow_story import everything, runs
 from tests.support.tiny_export import make_export
 from tracking.client import open_client
+from tracking.evidence_file import read_evidence
 from tracking.identity import CampaignIdentity
 from tracking.recording.recorder import Recorder
 
@@ -100,17 +101,18 @@ def test_winners_are_registered_with_single_task_learning_as_their_evidence(call
         assert call()[0] == 0
         client = open_client(uri)
         versions = {v.tags["method"]: v for v in client.search_model_versions(f"name = '{MODEL}'")}
+        known = {method: read_evidence(version) for method, version in versions.items()}
         assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
-    gear = versions["gear"]
+    gear = known["gear"]
     best = campaign.studies["hv_from_ds.random.gear"].best
-    assert float(gear.tags["validation_rmse"]) == best.value
-    assert (gear.tags["test_mae"], gear.tags["stl_test_rmse"], gear.tags["seed"]) == (
+    assert float(gear["validation_rmse"]) == best.value
+    assert (gear["test_mae"], gear["stl_test_rmse"], gear["seed"]) == (
         "0.4",
         "0.6",
         str(best.config["seed"]),
     )
-    assert "stl_test_rmse" not in versions["stl"].tags
-    assert runs(client)[f"gear #{best.number}"].info.run_id == gear.run_id
+    assert "stl_test_rmse" not in known["stl"]
+    assert runs(client)[f"gear random hv_from_ds #{best.number}"].info.run_id == versions["gear"].run_id
 
 
 def test_an_evaluated_winner_without_its_export_is_recorded_and_not_registered(call, folder, uri, tmp_path):
@@ -119,7 +121,7 @@ def test_an_evaluated_winner_without_its_export_is_recorded_and_not_registered(c
     (folder / "exports").remove()
     assert call()[0] == 0
     client = open_client(uri)
-    assert runs(client)["hv_from_ds.random.gear"].data.metrics["test_rmse"] == 0.6
+    assert runs(client)["gear random hv_from_ds"].data.metrics["test_rmse"] == 0.6
     assert client.search_registered_models() == []
 
 

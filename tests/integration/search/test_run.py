@@ -350,7 +350,7 @@ def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(cal
     (found,) = champions(back)
     assert found.aliases == ("best_stl", "champion")
     for error in ("validation_rmse", "validation_mae", "test_rmse", "test_mae"):
-        low, value, high = (float(found.tags[f"{error}{end}"]) for end in ("_low", "", "_high"))
+        low, value, high = (float(found.evidence[f"{error}{end}"]) for end in ("_low", "", "_high"))
         assert low < value < high
 
 

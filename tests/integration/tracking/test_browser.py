@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_records import Study, record
+from tests.support.mlflow_story import record as record_as_a_search
+from tests.support.mlflow_story import story
 from tracking.client import open_client
+from tracking.mlflow_page import runs_address
 from tracking.report import __main__ as command
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'")
@@ -183,6 +186,20 @@ def test_mlflows_page_lists_filters_opens_and_draws_a_campaign(mlflow_page, brow
     page.locator("label:has(input[name=runs-view-mode][value=CHART])").click()
     page.locator(".js-plotly-plot").first.wait_for()
     assert all("127.0.0.1" in url or url.startswith(("data:", "blob:")) for url in tab.requests)
+
+
+@pytest.mark.slow
+def test_the_address_that_is_printed_opens_the_runs_with_their_numbers(mlflow_page, browser, store):
+    uri = f"sqlite:///{store}/mlflow.db"
+    record_as_a_search(uri, *story(), campaign="quick-2")
+    experiment = open_client(uri).get_experiment_by_name("quick-2")
+    tab = Tab(browser)
+    tab.page.goto(runs_address(mlflow_page, experiment.experiment_id))
+    tab.page.get_by_role("link", name="gear random hv_from_ds", exact=True).wait_for()
+    for column in ("best_validation_rmse", "test_rmse", "gear.status"):
+        tab.page.get_by_role("columnheader", name=column).wait_for()
+    study = tab.page.get_by_role("row").filter(has_text="complete")
+    assert "0.5" in study.first.inner_text()  # the test RMSE
 
 
 @pytest.mark.slow

@@ -11,13 +11,13 @@ import pytest
 from mlflow.tracking._tracking_service import utils
 
 from gear.errors import StorageError
-from tests.support.mlflow_story import check_whole, record, runs, story
+from tests.support.mlflow_story import RUN, check_whole, record, runs, story
 from tests.support.tiny_export import make_export
 from tracking.artifact_places import PLACES, bring_up_to_date
 from tracking.client import open_client
 from tracking.identity import CampaignIdentity
 from tracking.registry import Winner, champion_export, register_winner, rivals
-from tracking.report.campaigns import read_campaigns
+from tracking.report.reading import read_campaigns
 from tracking.runs import PREDICTIONS, attach
 
 STUDY, MODEL = "hv_from_ds.random.gear", "gear.hv_from_ds.random"
@@ -79,7 +79,7 @@ def test_a_moved_or_copied_project_is_read_and_written_where_it_lies(how, projec
     assert mlflow.pyfunc.load_model(f"models:/{MODEL}@champion").predict(pd.DataFrame({"smiles": ["CCO"]})).shape == (
         1,
     )
-    client.log_text(runs(client)[STUDY].info.run_id, "x", "new.txt")
+    client.log_text(runs(client)[RUN].info.run_id, "x", "new.txt")
     tell(other)
     check_whole(client)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
@@ -132,12 +132,10 @@ def test_what_is_gone_is_named_and_recording_writes_it_again(project, tmp_path):
     (campaign,) = read_campaigns(client, ["quick-1"], said.append)
     assert campaign.studies[0].predictions == {}
     (line,) = [line for line in said if "not found" in line]
-    assert line.startswith(
-        f"{STUDY}: recorded predictions are not found, so the report has no plots of them: put file:"
-    )
+    assert line.startswith(f"{RUN}: recorded predictions are not found, so the report has no plots of them: put file:")
     assert line.endswith("gear-search record quick-1")
     tell(project)
-    assert {file.path for file in client.list_artifacts(runs(client)[STUDY].info.run_id)} == {
+    assert {file.path for file in client.list_artifacts(runs(client)[RUN].info.run_id)} == {
         "plan.toml",
         "importance.json",
         PREDICTIONS,

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from gear.errors import StorageError
-from tests.support.mlflow_story import record, runs, story
+from tests.support.mlflow_story import RUN, record, runs, story
 from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient
 from tracking.references import ReferenceRun, record_reference_runs
-from tracking.report.campaigns import read_campaigns
+from tracking.report.reading import read_campaigns
 
 FACTS = {"split_hash": "s", "data_hash": "d", "unit": "K", "labels": "60"}
 SVR = ReferenceRun("svr", "hv_from_ds.random SVR", "hv_from_ds", "random", FACTS, {"test_rmse": 0.4, "test_r2": 0.9})
@@ -62,4 +62,4 @@ def test_a_campaign_that_is_not_recorded_is_one_line(recorded):
 def test_studies_are_recorded_and_resumed_beside_them(recorded, client):
     record_reference_runs(recorded, CampaignIdentity("quick-1"), [SVR])
     record(recorded, history=story())
-    assert set(runs(client)) == {SVR.title, "hv_from_ds.random.gear", "gear #0", "gear #1", "gear #2"}
+    assert set(runs(client)) == {SVR.title, RUN, *(f"{RUN} #{n}" for n in range(3))}

@@ -181,7 +181,7 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
             versions={"gear-search": "0.1.0", "commit": "1a2b3c"},
         ),
     )
-    tags = found.tags
+    tags = found.evidence
     assert (tags["split_hash"], tags["data_hash"], tags["seed"], tags["campaign"]) == ("s1", "d1", "7", "quick-1")
     assert (tags["stl_test_rmse"], tags["stl_test_rmse_low"]) == ("0.7", "0.65")
     assert (tags["champion_before"], tags["champion_before_method"]) == ("1", "stl")
@@ -200,11 +200,51 @@ def test_version_carries_all_by_which_it_can_be_judged(recorded, export, client)
     assert "Prediction intervals" not in text
 
 
+def test_tags_are_what_a_person_filters_by_and_the_rest_is_a_file(recorded, export, client, tmp_path):
+    scores = {"validation_rmse": 0.5, "test_rmse": 0.6, "test_rmse_units": 12.0, "test_rmse_low": 0.5, "test_mae": 0.4}
+    known = dataclasses.replace(winner(config={"seed": 1}, labels="all"), scores=scores)
+    found = register_winner(recorded, export, known)
+    version = client.get_model_version(NAME, found.version)
+    assert 12 <= len(version.tags) <= 18
+    assert {"pair", "split", "method", "campaign", "labels", "test_rmse"} <= set(version.tags)
+    assert not {"config", "test_rmse_low", "test_mae", "versions"} & set(version.tags)
+    assert client.search_model_versions(f"name = '{NAME}' and tags.method = 'gear' and tags.labels = 'all'")
+    place = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{found.version}/evidence.json", dst_path=str(tmp_path))
+    written = json.loads(Path(place).read_text())
+    assert (written["format"], written["evidence"]["test_mae"]) == (2, "0.4")
+    assert written["evidence"].items() <= found.evidence.items()
+    assert "`evidence.json` among the model's artifacts" in version.description
+
+
+def test_a_version_of_an_earlier_program_has_its_evidence_as_tags_and_is_compared(
+    recorded, export, client, tmp_path, monkeypatch
+):
+    def all_as_tags(evidence):
+        return dict(evidence)
+
+    with monkeypatch.context() as earlier:  # which wrote no file and no format
+        earlier.setattr(registry, "evidence_tags", all_as_tags)
+        earlier.setattr(registry, "write_evidence", lambda *_: None)
+        first = register_winner(
+            recorded, export, winner("stl", 0.5, versions={"gear-search": "0.1.0"}, config={"a": 1})
+        )
+    assert "evidence_format" not in client.get_model_version(NAME, "1").tags
+    assert (first.evidence["config"], first.evidence["method"]) == ('{"a": 1}', "stl")
+    assert register_winner(recorded, export, winner("stl", 0.5)).version == "1"
+    assert [found.evidence["test_rmse"] for found in champions(recorded)] == ["0.6"]
+    champion_export(recorded, "hv_from_ds", "random", None, tmp_path / "taken")
+    later = register_winner(recorded, export, winner("gear", 0.4))
+    assert later.aliases == ("best_gear", "champion")
+    assert (later.evidence["champion_before"], later.evidence["champion_before_test_rmse"]) == ("1", "0.6")
+    table = {line.partition("  ")[0]: re.split(r" {2,}", line)[1:] for line in rival_lines(rivals(recorded, NAME))}
+    assert table["validation RMSE"] == ["0.4000", "0.5000"]
+
+
 def test_coverage_of_the_intervals_is_evidence(recorded, export, client):
     scores = {"test_n": 100, "test_coverage_90": 0.88, "test_width_90_units": 12.5}
     found = winner(unit="kJ/mol")
     found = register_winner(recorded, export, dataclasses.replace(found, scores={**found.scores, **scores}))
-    assert (found.tags["test_coverage_90"], found.tags["test_width_90_units"]) == ("0.88", "12.5")
+    assert (found.evidence["test_coverage_90"], found.evidence["test_width_90_units"]) == ("0.88", "12.5")
     told = "88 of 100 test molecules are inside their 90 % interval, 88 % (80 to 93 %); mean width 12.5 kJ/mol"
     assert f"Prediction intervals: {told}." in client.get_model_version(NAME, found.version).description
     assert any(re.search(r"inside 90 % intervals +88 % \(80 to 93 %\)", line) for line in rival_lines([found]))
@@ -213,7 +253,7 @@ def test_coverage_of_the_intervals_is_evidence(recorded, export, client):
 def test_champion_on_other_molecules_is_no_evidence(recorded, export):
     register_winner(recorded, export, winner("stl", 0.5))
     found = register_winner(recorded, export, dataclasses.replace(winner("gear", 0.4), split_hash="s2"))
-    assert "champion_before" not in found.tags
+    assert "champion_before" not in found.evidence
 
 
 def test_same_trial_is_registered_once(recorded, export, client):

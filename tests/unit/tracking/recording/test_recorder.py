@@ -9,6 +9,7 @@ import pytest
 from gear.errors import StorageError
 from tests.support.mlflow_story import (
     NAME,
+    RUN,
     STUDY,
     Driver,
     Flaky,
@@ -22,6 +23,7 @@ from tests.support.mlflow_story import (
 )
 from tracking.identity import CampaignIdentity
 from tracking.recording import recorder as module
+from tracking.recording import run_writer
 from tracking.recording.messages import Step, StudyResult, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
@@ -34,11 +36,11 @@ def test_a_campaign_becomes_parents_children_and_curves(uri, client):
     record(uri, *story())
     check_whole(client)
     found = runs(client)
-    parent = found.pop(NAME)
+    parent = found.pop(RUN)
     assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
-    assert found["gear #1"].data.tags["gear.reason"] == "because pruned"
-    assert found["gear #0"].data.params == {"a.b": "0.5", "c": "None"}
-    assert found["gear #0"].data.metrics["total_seconds"] == 0.25
+    assert found[f"{RUN} #1"].data.tags["gear.reason"] == "because pruned"
+    assert found[f"{RUN} #0"].data.params == {"a.b": "0.5", "c": "None"}
+    assert found[f"{RUN} #0"].data.metrics["total_seconds"] == 0.25
     assert (parent.data.params, parent.data.metrics["test_rmse"]) == ({"epochs": "5"}, 0.5)
 
 
@@ -50,13 +52,13 @@ def test_every_run_can_be_filtered_by_what_it_is(uri, client):
         assert (tags["gear.method"], tags["gear.study"]) == ("gear", NAME)
         assert tags["gear.status"] in ("complete", "pruned", "failed")
         assert tags["gear.split_hash"] == "abc"
-        assert tags["gear.kind"] == ("study" if run.info.run_name == NAME else "trial")
-    assert runs(client)["gear #2"].data.tags["gear.seed"] == "7"
+        assert tags["gear.kind"] == ("study" if run.info.run_name == RUN else "trial")
+    assert runs(client)[f"{RUN} #2"].data.tags["gear.seed"] == "7"
 
 
 def test_files_of_a_study_lie_with_its_run(uri, client, tmp_path):
     record(uri, *story())
-    run = runs(client)[NAME].info.run_id
+    run = runs(client)[RUN].info.run_id
     path = client.download_artifacts(run, "plan.toml", str(tmp_path))
     assert open(path).read() == "trials = 8\n"
     assert {file.path for file in client.list_artifacts(run)} == {"plan.toml", "importance.json"}
@@ -77,6 +79,15 @@ def test_told_twice_changes_nothing(uri, client):
     assert stamps(client) == times
 
 
+def test_a_record_with_an_earlier_programs_names_is_completed_without_a_second_run(uri, client, monkeypatch):
+    told = list(story())
+    with monkeypatch.context() as earlier:
+        earlier.setattr(run_writer, "_name", lambda study: study.tags["method"])
+        record(uri, *told[:7])
+    record(uri, history=told)
+    assert set(runs(client)) == {"gear", "gear #0", f"{RUN} #1", f"{RUN} #2"}
+
+
 @pytest.mark.parametrize("cut", [1, 2, 4, 7, 10, 15])
 def test_driver_that_died_at_any_point_is_completed_by_the_next(cut, uri, client):
     told = list(story())
@@ -91,11 +102,11 @@ def test_closing_early_leaves_nothing_running_and_something_new_reopens(uri, cli
     told = list(story())
     record(uri, *told[:4])
     assert {run.info.status for run in runs(client).values()} == {"KILLED"}
-    assert runs(client)["gear #0"].data.tags["gear.status"] == "interrupted"
+    assert runs(client)[f"{RUN} #0"].data.tags["gear.status"] == "interrupted"
     record(uri, history=told[:4])
-    assert runs(client)["gear #0"].data.tags["gear.status"] == "interrupted"
+    assert runs(client)[f"{RUN} #0"].data.tags["gear.status"] == "interrupted"
     record(uri, *told[4:], history=told[:4])
-    assert runs(client)["gear #0"].data.tags["gear.status"] == "complete"
+    assert runs(client)[f"{RUN} #0"].data.tags["gear.status"] == "complete"
     check_whole(client)
 
 
@@ -109,7 +120,7 @@ def test_new_campaign_of_an_old_name_does_not_touch_the_old_one(uri, client):
 def test_numbers_that_are_none_are_recorded(uri, client):
     started = TrialStarted(NAME, 0)
     record(uri, STUDY, started, Step(NAME, 0, 1, {"validation_rmse": math.nan}), TrialResult(NAME, 0, "failed", "bad"))
-    assert runs(client)["gear #0"].info.status == "FAILED"
+    assert runs(client)[f"{RUN} #0"].info.status == "FAILED"
 
 
 def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri, client, tmp_path):
@@ -118,14 +129,14 @@ def test_extended_study_keeps_its_settings_and_tells_its_new_budget_and_plan(uri
     before = [wider, *list(story())[1:]]
     record(uri, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch"), history=before)
     found = runs(client)
-    assert (found[NAME].info.status, found[NAME].data.tags["gear.status"]) == ("KILLED", "interrupted")
-    assert found[NAME].data.params == {"epochs": "5"}
-    assert found[NAME].data.tags["gear.budget"] == "9"
-    assert open(client.download_artifacts(found[NAME].info.run_id, "plan.toml", str(tmp_path))).read() == "trials = 9\n"
+    assert (found[RUN].info.status, found[RUN].data.tags["gear.status"]) == ("KILLED", "interrupted")
+    assert found[RUN].data.params == {"epochs": "5"}
+    assert found[RUN].data.tags["gear.budget"] == "9"
+    assert open(client.download_artifacts(found[RUN].info.run_id, "plan.toml", str(tmp_path))).read() == "trials = 9\n"
     again = [*before, TrialStarted(NAME, 3), TrialResult(NAME, 3, "complete", "last epoch")]
     record(uri, StudyResult(NAME, 2, metrics={"test_rmse": 0.25}), history=again)
-    assert runs(client)[NAME].info.status == "FINISHED"
-    assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5), (2, 0.25)]
+    assert runs(client)[RUN].info.status == "FINISHED"
+    assert curve(client, runs(client)[RUN], "test_rmse") == [(1, 0.5), (2, 0.25)]
 
 
 def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri, client):
@@ -133,8 +144,8 @@ def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri,
     more = [TrialStarted(NAME, 3), TrialResult(NAME, 3, "pruned", "worse"), StudyResult(NAME, 1)]
     record(uri, *more, history=story())
     before = everything(client)
-    assert runs(client)[NAME].info.status == "FINISHED"
-    assert curve(client, runs(client)[NAME], "test_rmse") == [(1, 0.5)]
+    assert runs(client)[RUN].info.status == "FINISHED"
+    assert curve(client, runs(client)[RUN], "test_rmse") == [(1, 0.5)]
     times = stamps(client)
     record(uri, history=[*story(), *more])
     assert (everything(client), stamps(client)) == (before, times)
@@ -144,15 +155,15 @@ def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_
     gone_on = [*story(), TrialStarted(NAME, 3), Step(NAME, 3, 1, {"validation_rmse": 0.9})]
     record(uri, *gone_on)
     before, times = everything(client), stamps(client)
-    assert runs(client)[NAME].data.tags["gear.status"] == "interrupted"
+    assert runs(client)[RUN].data.tags["gear.status"] == "interrupted"
     record(uri, history=gone_on)
     assert (everything(client), stamps(client)) == (before, times)
 
 
 def test_study_without_a_winner_has_failed(uri, client):
     record(uri, STUDY, StudyResult(NAME, 0, "failed", tags={"reason": "no trial completed"}))
-    assert runs(client)[NAME].info.status == "FAILED"
-    assert runs(client)[NAME].data.tags["gear.reason"] == "no trial completed"
+    assert runs(client)[RUN].info.status == "FAILED"
+    assert runs(client)[RUN].data.tags["gear.reason"] == "no trial completed"
 
 
 def test_what_mlflow_rejects_does_not_hold_up_the_rest(uri, client, caplog):
@@ -166,8 +177,8 @@ def test_what_mlflow_rejects_does_not_hold_up_the_rest(uri, client, caplog):
         Step(NAME, 1, 1, {"validation_rmse": 0.5}),
         TrialResult(NAME, 1, "complete", "last epoch"),
     )
-    assert runs(client)["gear #1"].info.status == "FINISHED"
-    assert runs(client)["gear #1"].data.metrics["validation_rmse"] == 0.5
+    assert runs(client)[f"{RUN} #1"].info.status == "FINISHED"
+    assert runs(client)[f"{RUN} #1"].data.metrics["validation_rmse"] == 0.5
     assert "rejected 3 records of campaign quick-1" in caplog.text
 
 
@@ -189,8 +200,8 @@ def test_run_that_a_user_deleted_meanwhile_does_not_hold_up_the_end(uri, client,
     with Recorder(uri, CampaignIdentity("quick-1")) as recorder:
         Driver(recorder, list(story())[:4])
         recorder.flush()
-        client.delete_run(runs(client)["gear #0"].info.run_id)
-    assert runs(client)[NAME].info.status == "KILLED"
+        client.delete_run(runs(client)[f"{RUN} #0"].info.run_id)
+    assert runs(client)[RUN].info.status == "KILLED"
     assert "rejected 1 records" in caplog.text
 
 
@@ -268,7 +279,8 @@ def test_campaign_whose_folder_cannot_be_read_for_a_moment_is_told_all_the_same(
     check_whole(client)
 
 
-def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impatient, caplog):
+def test_server_that_never_comes_back_does_not_hold_the_driver(uri, flaky, impatient, monkeypatch, caplog):
+    monkeypatch.setattr(module, "AWAY_SECONDS", 0.5)
     recorder = Recorder(uri, CampaignIdentity("quick-1"), client=flaky)
     driver = Driver(recorder)
     recorder.flush()

@@ -4,9 +4,9 @@ import pytest
 
 from tests.support.fake_records import Study, record_reference
 from tests.support.report_page import NOW, page_of, words
-from tracking.report.campaigns import read_campaigns
 from tracking.report.label_curves import label_views
 from tracking.report.page import make_page
+from tracking.report.reading import read_campaigns
 
 SIZES = {"random-n30": 30, "random-n120": 120, "random": 480}
 

@@ -13,10 +13,10 @@ from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, reco
 from tests.support.report_page import NOW, page_of, words
 from tracking.client import open_client
 from tracking.report import __main__ as command
-from tracking.report.campaigns import read_campaigns
 from tracking.report.drawing import Dots, to_svg
 from tracking.report.page import make_page
 from tracking.report.publish import plots_folder
+from tracking.report.reading import read_campaigns
 from tracking.report.study_charts import curves_chart
 
 

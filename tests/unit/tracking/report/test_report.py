@@ -7,10 +7,10 @@ from gear.errors import StorageError, UnknownNameError
 from gear.evaluation.held_out import PartPredictions
 from tests.support.fake_records import LARGE, SMALL, Study, record_reference, study, trial
 from tests.support.report_page import page_of, words
-from tracking.report.campaigns import read_campaigns
 from tracking.report.compare import averages, best_transfer, changes, learns_logarithm, reference_changes
+from tracking.report.reading import read_campaigns
 from tracking.report.verdict import verdict
-from tracking.report.views import rows
+from tracking.report.views import overview, rows
 
 
 def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorded):
@@ -45,6 +45,30 @@ def test_the_verdict_is_on_the_method_that_validation_chooses(recorded):
     assert [change.study.method for change in best_transfer(found)] == ["gear"]
     assert verdict(campaign.studies, found).helped == 0
     assert "Transfer helped on 0 of 1 comparison" in words(page_of([campaign]))
+
+
+def test_neither_a_classical_method_nor_a_blend_answers_whether_transfer_helps(recorded):
+    """The one has no source, the other is a mean of several; both are shown as what they are."""
+    others = ("gp", "blend", "svr")
+    studies = (Study(method=method, validation=0.1, test=0.1) for method in others)
+    (campaign,) = recorded(
+        Study(test=0.6), Study(method="stl", test=0.5), Study(method="delta", validation=0.6, test=0.7), *studies
+    )
+    found = changes(campaign.studies)
+    assert [change.study.method for change in best_transfer(found)] == ["gear"]
+    assert verdict(campaign.studies, found).helped == 0
+    shown = overview(campaign.studies, found)
+    assert {"gear", "delta", "gp", "svr", "blend"} == {change.study.method for change in found}
+    assert not any(method in shown["change-random"].description for method in others)
+    assert "2 methods" in shown["change-random"].description
+    assert all(method in shown["others-random"].description for method in others)
+    assert "Classical methods and blends beside them" in words(page_of([campaign]))
+
+
+def test_a_target_without_a_source_is_no_transfer(recorded):
+    (campaign,) = recorded(Study(pair="hv", method="mine", test=0.4), Study(pair="hv", method="stl", test=0.5))
+    assert best_transfer(changes(campaign.studies)) == []
+    assert "Whether transfer helped is unknown" in words(page_of([campaign]))
 
 
 def test_an_effect_on_every_molecule_is_beyond_chance_and_none_is_not(recorded):

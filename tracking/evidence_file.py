@@ -1,0 +1,56 @@
+"""The evidence of a registered version: tags by which a person filters, and one JSON file with all of it.
+
+The file, `evidence.json`, lies beside the model among its artifacts. Versions that an earlier program registered have
+all of it as tags, and are read as well.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tracking.mlflow_api import MlflowClient, ModelVersion, mlflow
+
+__all__ = ["FILTERS", "evidence_tags", "read_evidence", "write_evidence"]
+
+FILE = "evidence.json"
+FORMAT_TAG, FORMAT = "evidence_format", 2  # the first has no file and no such tag
+FILTERS = (
+    *("pair", "split", "method", "campaign", "campaign_id", "study", "number", "trials", "labels"),
+    *("unit", "split_hash", "data_hash", "validation_rmse", "test_rmse", "test_rmse_units", "test_r2"),
+)
+
+
+def evidence_tags(evidence: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a version with this evidence; what is empty has none."""
+    chosen = {name: evidence[name] for name in FILTERS if evidence.get(name)}
+    if "campaign_id" not in chosen:  # an earlier version began the campaign, which is known by its name and time
+        chosen["created"] = evidence.get("created", "")
+    return {**chosen, FORMAT_TAG: str(FORMAT)}
+
+
+def write_evidence(client: MlflowClient, model_id: str, evidence: Mapping[str, str]) -> None:
+    """Write the file beside a logged model.
+
+    Raises:
+        MlflowException, OSError: it cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+        file = Path(scratch) / FILE
+        file.write_text(json.dumps({"format": FORMAT, "evidence": dict(evidence)}, indent=1, sort_keys=True))
+        client.log_model_artifact(model_id, str(file))
+
+
+def read_evidence(version: ModelVersion) -> dict[str, str]:
+    """All evidence of a version, with its other tags.
+
+    Raises:
+        MlflowException, OSError: the file cannot be read.
+    """
+    tags = {name: str(value) for name, value in version.tags.items()}
+    if FORMAT_TAG not in tags:
+        return tags
+    with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+        place = f"models:/{version.name}/{version.version}/{FILE}"
+        found = json.loads(Path(mlflow.artifacts.download_artifacts(place, dst_path=scratch)).read_text("utf-8"))
+    return {**found["evidence"], **tags}
