@@ -41,10 +41,10 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     file = tmp_path / "one.csv"
     with pytest.raises(InputDataError, match="cannot read"):
         own_molecules([file])
-    file.write_text("SMILES\nCCO\n")
+    file.write_text("structure\nCCO\n")
     with pytest.raises(InputDataError, match="has no column 'smiles'"):
         own_molecules([file])
-    assert own_molecules([file], "SMILES").smiles == ["CCO"]
+    assert own_molecules([file], "structure").smiles == ["CCO"]
     file.write_text("smiles\nnonsense\n")
     with pytest.raises(InputDataError, match=r"no row of .* holds a usable SMILES"):
         own_molecules([file])

@@ -1,5 +1,6 @@
 """Splits of random pairs of tasks: nothing leaks, nothing is lost, order does not matter."""
 
+import dataclasses
 import sys
 from collections import Counter
 
@@ -295,3 +296,29 @@ def test_too_few_groups_for_a_fold_are_one_line():
     target, source = [f"{i % 3}-{i}-0" for i in range(100)], numbered(300, 200)
     with pytest.raises(InputDataError, match="too few groups of molecules for validation fold 4: use fewer folds"):
         divide(target, source, "scaffold-n40", fold=3)
+
+
+@many
+@given(
+    MOLECULES, MOLECULES, st.sampled_from(["random", "scaffold", "random-fold2", "extrapolation-low", "own_splits:kin"])
+)
+def test_forms_of_one_molecule_are_in_one_part_and_not_in_the_source_of_what_is_judged(target, other, split):
+    """Here forms of one molecule have different parents, and often different scaffolds."""
+
+    def key(molecule):
+        scaffold, parent, _ = molecule.split("-")
+        return f"{int(scaffold) // 3}/{parent}"
+
+    def keyed(molecules):
+        keys = np.array([key(molecule) for molecule in molecules], dtype=object)
+        return dataclasses.replace(task(molecules), key=keys, keys=keys)
+
+    tasks = keyed(target), keyed(other)
+    try:
+        of_target, of_source = assign(tasks[0], [tasks[1]], parse_split(split), 0)
+    except InputDataError:
+        assume(False)
+    parts = [{key(target[row]) for row in part} for part in of_target]
+    assert sum(map(len, parts)) == len(set.union(*parts))
+    judged, seen = parts[1] | parts[2], {key(other[row]) for part in of_source[:2] for row in part}
+    assert not judged & seen
