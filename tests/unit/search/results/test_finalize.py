@@ -66,7 +66,7 @@ def judged(monkeypatch):
     def whole(campaign, store, study, say):  # no checkpoint is looked at
         return winner(study, PLAN.search)
 
-    monkeypatch.setattr(finalize, "readable_winner", whole, raising=False)
+    monkeypatch.setattr(finalize, "readable_winner", whole)
     monkeypatch.setattr(finalize, "models", models)
     monkeypatch.setattr(finalize, "predict_all", lambda *_: [])
     monkeypatch.setattr(finalize, "judge_references", lambda *_: None)
