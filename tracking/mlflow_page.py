@@ -18,8 +18,8 @@ from tracking.tracking_uri import FILE
 __all__ = ["add_view", "runs_address", "runs_words", "ui_command"]
 
 VIEW = "gear"
-METRICS, TAGS = ("best_validation_rmse", "test_rmse", "test_rmse_units", "test_r2"), ("gear.status",)
-NAME, NAME_WIDTH = "attributes.`Run Name`", 330  # pixels, so that the number of a trial is seen
+METRICS, TAGS = ("best_validation_rmse", "test_rmse", "test_r2"), ("gear.status",)
+NAME, NAME_WIDTH = "attributes.`Run Name`", 290  # pixels, so that the number of a trial is seen
 LOCAL = "http://127.0.0.1:5000"  # of `mlflow ui`
 
 
