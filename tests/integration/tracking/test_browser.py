@@ -197,7 +197,7 @@ def test_the_address_that_is_printed_opens_the_runs_with_their_numbers(mlflow_pa
     tab.page.goto(runs_address(mlflow_page, experiment.experiment_id))
     tab.page.get_by_role("link", name="gear random hv_from_ds", exact=True).wait_for()
     for column in ("best_validation_rmse", "test_rmse"):
-        tab.page.get_by_role("columnheader", name=column).wait_for()
+        tab.page.get_by_role("columnheader", name=column).first.wait_for()
     tab.page.get_by_role("gridcell", name="0.5", exact=True).first.wait_for()  # the test RMSE
 
 
