@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import gear
+from gear.drafts import draft_folder
 from gear.errors import GearError, StorageError, UnknownNameError
 from gear.plugins import source_of
 from tracking.client import open_client
@@ -82,18 +83,22 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
         raise StorageError(f"cannot write {to}: give --to a new folder")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StorageError(f"{to} is not empty: give --to a new folder")
-    draft = to.with_name(f".{to.name}.draft")
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            if not _has_files(found):
-                raise StorageError(_missing(found))
+        if not _has_files(found):
+            raise StorageError(_missing(found))
+        with tempfile.TemporaryDirectory() as scratch, draft_folder(to) as draft:
             model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=scratch))
-            shutil.copytree(next(model.glob("artifacts/*")), draft, dirs_exist_ok=True)
-        draft.replace(to)
+            _copy_files(next(model.glob("artifacts/*")), draft)
     except (OSError, MlflowException) as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise StorageError(f"cannot write {to}: {error}") from error
     return _described(client, name, found.version)
+
+
+def _copy_files(folder: Path, to: Path) -> None:
+    """Copy what is in a folder, with new permissions: earlier versions were written for their owner only."""
+    for path in sorted(folder.rglob("*")):
+        copy = to / path.relative_to(folder)
+        copy.mkdir() if path.is_dir() else shutil.copyfile(path, copy)
 
 
 def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gear.drafts import draft_file
 from gear.errors import StorageError
 
 __all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
@@ -72,18 +72,13 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    # process ids repeat across the containers that share a cache
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        write(draft)
-        draft.replace(path)
-    except BaseException as error:
-        draft.unlink(missing_ok=True) if path.parent.is_dir() else None
-        if isinstance(error, OSError):
-            raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
-        raise
+        with draft_file(path) as draft:
+            write(draft)
+    except OSError as error:
+        raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
 
 
 def _remove_abandoned(path: Path) -> None:
