@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gear.command_line import Parser, make_parser
+from gear.command_line import Parser, at_least, make_parser
 from gear.errors import user_command
 from gear.lazy import lazy_names
+from gear.machine import usable_cpus
 
 if TYPE_CHECKING:
     from gear.prediction import Prediction, Predictor, load_predictor
@@ -31,9 +32,12 @@ if not TYPE_CHECKING:  # torch, two seconds
 def main() -> int:
     """Predict the molecules of a table; every column and row is kept, in order."""
     args = command_parser().parse_args()
+    import torch
+
     from gear.prediction import BATCH_SIZE, load_predictor
     from gear.prediction_table import predict_file
 
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
     batch_size = BATCH_SIZE if args.batch_size is None else args.batch_size
     predictor = load_predictor(args.model, args.device, batch_size)
     counts = predict_file(
@@ -93,7 +97,7 @@ def command_parser() -> Parser:
         help="where the model runs (default: auto, a GPU if there is one)",
     )
     parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="molecules that the model reads at once (default: 1024)"
+        "--batch-size", type=at_least(1), metavar="N", help="molecules that the model reads at once (default: 1024)"
     )
     return parser
 

@@ -31,8 +31,14 @@ class DamagedFileError(Exception):
 
 
 def cache_folder() -> Path:
-    """The cache folder for the installed versions, under GEAR_CACHE or else under the user's cache folder."""
+    """The cache folder for the installed versions, under GEAR_CACHE or else under the user's cache folder.
+
+    Raises:
+        StorageError: the user has no home folder, and GEAR_CACHE is not set.
+    """
     root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
+    if root.parts[:1] == ("~",):
+        raise StorageError("there is no home folder to keep the cache in: set GEAR_CACHE to a folder, or set HOME")
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
 

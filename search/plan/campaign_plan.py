@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 BLEND = "blend"  # stands for a method in the name of a mean of trials of several methods
+LONGEST_NAME = 200  # characters of a study's, which are names of folders
 FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
 
 
@@ -266,12 +267,18 @@ def expand_methods(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_settings(plan: CampaignPlan) -> None:
-    """Refuse settings of plug-ins, fixed or to be varied, that none of the plan's methods has.
+    """Refuse settings of plug-ins, fixed or to be varied, that none of the plan's methods has, and too long names.
 
     Raises:
         UnknownNameError: such a setting.
-        InputDataError: a plug-in that cannot be used.
+        InputDataError: a plug-in that cannot be used, or a study whose folder could not have its name.
     """
+    longest = max((study.name for study in plan.studies), key=len)
+    if len(longest) > LONGEST_NAME:
+        raise InputDataError(
+            f"the study {longest[:40]}... would have a name of {len(longest)} characters: use shorter names of columns, or "
+            f"fewer sources, for at most {LONGEST_NAME}"
+        )
     specs = [find_method(method_of(method).method) for method in plan.methods]
     known = [f"settings.{name}" for spec in specs for name in spec.settings]
     searched = [*OPTIONAL, *(dimension.path for spec in specs for dimension in spec.optional)]
