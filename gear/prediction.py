@@ -173,7 +173,9 @@ class Predictor:
     def outside_words(self, name: str, count: int) -> str:
         """A sentence for people on the rows that `outside` counts."""
         column = self.ranges[name]
-        told = f"{count:,} {'row has' if count == 1 else 'rows have'} a value of '{name}' outside the range that the model"
+        told = (
+            f"{count:,} {'row has' if count == 1 else 'rows have'} a value of '{name}' outside the range that the model"
+        )
         return f"{told} was trained on, {column.minimum:g} to {column.maximum:g}: it extrapolates there"
 
     def _answers(

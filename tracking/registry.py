@@ -25,6 +25,7 @@ from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.evidence_file import evidence_tags, read_evidence, write_evidence
 from tracking.mlflow_api import (
+    AnyType,
     ColSpec,
     MlflowClient,
     MlflowException,
@@ -210,7 +211,7 @@ def _example(export: Path) -> tuple[pd.DataFrame, ModelSignature]:
     """Molecules at the means of the feature columns that the model reads, and the signature."""
     columns = json.loads((export / "config.json").read_text()).get("columns", {})
     example = pd.DataFrame({"smiles": EXAMPLE, **{name: column["mean"] for name, column in columns.items()}})
-    numbers = [ColSpec("double", name) for name in columns]
+    numbers = [ColSpec(AnyType(), name) for name in columns]  # "double" would refuse columns of integers
     return example, ModelSignature(Schema([ColSpec("string", "smiles"), *numbers]), Schema([ColSpec("double")]))
 
 

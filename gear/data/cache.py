@@ -36,9 +36,11 @@ def cache_folder() -> Path:
     Raises:
         StorageError: the user has no home folder, and GEAR_CACHE is not set.
     """
-    root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
-    if root.parts[:1] == ("~",):
-        raise StorageError("there is no home folder to keep the cache in: set GEAR_CACHE to a folder, or set HOME")
+    try:
+        root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
+    except RuntimeError as error:  # from platformdirs
+        told = "there is no home folder to keep the cache in: set GEAR_CACHE to a folder, or set HOME"
+        raise StorageError(told) from error
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
 

@@ -41,6 +41,7 @@ from gear.methods.base import Model
 from gear.parsing import to_dict
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
+from gear.units import check_unit
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
@@ -120,8 +121,10 @@ def export_model(
         calibration: for prediction intervals, see `gear.evaluation.calibrate`; None for none.
 
     Raises:
+        InputDataError: the unit is none, see `gear.units`.
         StorageError: no readable checkpoint, or `to` cannot be written.
     """
+    check_unit(pair.target.unit)
     models = [load_best(member.checkpoint, member.spec) for member in members]
     info = _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
     info |= {"calibration": calibration_facts(calibration)}

@@ -85,7 +85,11 @@ def _add_shape(parser: Parser) -> None:
         "--width", type=at_least(1), default=shape.width, metavar="N", help=f"of the D-MPNN (default: {shape.width})"
     )
     parser.add_argument(
-        "--depth", type=at_least(1), default=shape.depth, metavar="N", help=f"message-passing steps (default: {shape.depth})"
+        "--depth",
+        type=at_least(1),
+        default=shape.depth,
+        metavar="N",
+        help=f"message-passing steps (default: {shape.depth})",
     )
     parser.add_argument(
         "--aggregation",

@@ -21,7 +21,9 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
 def file_name(text: str) -> str:
     """A name that a folder can have."""
     if len(os.fsencode(text)) > LONGEST_FILE_NAME:
-        raise argparse.ArgumentTypeError(f"{text[:20]}... has {len(text)} characters, more than a folder's name can have")
+        raise argparse.ArgumentTypeError(
+            f"{text[:20]}... has {len(text)} characters, more than a folder's name can have"
+        )
     if "\0" in text:
         raise argparse.ArgumentTypeError("a folder's name cannot have the character with the code 0")
     return text

@@ -118,7 +118,9 @@ def _short_folder() -> str | None:
             f"RAY_TMPDIR {folder} is too long for the sockets that Ray makes there: set it to a folder of at most "
             f"{room - len('/ray')} characters"
         )
-    print(f"TMPDIR is too long for the sockets of Ray, whose files go to {SHORT}; RAY_TMPDIR moves them", file=sys.stderr)
+    print(
+        f"TMPDIR is too long for the sockets of Ray, whose files go to {SHORT}; RAY_TMPDIR moves them", file=sys.stderr
+    )
     return SHORT
 
 

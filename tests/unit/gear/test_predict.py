@@ -332,7 +332,19 @@ def test_prefix_begins_every_added_column_and_is_never_replaced(export, tmp_path
 
 
 def test_formulas_are_texts_for_a_spreadsheet_where_that_is_asked_for(export, tmp_path, monkeypatch, capsys):
-    cells = ['=HYPERLINK("http://a.b";"c")', "+1+2", "-1.5", "+3", "@SUM(A1)", "-2+3|x", "a=b", "\t=1", " =1", "1e5", ""]
+    cells = [
+        '=HYPERLINK("http://a.b";"c")',
+        "+1+2",
+        "-1.5",
+        "+3",
+        "@SUM(A1)",
+        "-2+3|x",
+        "a=b",
+        "\t=1",
+        " =1",
+        "1e5",
+        "",
+    ]
     with (tmp_path / "in.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["smiles", "=note"], *(["CCO", cell] for cell in cells)])
     args = (export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")

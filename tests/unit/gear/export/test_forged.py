@@ -112,7 +112,10 @@ def test_size_that_the_weights_do_not_have_takes_no_memory(group, size, value, f
     info["members"][0]["trial"]["config"][group][size] = value
     forge(forged, "config.json", json.dumps(info).encode())
     told = outcome(forged)
-    unread = group == "transfer" or (group, size) == ("embedding", "depth")  # by single-task learning; no weights of its own
+    unread = group == "transfer" or (group, size) == (
+        "embedding",
+        "depth",
+    )  # by single-task learning; no weights of its own
     assert told or (unread and value < 10**18)
 
 
@@ -183,7 +186,9 @@ def test_file_that_holds_no_tensors_is_one_line(name, content, forged):
     assert "cannot be loaded" in outcome(forged)
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"null", b'"x"', b"1", b'{"format": [5]}', b'{"format": 5}'])
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b"\xff", b"null", b'"x"', b"1", b'{"format": [5]}', b'{"format": 5}']
+)
 def test_config_that_is_no_config_is_one_line(content, forged):
     forge(forged, "config.json", content)
     assert outcome(forged).startswith(str(forged))
