@@ -11,7 +11,7 @@ MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 
 
 def usable_cpus() -> int:
-    """The number of cores: of the machine, of those that the process is bound to, or that its share of time makes up."""
+    """The number of cores: of the machine, that the process is bound to, or that its share of time makes up."""
     import joblib
 
     return int(joblib.cpu_count())

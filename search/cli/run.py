@@ -158,7 +158,7 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
 
 
 def _stopped(plan: CampaignPlan, args: argparse.Namespace, options: "LaunchOptions") -> str:
-    """How to go on after an interruption before the search, where a changed setting is not recorded yet, or after it."""
+    """How to go on after an interruption before the search, where what it changes is not recorded yet, or after it."""
     if args.resume or args.or_resume or not (options.place / plan.name).exists():
         return f"stopped; go on with: {shlex.join([SCRIPT, 'run', *sys.argv[1:]])}"
     return f"stopped; go on with: {_resume_command(plan.name, options)}"

@@ -92,9 +92,7 @@ def _add_amounts(parser: Parser) -> None:
     parser.add_argument(
         "--seeds", type=at_least(1), default=5, metavar="K", help="seeds that medians are taken over (default: 5)"
     )
-    parser.add_argument(
-        "--slots", type=at_least(1), default=4, metavar="N", help="maximum concurrent trials (default: 4)"
-    )
+    parser.add_argument("--slots", type=at_least(1), default=4, metavar="N", help="concurrent trials (default: 4)")
     parser.add_argument(
         "--grace-epochs",
         type=at_least(1),
@@ -110,9 +108,7 @@ def _add_amounts(parser: Parser) -> None:
     parser.add_argument(
         "--export", type=Path, metavar="FILE.jsonl.gz", help="write the curves to a file, and compare nothing"
     )
-    parser.add_argument(
-        "--jobs", type=at_least(-1), default=-1, metavar="N", help="processes (default: one for each core)"
-    )
+    parser.add_argument("--jobs", type=at_least(-1), default=-1, metavar="N", help="processes (default: one a core)")
 
 
 if __name__ == "__main__":

@@ -281,8 +281,8 @@ def check_settings(plan: CampaignPlan) -> None:
     longest = max((study.name for study in plan.studies), key=len)
     if len(longest) > LONGEST_NAME:
         raise InputDataError(
-            f"the study {longest[:40]}... would have a name of {len(longest)} characters: use shorter names of columns, or "
-            f"fewer sources, for at most {LONGEST_NAME}"
+            f"the study {longest[:40]}... would have a name of {len(longest)} characters, at most {LONGEST_NAME} are "
+            "possible: use shorter names of columns, or fewer sources"
         )
     specs = [find_method(method_of(method).method) for method in plan.methods]
     known = [f"settings.{name}" for spec in specs for name in spec.settings]

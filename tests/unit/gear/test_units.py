@@ -44,5 +44,5 @@ def test_what_people_measure_in_is_a_unit(unit):
 
 @pytest.mark.parametrize("unit", NONE)
 def test_what_a_table_would_suffer_from_is_none(unit):
-    with pytest.raises(InputDataError, match="^[^\n]*$"):
+    with pytest.raises(InputDataError, match=r"^[^\n]*$"):
         check_unit(unit)

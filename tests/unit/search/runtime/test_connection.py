@@ -82,7 +82,7 @@ def test_what_ray_cannot_do_is_one_line(error, told, started, monkeypatch):
         raise error
 
     monkeypatch.setattr(sys.modules["ray"], "init", refuse)
-    with pytest.raises(GearError, match="^[^\n]*$") as caught:
+    with pytest.raises(GearError, match=r"^[^\n]*$") as caught:
         connection._start(None)
     assert told in str(caught.value)
 
