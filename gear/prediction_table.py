@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from gear.data.molecules.query import Asked
+from gear.data.molecules.query import Asked, Query
 from gear.data.parallel import map_chunks
 from gear.data.user_files.numbers import Commas
 from gear.data.user_files.table_file import Row, TableFile, number_in, open_table, require_column, require_smiles
 from gear.data.user_files.table_writer import open_writer, require_suffix
 from gear.errors import InputDataError
-from gear.prediction import Predictor
+from gear.prediction import Prediction, Predictor
 
 __all__ = ["Counts", "predict_file"]
 
@@ -55,49 +55,39 @@ def predict_file(
 ) -> Counts:
     """Predict the molecules of a table, row by row in its order, without holding it in memory.
 
-    A row whose SMILES or feature columns cannot be used gets no prediction and the reason.
+    A row that cannot be used gets no prediction and the reason.
 
     Args:
         predictor: makes the predictions.
-        molecules: CSV, TSV or Parquet, plain or gzip, with the feature columns that the model reads.
+        molecules: CSV, TSV or Parquet, plain or gzip, with `smiles_column` and the feature columns that the model reads.
         out: CSV or Parquet by its name; appears whole or not at all.
-        smiles_column: name of the column of SMILES.
         strict: stop with an error at the first bad row.
         interval: level of prediction intervals, per cent, whose ends are written as `low` and `high`; None for none.
-        prefix: of the names of the added columns. None is no prefix, or the property's name and `_` where the table
-            has one of these columns already; this is a warning.
+        prefix: of the names of the added columns; None for none or, where the table has one of them, the property's.
         safe_for_excel: put an apostrophe before texts that a spreadsheet would run as formulas.
         warn: takes a sentence on what was renamed, and on feature columns outside the range of training.
 
     Raises:
-        InputDataError: the file or its column cannot be used, a bad row with `strict`, a column with the prefix exists,
-            or see `Predictor.interval`.
+        InputDataError: the file or its columns cannot be used, a bad row with `strict`, or see `Predictor.interval`.
         StorageError: `out` cannot be written.
     """
     require_suffix(out)
     if interval is not None:
         predictor.calibrated(interval)
     table = open_table(molecules, [smiles_column, *predictor.columns])
-    column = require_smiles(table, smiles_column)
-    advice = "the model reads it beside the molecule, so add it"
-    features = {name: require_column(table, name, advice) for name in predictor.columns}
+    asked = _asked(table, smiles_column, predictor.columns)
     kinds = {name: kind for name, kind in ADDED.items() if interval is not None or name not in ENDS}
     added = _names(table, list(kinds), predictor.property, prefix, warn)
-    waiting: deque[Row] = deque()  # read, and being made ready
-    rows, bad, outside = 0, 0, Counter[str]()
     schema = pa.schema([*map(pa.field, table.columns, table.types), *map(pa.field, added, kinds.values())])
+    rows, bad, outside = 0, 0, Counter[str]()
     with open_writer(out, schema, safe_for_excel=safe_for_excel) as write:
-        for query in map_chunks(predictor.prepare, _asked(table, column, features, waiting), table.size, "predicting"):
-            chunk = [waiting.popleft() for _ in query.reasons]
+        for chunk, query in _prepared(predictor, asked, table.size):
             found = predictor.answer(query)
+            if strict:
+                _refuse_bad_rows(molecules, chunk, found)
             ends = () if interval is None else predictor.interval(found, interval)
-            wrong = np.flatnonzero(found.reason != "")
-            if strict and len(wrong):
-                reason = found.reason[wrong[0]]
-                raise InputDataError(f"{molecules} row {chunk[wrong[0]].line}: {reason}: fix the file")
-            numbers = [found.value, *ends, found.spread, found.similarity]
-            write(_output_rows(chunk, len(table.columns), numbers, found.reason.tolist(), predictor.unit))
-            rows, bad, outside = rows + len(chunk), bad + len(wrong), outside + predictor.outside(query)
+            write(_output_rows(chunk, len(table.columns), found, ends, predictor.unit))
+            rows, bad, outside = rows + len(chunk), bad + sum(found.reason != ""), outside + predictor.outside(query)
     for name, count in outside.items():
         warn(predictor.outside_words(name, count))
     return Counts(rows, bad, tuple(added))
@@ -122,15 +112,36 @@ def _names(
     return [used + name for name in added]
 
 
-def _asked(table: TableFile, smiles: int, features: Mapping[str, int], waiting: deque[Row]) -> Iterator[Asked]:
-    """The rows, given the places of their columns; `waiting` keeps the rows until they are predicted."""
+def _prepared(predictor: Predictor, asked: Iterator[tuple[Row, Asked]], size: int) -> Iterator[tuple[list[Row], Query]]:
+    """A few thousand rows at once, with what the model reads of them; other processes may prepare it."""
+    waiting: deque[Row] = deque()  # read, and being made ready
+
+    def read() -> Iterator[Asked]:
+        for row, question in asked:
+            waiting.append(row)
+            yield question
+
+    for query in map_chunks(predictor.prepare, read(), size, "predicting"):
+        yield [waiting.popleft() for _ in query.reasons], query
+
+
+def _asked(table: TableFile, smiles_column: str, columns: Sequence[str]) -> Iterator[tuple[Row, Asked]]:
+    """The rows, and what is asked for in each.
+
+    Raises:
+        InputDataError: the table lacks a column; before any row is read.
+    """
+    smiles = require_smiles(table, smiles_column)
+    advice = "the model reads it beside the molecule, so add it"
+    features = {name: require_column(table, name, advice) for name in columns}
     commas = [table.commas(place) for place in features.values()]
-    for row in table.rows:
-        waiting.append(row)
+
+    def ask(row: Row) -> Asked:
         if len(row.cells) != len(table.columns):
-            yield Asked(None, fault=f"{len(row.cells)} cells where the header has {len(table.columns)}")
-        else:
-            yield _with_features(row, smiles, features, commas)
+            return Asked(None, fault=f"{len(row.cells)} cells where the header has {len(table.columns)}")
+        return _with_features(row, smiles, features, commas)
+
+    return ((row, ask(row)) for row in table.rows)
 
 
 def _with_features(row: Row, smiles: int, features: Mapping[str, int], commas: Sequence[Commas]) -> Asked:
@@ -143,11 +154,18 @@ def _with_features(row: Row, smiles: int, features: Mapping[str, int], commas: S
     return Asked(row.cells[smiles], tuple(numbers))
 
 
+def _refuse_bad_rows(molecules: Path, rows: Sequence[Row], found: Prediction) -> None:
+    for row, reason in zip(rows, found.reason.tolist(), strict=True):
+        if reason:
+            raise InputDataError(f"{molecules} row {row.line}: {reason}: fix the file")
+
+
 def _output_rows(
-    rows: Sequence[Row], width: int, numbers: Sequence[np.ndarray], reasons: Sequence[str], unit: str
+    rows: Sequence[Row], width: int, found: Prediction, ends: Sequence[np.ndarray], unit: str
 ) -> Iterator[Sequence[object]]:
-    """The rows of the output file, given the columns of numbers (R,) that are added; those not known are None."""
-    for row, answer, reason in zip(rows, zip(*map(_known, numbers), strict=True), reasons, strict=True):
+    """The rows of the output file; numbers that are not known are None."""
+    answers = zip(*map(_known, (found.value, *ends, found.spread, found.similarity)), strict=True)
+    for row, answer, reason in zip(rows, answers, found.reason.tolist(), strict=True):
         yield [*itertools.islice(itertools.chain(row.cells, itertools.repeat("")), width), *answer, unit, reason]
 
 

@@ -211,7 +211,8 @@ def _example(export: Path) -> tuple[pd.DataFrame, ModelSignature]:
     """Molecules at the means of the feature columns that the model reads, and the signature."""
     columns = json.loads((export / "config.json").read_text()).get("columns", {})
     example = pd.DataFrame({"smiles": EXAMPLE, **{name: column["mean"] for name, column in columns.items()}})
-    numbers = [ColSpec(AnyType(), name) for name in columns]  # "double" would refuse columns of integers
+    number = AnyType()  # type: ignore[no-untyped-call] # "double" would refuse columns of integers
+    numbers = [ColSpec(number, name) for name in columns]
     return example, ModelSignature(Schema([ColSpec("string", "smiles"), *numbers]), Schema([ColSpec("double")]))
 
 

@@ -84,11 +84,11 @@ def _start(address: str | None) -> None:
     from ray.job_config import JobConfig
 
     paths = JobConfig(_py_driver_sys_path=_WorkerPaths(_folders()))
-    folder = {} if address is not None or (short := _short_folder()) is None else {"_temp_dir": short}
+    folder = _short_folder() if address is None else None
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
         if address is None:
-            start("local", num_cpus=resources.machine_cpus(), include_dashboard=False, **folder)
+            start("local", num_cpus=resources.machine_cpus(), include_dashboard=False, _temp_dir=folder)
         else:
             start(address)
     except (OSError, RuntimeError, ValueError) as error:
