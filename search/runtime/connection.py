@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,7 @@ def connected(address: str | None) -> Iterator[None]:
     """
     if address is not None:
         _check_address(address)
-    with with_defaults(_QUIET):
+    with _home() as home, with_defaults({**_QUIET, "HOME": home}):
         import ray
 
         if ray.is_initialized():
@@ -77,6 +78,16 @@ def connected(address: str | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _home() -> Iterator[str]:
+    """The user's home folder or, for a user that the system does not know, an empty one: Ray keeps a token there."""
+    if (home := os.path.expanduser("~")) != "~":
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="gear-home-") as home:
+        yield home
 
 
 def _start(address: str | None) -> None:
@@ -91,7 +102,7 @@ def _start(address: str | None) -> None:
             start("local", num_cpus=resources.machine_cpus(), include_dashboard=False, _temp_dir=folder)
         else:
             start(address)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray has no type of its own for processes of its that do not start
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         hint = "; is the cluster up?" if address == "auto" else ""
         if address is None and isinstance(error, OSError) and error.errno is not None:

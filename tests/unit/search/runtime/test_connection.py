@@ -1,8 +1,10 @@
 """A local Ray is started where its sockets have room, or a line names the variable."""
 
 import os
+import pwd
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,7 @@ def test_the_longest_socket_has_the_form_of_rays():
     [
         (PermissionError(13, "Permission denied", "/tmp/ray"), "Permission denied: '/tmp/ray'; RAY_TMPDIR moves"),
         (OSError("AF_UNIX path length cannot exceed 107 bytes"), "cannot connect to Ray at this machine: AF_UNIX path"),
+        (Exception("The current node timed out during startup."), "Ray at this machine: The current node timed out"),
         (RuntimeError(""), "cannot connect to Ray at this machine: RuntimeError"),
     ],
 )
@@ -93,3 +96,20 @@ def test_paths_are_counted_in_bytes(started, monkeypatch):
     assert len(os.fsencode("/" + "ü" * 20)) == 41
     monkeypatch.setenv("TMPDIR", "/" + "u" * 20)
     assert connection._short_folder() is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_ray_has_a_home_folder_where_the_environment_names_none(known, started, monkeypatch):
+    """It keeps a token there, and does not start without."""
+    seen = []
+    monkeypatch.delenv("HOME")
+    user = types.SimpleNamespace(pw_dir="/home/somebody")
+    monkeypatch.setattr(pwd, "getpwuid", {os.getuid(): user}.__getitem__ if known else {}.__getitem__)
+    monkeypatch.setattr(sys.modules["ray"], "is_initialized", lambda: False, raising=False)
+    monkeypatch.setattr(sys.modules["ray"], "init", lambda *_, **__: seen.append(os.environ["HOME"]))
+    monkeypatch.setattr(sys.modules["ray"], "shutdown", lambda: None, raising=False)
+    with connection.connected(None):
+        (home,) = seen
+        assert home == "/home/somebody" if known else list(Path(home).iterdir()) == []
+    assert "HOME" not in os.environ
+    assert known or not Path(home).exists()
