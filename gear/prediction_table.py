@@ -53,14 +53,13 @@ def predict_file(
     safe_for_excel: bool = False,
     warn: Callable[[str], object] = warnings.warn,
 ) -> Counts:
-    """Predict the molecules of a table, row by row in its order, without holding it in memory.
-
-    A row that cannot be used gets no prediction and the reason.
+    """Predict the molecules of a table, row by row, not held in memory; a bad row gets no prediction and the reason.
 
     Args:
         predictor: makes the predictions.
-        molecules: CSV, TSV or Parquet, plain or gzip, with `smiles_column` and the feature columns that the model reads.
+        molecules: CSV, TSV or Parquet, plain or gzip, with the feature columns that the model reads.
         out: CSV or Parquet by its name; appears whole or not at all.
+        smiles_column: of the molecules.
         strict: stop with an error at the first bad row.
         interval: level of prediction intervals, per cent, whose ends are written as `low` and `high`; None for none.
         prefix: of the names of the added columns; None for none or, where the table has one of them, the property's.

@@ -269,10 +269,10 @@ def test_folder_is_replaced_whole_or_left_as_it_was(tmp_path):
 
 
 def test_missing_checkpoint_is_a_clear_line(member, tmp_path):
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match="no checkpoint in"):
         read_state(tmp_path / "nothing")
     absent = dataclasses.replace(member, checkpoint=tmp_path / "nothing")
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match="no checkpoint in"):
         export_model([absent], member.pair, tmp_path / "export", {})
     assert not (tmp_path / "export").exists()
 
