@@ -33,6 +33,7 @@ __all__ = [
     "joined_kinds",
 ]
 
+DEEPEST, LARGEST = 1000, 10**9  # layers or steps of a network, and any other number of a configuration
 Value = bool | int | float | str  # of one setting
 # columns of splits and predictions, which show feature columns beside them
 RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
@@ -326,6 +327,10 @@ class TrialConfig:
         for name, value in positive.items():
             if not value > 0:
                 raise InputDataError(f"{name} must be positive, got {value}")
+            if value > (largest := DEEPEST if name.endswith("depth") else LARGEST):
+                raise InputDataError(f"{name} must be at most {largest:,}, got {value}")
+        if not 0 <= self.encoder.depth <= DEEPEST:
+            raise InputDataError(f"encoder.depth must be from 0 to {DEEPEST:,}, got {self.encoder.depth}")
         for term in dataclasses.fields(self.weights):
             weight = getattr(self.weights, term.name)
             if not 0 <= weight < float("inf"):

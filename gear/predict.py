@@ -7,18 +7,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gear.command_line import Parser, make_parser
+from gear.command_line import Parser, at_least, make_parser
 from gear.errors import user_command
 from gear.lazy import lazy_names
+from gear.machine import usable_cpus
 
 if TYPE_CHECKING:
-    from gear.prediction import Prediction, Predictor, load_predictor, predict_file
+    from gear.prediction import Prediction, Predictor, load_predictor
+    from gear.prediction_table import predict_file
 
 __all__ = ["Prediction", "Predictor", "command_parser", "load_predictor", "main", "predict_file"]
 
 if not TYPE_CHECKING:  # torch, two seconds
     __getattr__ = lazy_names(
-        __name__, {"gear.prediction": ("Prediction", "Predictor", "load_predictor", "predict_file")}
+        __name__,
+        {
+            "gear.prediction": ("Prediction", "Predictor", "load_predictor"),
+            "gear.prediction_table": ("predict_file",),
+        },
     )
 
 
@@ -26,13 +32,26 @@ if not TYPE_CHECKING:  # torch, two seconds
 def main() -> int:
     """Predict the molecules of a table; every column and row is kept, in order."""
     args = command_parser().parse_args()
-    from gear.prediction import BATCH_SIZE, load_predictor, predict_file
+    import torch
 
+    from gear.prediction import BATCH_SIZE, load_predictor
+    from gear.prediction_table import predict_file
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
     batch_size = BATCH_SIZE if args.batch_size is None else args.batch_size
     predictor = load_predictor(args.model, args.device, batch_size)
-    options = {"strict": args.strict, "interval": args.interval}
-    counts = predict_file(predictor, args.molecules, args.out, args.smiles_column, **options)
-    told = f"; {counts.bad:,} rows without a prediction, see the column reason" if counts.bad else ""
+    counts = predict_file(
+        predictor,
+        args.molecules,
+        args.out,
+        args.smiles_column,
+        strict=args.strict,
+        interval=args.interval,
+        prefix=args.prefix,
+        safe_for_excel=args.safe_for_excel,
+        warn=lambda line: print(f"warning: {line}", file=sys.stderr),
+    )
+    told = f"; {counts.bad:,} rows without a prediction, see the column {counts.columns[-1]}" if counts.bad else ""
     predicted = f"{counts.rows - counts.bad:,} of {counts.rows:,} molecules"
     print(f"{predicted} predicted ({predictor.property}, {predictor.unit}): {args.out}{told}")
     return 0
@@ -58,6 +77,17 @@ def command_parser() -> Parser:
         help="add the ends of prediction intervals of this level, for instance 90, as columns low and high",
     )
     parser.add_argument(
+        "--prefix",
+        metavar="TEXT",
+        help="put this before the names of the added columns (default: nothing, or the property and _ where the table "
+        "has such a column)",
+    )
+    parser.add_argument(
+        "--safe-for-excel",
+        action="store_true",
+        help="put an apostrophe before texts that a spreadsheet would run as formulas (=, +, -, @)",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="stop at the first unusable SMILES; without it, the row gets the reason"
     )
     parser.add_argument(
@@ -67,7 +97,7 @@ def command_parser() -> Parser:
         help="where the model runs (default: auto, a GPU if there is one)",
     )
     parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="molecules that the model reads at once (default: 1024)"
+        "--batch-size", type=at_least(1), metavar="N", help="molecules that the model reads at once (default: 1024)"
     )
     return parser
 

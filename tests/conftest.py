@@ -32,10 +32,10 @@ def pair():
     return synthetic_pair()
 
 
-def trained_member(folder, pair, seed=0, epochs=30, **config):
-    """A single-task model of a synthetic pair, and where its checkpoint is."""
+def trained_member(folder, pair, seed=0, epochs=30, method="stl", **config):
+    """A model of a synthetic pair, single-task by default, and where its checkpoint is."""
     training = TrainingConfig(epochs=epochs, epoch_steps=1, batch_size=20, ema=0.0)
-    config = TrialConfig(method="stl", seed=seed, training=training, **config)
+    config = TrialConfig(method=method, seed=seed, training=training, **config)
     run = TrainingRun(config, pair, "cpu")
     list(run.epochs())
     run.save(folder)

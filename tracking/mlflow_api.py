@@ -9,6 +9,7 @@ from gear.environment import with_defaults
 __all__ = [
     "DATABASE_ENGINES",
     "ERROR_CODE_TO_HTTP_STATUS",
+    "AnyType",
     "ColSpec",
     "Experiment",
     "LifecycleStage",
@@ -43,5 +44,6 @@ with with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"})
     from mlflow.store.db.db_types import DATABASE_ENGINES
     from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request_safe

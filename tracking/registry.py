@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 
 import gear
+from gear.drafts import draft_folder
 from gear.errors import GearError, StorageError, UnknownNameError
 from gear.plugins import source_of
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
 from tracking.evidence_file import evidence_tags, read_evidence, write_evidence
 from tracking.mlflow_api import (
+    AnyType,
     ColSpec,
     MlflowClient,
     MlflowException,
@@ -82,18 +84,22 @@ def champion_export(tracking_uri: str, pair: str, split: str, method: str | None
         raise StorageError(f"cannot write {to}: give --to a new folder")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise StorageError(f"{to} is not empty: give --to a new folder")
-    draft = to.with_name(f".{to.name}.draft")
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            if not _has_files(found):
-                raise StorageError(_missing(found))
+        if not _has_files(found):
+            raise StorageError(_missing(found))
+        with tempfile.TemporaryDirectory() as scratch, draft_folder(to) as draft:
             model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=scratch))
-            shutil.copytree(next(model.glob("artifacts/*")), draft, dirs_exist_ok=True)
-        draft.replace(to)
+            _copy_files(next(model.glob("artifacts/*")), draft)
     except (OSError, MlflowException) as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise StorageError(f"cannot write {to}: {error}") from error
     return _described(client, name, found.version)
+
+
+def _copy_files(folder: Path, to: Path) -> None:
+    """Copy what is in a folder, with new permissions: earlier versions were written for their owner only."""
+    for path in sorted(folder.rglob("*")):
+        copy = to / path.relative_to(folder)
+        copy.mkdir() if path.is_dir() else shutil.copyfile(path, copy)
 
 
 def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:
@@ -205,7 +211,8 @@ def _example(export: Path) -> tuple[pd.DataFrame, ModelSignature]:
     """Molecules at the means of the feature columns that the model reads, and the signature."""
     columns = json.loads((export / "config.json").read_text()).get("columns", {})
     example = pd.DataFrame({"smiles": EXAMPLE, **{name: column["mean"] for name, column in columns.items()}})
-    numbers = [ColSpec("double", name) for name in columns]
+    number = AnyType()  # type: ignore[no-untyped-call] # "double" would refuse columns of integers
+    numbers = [ColSpec(number, name) for name in columns]
     return example, ModelSignature(Schema([ColSpec("string", "smiles"), *numbers]), Schema([ColSpec("double")]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gear.command_line import Parser, make_parser
+from gear.command_line import Parser, at_least, make_parser
 from gear.config import TaskSpec
 from gear.errors import InputDataError, user_command
 
@@ -78,7 +78,7 @@ def _add_sources(commands: "argparse._SubParsersAction[Parser]") -> None:
     sources.add_argument(
         "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
     )
-    sources.add_argument("--labels", type=int, metavar="N", help="ask what helps with N labels (default: all)")
+    sources.add_argument("--labels", type=at_least(1), metavar="N", help="ask what helps with N labels (default: all)")
     sources.add_argument("--split", default="random", help="split of the target (default: random)")
     sources.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
     _add_censored(sources)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gear.drafts import draft_file
 from gear.errors import StorageError
 
 __all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
@@ -31,8 +31,16 @@ class DamagedFileError(Exception):
 
 
 def cache_folder() -> Path:
-    """The cache folder for the installed versions, under GEAR_CACHE or else under the user's cache folder."""
-    root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
+    """The cache folder for the installed versions, under GEAR_CACHE or else under the user's cache folder.
+
+    Raises:
+        StorageError: the user has no home folder, and GEAR_CACHE is not set.
+    """
+    try:
+        root = Path(os.environ.get("GEAR_CACHE") or platformdirs.user_cache_dir("gear-search"))
+    except RuntimeError as error:  # from platformdirs
+        told = "there is no home folder to keep the cache in: set GEAR_CACHE to a folder, or set HOME"
+        raise StorageError(told) from error
     versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in PACKAGES)
     return root / f"v{FORMAT}-{hashlib.sha256(versions.encode()).hexdigest()[:12]}"
 
@@ -72,18 +80,13 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    # process ids repeat across the containers that share a cache
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        write(draft)
-        draft.replace(path)
-    except BaseException as error:
-        draft.unlink(missing_ok=True) if path.parent.is_dir() else None
-        if isinstance(error, OSError):
-            raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
-        raise
+        with draft_file(path) as draft:
+            write(draft)
+    except OSError as error:
+        raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
 
 
 def _remove_abandoned(path: Path) -> None:

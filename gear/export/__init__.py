@@ -1,5 +1,6 @@
 """A trained model as a folder that needs neither pickle nor the search."""
 
+from gear.export.config_file import ColumnRange
 from gear.export.export import FORMAT, ExportedMember, ExportedModel, Member, export_model, load_export
 
-__all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
+__all__ = ["FORMAT", "ColumnRange", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]

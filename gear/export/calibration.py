@@ -1,17 +1,30 @@
 """The file of an export folder that holds what its prediction intervals are made of."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file, save_file
+import numpy as np
+from safetensors.numpy import load_file, save
 
+from gear.errors import InputDataError
 from gear.evaluation.conformal import Calibration
+from gear.parsing import from_dict
 
 __all__ = ["CALIBRATION", "calibration_facts", "load_calibration", "save_calibration"]
 
 CALIBRATION = "calibration.safetensors"
 TENSOR = "scores"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What config.json says that a calibration is made of."""
+
+    slope: float
+    log10: bool
 
 
 def calibration_facts(calibration: Calibration | None) -> dict[str, Any] | None:
@@ -29,15 +42,25 @@ def save_calibration(folder: Path, calibration: Calibration | None) -> None:
         OSError: the file cannot be written.
     """
     if calibration is not None:
-        save_file({TENSOR: calibration.scores}, folder / CALIBRATION)
+        (folder / CALIBRATION).write_bytes(save({TENSOR: calibration.scores}))
 
 
 def load_calibration(folder: Path, facts: Mapping[str, Any] | None) -> Calibration | None:
     """Read the file, if the facts in config.json say that there is one.
 
     Raises:
+        ValueError: they or the file are not what `save_calibration` writes.
         OSError, SafetensorError: the file cannot be read.
     """
     if facts is None:
         return None
-    return Calibration(load_file(folder / CALIBRATION)[TENSOR], facts["slope"], facts["log10"])
+    try:
+        told = from_dict(_Facts, {name: facts[name] for name in ("slope", "log10")}, "calibration")
+    except InputDataError as error:
+        raise ValueError(str(error)) from error
+    scores = load_file(folder / CALIBRATION).get(TENSOR)
+    if scores is None or scores.dtype != np.float64 or scores.ndim != 1:
+        raise ValueError(f"{CALIBRATION} holds no scores")
+    if not (math.isfinite(told.slope) and (scores >= 0).all() and (scores[:-1] <= scores[1:]).all()):
+        raise ValueError("the calibration is not one of ascending errors")
+    return Calibration(scores, told.slope, told.log10)

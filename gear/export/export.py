@@ -13,36 +13,45 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
+from torch import Tensor
 
 from gear.config import TrialSpec
-from gear.data.molecules.query import save_neighbours
+from gear.data.molecules.query import check_neighbours, save_neighbours
 from gear.data.pairs import PairData
-from gear.errors import StorageError
+from gear.errors import InputDataError, StorageError, in_a_line
 from gear.evaluation.conformal import Calibration
 from gear.evaluation.evaluate import load_best
 from gear.export.calibration import CALIBRATION, calibration_facts, load_calibration, save_calibration
+from gear.export.config_file import ColumnRange, MemberInfo, column_ranges, member_infos
 from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card, usage
 from gear.label_scaler import Scaler
 from gear.methods import build_method
 from gear.methods.base import Model
-from gear.parsing import from_dict, to_dict
+from gear.parsing import to_dict
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
+from gear.units import check_unit
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
 FORMAT = 5  # `gear.export.legacy_formats` reads older ones
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
+# a forged config.json, or one of another program, gives these
+WRONG_JSON = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+# and what is built or read as it says, these
+FORGED = (*WRONG_JSON, OSError, SafetensorError, RuntimeError, ArithmeticError, MemoryError)
 PACKAGES = ("torch", "chemprop", "rdkit", "chemicals", "thermo", "scikit-learn", "lightgbm", "gear-search")
 
 
@@ -84,14 +93,14 @@ class ExportedModel:
         info: the contents of config.json, converted to the current format.
         neighbours: file of the training molecules' fingerprints; None for formats before 3.
         calibration: of its prediction intervals; None for formats before 5 and where it was not given.
-        columns: names of the feature columns that the members read beside the molecule.
+        columns: the feature columns that the members read beside the molecule, in their order.
     """
 
     members: tuple[ExportedMember, ...]
     info: dict[str, Any]
     neighbours: Path | None
     calibration: Calibration | None
-    columns: tuple[str, ...] = ()
+    columns: Mapping[str, ColumnRange]
 
 
 def export_model(
@@ -112,22 +121,25 @@ def export_model(
         calibration: for prediction intervals, see `gear.evaluation.calibrate`; None for none.
 
     Raises:
+        InputDataError: the unit is none, see `gear.units`.
         StorageError: no readable checkpoint, or `to` cannot be written.
     """
-    info = _described(members, pair, evidence) | {"calibration": calibration_facts(calibration)}
+    check_unit(pair.target.unit)
     models = [load_best(member.checkpoint, member.spec) for member in members]
+    info = _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
+    info |= {"calibration": calibration_facts(calibration)}
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
     def fill(draft: Path) -> None:
         for index, model in enumerate(models):
             path = draft / _weights(index)
             path.parent.mkdir(parents=True)
-            save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+            path.write_bytes(save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}))
         save_neighbours(draft / NEIGHBOURS, trained_on)
         save_calibration(draft, calibration)
         (draft / CONFIG).write_text(json.dumps(info, indent=1))
-        (draft / CARD).write_text(model_card(info))
-        (draft / USAGE).write_text(usage(info))
+        (draft / CARD).write_text(model_card(info), encoding="utf-8")
+        (draft / USAGE).write_text(usage(info), encoding="utf-8")
         sums = {name: _sha256(draft / name) for name in _files(info)}
         (draft / CHECKSUMS).write_text(json.dumps(sums, indent=1))
 
@@ -144,25 +156,52 @@ def load_export(folder: Path) -> ExportedModel:
         InputDataError: a user's own method or embedding that cannot be imported here.
     """
     info = _checked(folder)
-    members = []
     try:
-        for index, member in enumerate(info["members"]):
-            spec = from_dict(TrialSpec, member["trial"])
-            for path in import_paths(spec.config):
-                refuse_code_in(folder, path, "code of the model")
-            model = build_method(spec.config, len(spec.pair.sources), len(spec.pair.target.features))
-            weights = load_file(folder / _weights(index, info["format"]))
-            model.load_state_dict(current_weights(weights, info))
-            members.append(ExportedMember(model.eval(), Scaler(**member["scaler"]), member["weight"]))
-        calibration = load_calibration(folder, info.get("calibration"))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise StorageError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+        described, columns = member_infos(info), column_ranges(info)
+    except InputDataError as error:
+        raise StorageError(f"{folder / CONFIG} is not that of an export: {error}; export it again") from error
+    for path in {path for member in described for path in import_paths(member.trial.config)}:
+        refuse_code_in(folder, path, "code of the model")
     neighbours = folder / NEIGHBOURS if info["format"] >= 3 else None
-    return ExportedModel(tuple(members), info, neighbours, calibration, spec.pair.target.features)
+    try:
+        members = tuple(_loaded(folder, index, member, info) for index, member in enumerate(described))
+        calibration = load_calibration(folder, info.get("calibration"))
+        if neighbours is not None:
+            check_neighbours(neighbours)
+    except FORGED as error:
+        raise StorageError(f"{folder} cannot be loaded ({in_a_line(error)}): export it again") from error
+    features = described[0].trial.pair.target.features
+    return ExportedModel(members, info, neighbours, calibration, {name: columns[name] for name in features})
 
 
-def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """What config.json holds."""
+def _loaded(folder: Path, index: int, member: MemberInfo, info: Mapping[str, Any]) -> ExportedMember:
+    """A member with its weights."""
+    pair = member.trial.pair
+    build = partial(build_method, member.trial.config, len(pair.sources), len(pair.target.features))
+    weights = load_file(folder / _weights(index, info["format"]))
+    if not import_paths(member.trial.config):
+        _check_size(build, weights)
+    model = build()
+    model.load_state_dict(current_weights(weights, info))
+    return ExportedMember(model.eval(), member.scaler, member.weight)
+
+
+def _check_size(build: Callable[[], Model], weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are too few for a model, before it takes memory: a forged size could ask for any amount.
+
+    Raises:
+        ValueError: they are too few.
+    """
+    with torch.device("meta"):
+        needed = sum(parameter.numel() for parameter in build().parameters())
+    if needed > (found := sum(tensor.numel() for tensor in weights.values())):
+        raise ValueError(f"{found:,} weights for a model of {needed:,}")
+
+
+def _described(
+    members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any], *, transfers: bool
+) -> dict[str, Any]:
+    """What config.json holds; `transfers` says whether a member has learnt from the sources."""
     total = sum(member.weight for member in members)
     return {
         "format": FORMAT,
@@ -175,7 +214,7 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
         "data_hash": pair.data_hash,
         "sizes": {
             "target": {part: len(getattr(pair.target, part).value) for part in ("train", "validation", "test")},
-            "sources": {task.property: len(task.train.value) for task in pair.sources},
+            "sources": {task.property: len(task.train.value) for task in (pair.sources if transfers else ())},
         },
         "columns": {name: _range(column) for name, column in pair.features_of(pair.target.train).items()},
         "members": [
@@ -194,8 +233,7 @@ def _described(members: Sequence[Member], pair: PairData, evidence: Mapping[str,
 
 
 def _range(column: np.ndarray) -> dict[str, float]:
-    """The training molecules' values of a feature column."""
-    return {"minimum": float(column.min()), "mean": float(column.mean()), "maximum": float(column.max())}
+    return to_dict(ColumnRange(float(column.min()), float(column.mean()), float(column.max())))
 
 
 def _checked(folder: Path) -> dict[str, Any]:
@@ -205,14 +243,20 @@ def _checked(folder: Path) -> dict[str, Any]:
         _compare(folder, CONFIG, sums)
         info = json.loads((folder / CONFIG).read_text())
         version = info["format"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except PermissionError as error:
+        raise StorageError(f"cannot read {error.filename} ({error.strerror}): ask its owner for permission") from error
+    except (OSError, *WRONG_JSON) as error:
         raise StorageError(f"{folder} is not an export folder ({error}): give a folder that an export wrote") from error
-    if version not in range(1, FORMAT + 1):
+    if type(version) is not int or version not in range(1, FORMAT + 1):
         raise StorageError(
             f"{folder} has export format {version}, this version of gear reads 1 to {FORMAT}: install a newer one"
         )
-    info = current_config(info)
-    for name in _files(info):
+    try:
+        info = current_config(info)
+        files = _files(info)
+    except WRONG_JSON as error:
+        raise StorageError(f"{folder / CONFIG} is not that of an export ({error!r}): export it again") from error
+    for name in files:
         _compare(folder, name, sums)
     return info
 
@@ -220,9 +264,13 @@ def _checked(folder: Path) -> dict[str, Any]:
 def _compare(folder: Path, name: str, sums: Mapping[str, str]) -> None:
     """Raise an error if a file is missing or was changed."""
     path = folder / name
-    if not path.is_file():
-        raise StorageError(f"{folder} has no {name}: the export is incomplete; export it again")
-    if _sha256(path) != sums.get(name):
+    try:
+        if not path.is_file():
+            raise StorageError(f"{folder} has no {name}: the export is incomplete; export it again")
+        found = _sha256(path)
+    except OSError as error:
+        raise StorageError(f"cannot read {path} ({error.strerror}): ask its owner for permission") from error
+    if found != sums.get(name):
         raise StorageError(f"{path} does not match {CHECKSUMS}: it was changed; export it again")
 
 

@@ -115,21 +115,30 @@ def _members(members: list[dict[str, Any]]) -> str:
 
 
 def _data(info: Mapping[str, Any]) -> str:
-    target, sources = info["sizes"]["target"], info["sizes"]["sources"]
-    leak = "some" if parse_split(info["split"]).overlap else "none"
+    target = info["sizes"]["target"]
     learnt = sorted({member["trial"].get("labels", "train") for member in info["members"]})
     whole = f"\n\n{ALL_LABELS}" if "all" in learnt else ""
     what = "data points" if info["columns"] else "molecules"
-    learnt_from = ", ".join(f"{name} ({count} {what})" for name, count in sources.items()) or "the target only"
     return f"""## Data
 
 Target: {target["train"]} {what} for training, {target["validation"]} for validation, {target["test"]} for test.
-Learnt from: {learnt_from}; {leak} of the target's validation and test molecules among them.{whole}
+{_learnt_from(info, what)}{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|
 | `{info["pair"]}` | `{info["split"]}` | `{info["split_hash"]}` | `{info["data_hash"]}` |
 {_columns(info["columns"])}"""
+
+
+def _learnt_from(info: Mapping[str, Any], what: str) -> str:
+    """The tasks that at least one of the members has learnt from, and the weights that it began with."""
+    sources = ", ".join(f"{name} ({count} {what})" for name, count in info["sizes"]["sources"].items())
+    leak = "some" if parse_split(info["split"]).overlap else "none"
+    told = f"Learnt from: {sources or 'the target only'}"
+    told += f"; {leak} of the target's validation and test molecules among them." if sources else "."
+    embeddings = [member["trial"]["config"].get("embedding", {}) for member in info["members"]]
+    begun = sorted({embedding.get("pretrained", "none") for embedding in embeddings} - {"none"})
+    return told + (f" Embeddings began with pretrained weights: {', '.join(begun)}." if begun else "")
 
 
 def _columns(columns: Mapping[str, Mapping[str, float]]) -> str:

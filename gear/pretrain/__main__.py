@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from gear.command_line import Parser, make_parser
+from gear.command_line import Parser, at_least, make_parser
 from gear.config import AGGREGATIONS, EmbeddingConfig
 from gear.errors import InputDataError, user_command
 from gear.pretrain.recipe import Recipe, Shape
@@ -59,7 +59,7 @@ def command_parser() -> Parser:
     _add_shape(parser)
     parser.add_argument(
         "--passes",
-        type=int,
+        type=at_least(1),
         default=DEFAULT.passes,
         metavar="N",
         help=f"over all molecules (default: {DEFAULT.passes})",
@@ -82,10 +82,14 @@ def _add_shape(parser: Parser) -> None:
     """Flags of the D-MPNN's shape."""
     shape = DEFAULT.shape
     parser.add_argument(
-        "--width", type=int, default=shape.width, metavar="N", help=f"of the D-MPNN (default: {shape.width})"
+        "--width", type=at_least(1), default=shape.width, metavar="N", help=f"of the D-MPNN (default: {shape.width})"
     )
     parser.add_argument(
-        "--depth", type=int, default=shape.depth, metavar="N", help=f"message-passing steps (default: {shape.depth})"
+        "--depth",
+        type=at_least(1),
+        default=shape.depth,
+        metavar="N",
+        help=f"message-passing steps (default: {shape.depth})",
     )
     parser.add_argument(
         "--aggregation",

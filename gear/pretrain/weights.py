@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from gear.data.cache import replace_file
@@ -57,7 +57,7 @@ def write(path: Path, weights: Weights) -> None:
     head = {"format": FORMAT, "shape": dataclasses.asdict(weights.shape), "facts": dict(weights.facts)}
     head["checksum"] = _checksum(tensors)
     metadata = {METADATA: json.dumps(head, sort_keys=True)}
-    replace_file(path, lambda draft: save_file(tensors, draft, metadata))
+    replace_file(path, lambda draft: draft.write_bytes(save(tensors, metadata)))
 
 
 def read_own(path: Path) -> Weights:

@@ -9,11 +9,11 @@ from search.plan.settings import SearchSettings
 
 __all__ = ["make_console", "plan_text"]
 
-PLAIN_WIDTH = 140
+PLAIN_WIDTH = 10_000  # a table takes only what it needs
 
 
 def make_console() -> Console:
-    """Standard output; where it is no terminal, wide enough for the tables."""
+    """Standard output; where it is no terminal, wide enough that nothing in a table is cut."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(width=PLAIN_WIDTH, highlight=False)
 

@@ -32,7 +32,10 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
     """Print the winners, then comparisons of those that were tested on the same molecules, and what looks wrong."""
     table = Table(title="winners, chosen on validation; RMSE in standard deviations of the training part")
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "study" else "right", no_wrap=column == "study")
+        if column == "study":  # on a narrow terminal it goes on in the next line, since its end is the method
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right")
     table.add_column("split")
     for row in board.standings:
         table.add_row(*_row(row, board.units), row.split_hash[:HASH_SHOWN])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gear.command_line import Parser, make_parser
+from gear.drafts import draft_file
 from gear.errors import StorageError, user_command
 from search.cli.common_options import add_campaign, campaign_folder
 
@@ -58,17 +59,13 @@ def write_studies(studies: "Iterable[Study]", to: Path) -> None:
 
     if to.exists():
         raise StorageError(f"{to} exists: give --to a new file")
-    draft = to.with_name(f".{to.name}.draft")
     try:
-        draft.unlink(missing_ok=True)
-        draft.touch()
-        storage = optuna.storages.RDBStorage(f"sqlite:///{draft}")
-        with quiet_optuna():
+        with draft_file(to) as draft, quiet_optuna():
+            storage = optuna.storages.RDBStorage(f"sqlite:///{draft}")
             for study in studies:
                 written = optuna.create_study(storage=storage, study_name=study.name, direction="minimize")
                 written.add_trials(_trials(study))
-        storage.engine.dispose()
-        draft.replace(to)
+            storage.engine.dispose()
     except OSError as error:
         raise StorageError(f"cannot write {to}: {error.strerror or error}") from error
 

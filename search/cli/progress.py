@@ -119,7 +119,7 @@ def campaign_table(campaign: Campaign, headline: str, note: str, height: int | N
     title = f"{campaign.plan.name}: {ended} of {ended + _left(campaign)} trials, {headline}"
     caption = "\n".join([note, *_failures(trials)])
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    table.add_column("study")
+    table.add_column("study", overflow="fold")
     for name in ("trials", "complete", "pruned", "failed", "best validation RMSE"):
         table.add_column(name, justify="right")
     table.add_column(f"running, at epoch of {campaign.plan.epochs}")

@@ -2,17 +2,19 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gear.command_line import SCRIPT
 from gear.errors import InputDataError, StorageError, user_command
 from gear.methods import find_method
 from gear.variants import method_of
 from search.cli.cluster.remote import run_on_cluster, split_flags
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
 from search.cli.source_choice import chosen_for
-from search.plan.campaign_plan import CampaignPlan
+from search.plan.campaign_plan import CampaignPlan, check_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +41,7 @@ def main() -> int:
     try:
         return _run(args, console)
     except KeyboardInterrupt:
-        console.print("stopped", soft_wrap=True)
+        console.print("stopped before anything began", soft_wrap=True)
         return INTERRUPTED
 
 
@@ -57,6 +59,7 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
         if address is not None:  # first, since the cluster decides the preset
             stack.enter_context(connection.connected(address))
         plan, resumes = _plan(args, options, console)
+        check_settings(plan)
         check_plug_ins(plan)
         if not resumes:
             check_tables(plan)
@@ -67,7 +70,11 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
             return 0
         options = dataclasses.replace(options, probed=chosen_for(plan.pairs, args))
         launch = continue_campaign if resumes else run_campaign
-        return _conclude(launch(plan, options, ConsoleDisplay(console)), options, console)
+        try:
+            return _conclude(launch(plan, options, ConsoleDisplay(console)), options, console)
+        except KeyboardInterrupt:
+            console.print(_stopped(plan, args, options), soft_wrap=True)
+            return INTERRUPTED
 
 
 def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console") -> tuple[CampaignPlan, bool]:
@@ -116,7 +123,7 @@ def _estimate(plan: CampaignPlan, options: "LaunchOptions", console: "Console") 
 
 def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Ask before a big search, where there is somebody to ask."""
-    if plan.preset != "benchmark" or args.yes or not sys.stdin.isatty():
+    if plan.preset != "benchmark" or args.yes or sys.stdin is None or not sys.stdin.isatty():
         return True
     trained = [study for study in plan.studies if not find_method(method_of(study.method).method).fits_at_once]
     epochs = sum(plan.folds(study.split, "search") for study in trained) * plan.search.trials * plan.epochs
@@ -134,11 +141,11 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
     from tracking.mlflow_page import runs_words
 
     if result.outcome == "interrupted":
-        console.print(f"stopped; go on with: {_resume_command(result, options)}", soft_wrap=True)
+        console.print(f"stopped; go on with: {_resume_command(result.name, options)}", soft_wrap=True)
         return INTERRUPTED
     board = leaderboard(result.campaign, result.head, result.folder)
     print_leaderboard(console, board)
-    again = _resume_command(result, options)
+    again = _resume_command(result.name, options)
     if result.campaign.done:
         console.print(f"one page to pass on: {report_command(options.tracking_uri)}", soft_wrap=True)
         if runs := runs_words(options.tracking_uri, CampaignIdentity.of(result.name, result.head)):
@@ -150,10 +157,17 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
     return 0 if any(row.validation_rmse is not None for row in board.standings) else 1
 
 
-def _resume_command(result: "CampaignResult", options: "LaunchOptions") -> str:
+def _stopped(plan: CampaignPlan, args: argparse.Namespace, options: "LaunchOptions") -> str:
+    """How to go on after an interruption before the search, where what it changes is not recorded yet, or after it."""
+    if args.resume or args.or_resume or not (options.place / plan.name).exists():
+        return f"stopped; go on with: {shlex.join([SCRIPT, 'run', *sys.argv[1:]])}"
+    return f"stopped; go on with: {_resume_command(plan.name, options)}"
+
+
+def _resume_command(name: str, options: "LaunchOptions") -> str:
     from search.launch.commands import resume_command
     from tracking.tracking_uri import DEFAULT_TRACKING_URI
 
     more = [] if options.tracking_uri == DEFAULT_TRACKING_URI else ["--tracking-uri", options.tracking_uri]
     more += [] if options.address is None else ["--address", options.address]
-    return resume_command(result.name, result.folder.parent, *more)
+    return resume_command(name, options.place, *more)

@@ -2,12 +2,13 @@
 
 import argparse
 import dataclasses
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gear.command_line import Parser
+from gear.command_line import Parser, at_least
 from gear.command_line import make_parser as command_parser
 from gear.config import PairSpec, TaskSpec, TrialConfig
 from gear.data import SPLITS, expand_splits
@@ -16,7 +17,7 @@ from gear.embeddings import EMBEDDINGS
 from gear.errors import InputDataError
 from gear.methods import METHODS
 from gear.variants import VARIANTS, with_values
-from search.cli.common_options import add_storage, add_tracking_uri
+from search.cli.common_options import add_storage, add_tracking_uri, file_name
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
 from search.cli.source_choice import choose_sources
@@ -30,6 +31,7 @@ from search.plan.settings import SearchSettings
 
 __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
+LONGEST_NAME = 100  # bytes of a campaign's name, to which files and MLflow add their own
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
 SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED), "my_module:my_split")
 CONFIG = {
@@ -55,7 +57,7 @@ def make_parser() -> Parser:
     how = parser.add_argument_group(
         "how each study is searched", "The defaults are those of a plan file; presets have their own, see --dry-run."
     )
-    how.add_argument("--epochs", type=int, metavar="N", help="maximum epochs of a trial")
+    how.add_argument("--epochs", type=at_least(1), metavar="N", help="maximum epochs of a trial")
     add_settings(how, SearchSettings)
     _add_launch(parser)
     return parser
@@ -127,7 +129,9 @@ def _add_embeddings(what: argparse._ArgumentGroup) -> None:
 def _add_launch(parser: argparse.ArgumentParser) -> None:
     """Flags of where and how it runs."""
     where = parser.add_argument_group("where it runs and writes")
-    where.add_argument("--name", metavar="CAMPAIGN", help="name of the campaign (default: the preset and a number)")
+    where.add_argument(
+        "--name", type=file_name, metavar="CAMPAIGN", help="name of the campaign (default: the preset and a number)"
+    )
     add_storage(where)
     add_tracking_uri(where)
     where.add_argument(
@@ -138,7 +142,7 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--cluster", metavar="FILE.yaml", help="run on the head of the cluster that ray up started from this file"
     )
-    where.add_argument("--concurrency", type=_at_least_one, metavar="N", help="maximum concurrent trials")
+    where.add_argument("--concurrency", type=at_least(1), metavar="N", help="maximum concurrent trials")
     where.add_argument(
         "--time-budget", type=seconds, metavar="T", help="stop starting trials after this time, for instance 45m or 12h"
     )
@@ -174,6 +178,8 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
     plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")
+    if len(os.fsencode(plan.name)) > LONGEST_NAME:
+        raise InputDataError(f"--name {plan.name[:20]}... has {len(plan.name)} characters: use at most {LONGEST_NAME}")
     return plan, why
 
 
@@ -286,15 +292,10 @@ def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
     return ("benchmark", "there is a GPU") if gpu else ("quick", "there is no GPU")
 
 
-def _at_least_one(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
 def _labels(text: str) -> int | None:
     if text == "all":
         return None
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of labels: write 60, or all")
-    return int(text)
+    try:
+        return at_least(1)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}: write a number of labels such as 60, or all") from None

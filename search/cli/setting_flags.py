@@ -5,6 +5,7 @@ import re
 import typing
 from typing import Any, Literal
 
+from gear.command_line import LARGEST
 from search.plan.setting import Setting, settings_of
 
 __all__ = ["add_settings", "given_settings", "seconds", "shown"]
@@ -33,8 +34,11 @@ def seconds(text: str) -> float:
     """A duration, 90s, 45m or 12h; without a unit, seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a duration: write 90s, 45m or 12h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a duration: write 90s, 45m or 12h")
+    found = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+    if found > LARGEST:
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is longer than {LARGEST:,} seconds")
+    return found
 
 
 def shown(value: object) -> str:

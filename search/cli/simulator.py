@@ -10,7 +10,7 @@ gear-search simulate curves.jsonl.gz
 import sys
 from pathlib import Path
 
-from gear.command_line import Parser, make_parser
+from gear.command_line import Parser, at_least, make_parser
 from gear.errors import user_command
 from search.campaign.pruning import PRUNERS, find_pruner
 from search.campaign.samplers import SAMPLERS, find_sampler
@@ -88,14 +88,14 @@ def _add_amounts(parser: Parser) -> None:
         default="smooth",
         help="what answers for a configuration that was not recorded (default: smooth)",
     )
-    parser.add_argument("--trials", type=int, metavar="N", help="trials of each study (default: as recorded)")
+    parser.add_argument("--trials", type=at_least(1), metavar="N", help="trials of each study (default: as recorded)")
     parser.add_argument(
-        "--seeds", type=int, default=5, metavar="K", help="seeds that medians are taken over (default: 5)"
+        "--seeds", type=at_least(1), default=5, metavar="K", help="seeds that medians are taken over (default: 5)"
     )
-    parser.add_argument("--slots", type=int, default=4, metavar="N", help="maximum concurrent trials (default: 4)")
+    parser.add_argument("--slots", type=at_least(1), default=4, metavar="N", help="concurrent trials (default: 4)")
     parser.add_argument(
         "--grace-epochs",
-        type=int,
+        type=at_least(1),
         metavar="N",
         help="epochs before early stopping (default: as recorded, at most a fifth of all)",
     )
@@ -108,7 +108,7 @@ def _add_amounts(parser: Parser) -> None:
     parser.add_argument(
         "--export", type=Path, metavar="FILE.jsonl.gz", help="write the curves to a file, and compare nothing"
     )
-    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--jobs", type=at_least(-1), default=-1, metavar="N", help="processes (default: one a core)")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from gear.config import PairSpec, TrialConfig
 from gear.data import load_pair
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
+from gear.machine import usable_memory
 from gear.methods import base_of, find_method
 from gear.variants import with_values
 from search.campaign.proposer import random_configs
@@ -119,9 +119,8 @@ def this_machine() -> dict[str, float]:
     """The resources of this machine, and under `GPU memory` the bytes of its smallest GPU."""
     import torch
 
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     gpus = [torch.cuda.get_device_properties(gpu).total_memory for gpu in range(torch.cuda.device_count())]
-    found: dict[str, float] = {"CPU": resources.machine_cpus(), "GPU": len(gpus), "memory": memory}
+    found: dict[str, float] = {"CPU": resources.machine_cpus(), "GPU": len(gpus), "memory": usable_memory()}
     return found | ({GPU_MEMORY: min(gpus)} if gpus else {})
 
 

@@ -14,6 +14,7 @@ from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
 from gear.plugins import import_path, import_paths, path_of
+from gear.units import check_unit
 from gear.variants import VARIANTS, method_of
 from search.plan.pretrained import with_pretrained
 from search.plan.purpose import Purpose
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 BLEND = "blend"  # stands for a method in the name of a mean of trials of several methods
+LONGEST_NAME = 200  # characters of a study's, which are names of folders
 FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
 
 
@@ -266,12 +268,22 @@ def expand_methods(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_settings(plan: CampaignPlan) -> None:
-    """Refuse settings of plug-ins, fixed or to be varied, that none of the plan's methods has.
+    """Refuse settings of plug-ins, fixed or to be varied, that no method of the plan has, odd units and too long names.
 
     Raises:
         UnknownNameError: such a setting.
-        InputDataError: a plug-in that cannot be used.
+        InputDataError: a plug-in that cannot be used, a unit that is none (`gear.units`), or a study whose folder could
+            not have its name.
     """
+    for pair in plan.pairs:
+        for task in (pair.target, *pair.sources):
+            check_unit(task.unit)
+    longest = max((study.name for study in plan.studies), key=len)
+    if len(longest) > LONGEST_NAME:
+        raise InputDataError(
+            f"the study {longest[:40]}... would have a name of {len(longest)} characters, at most {LONGEST_NAME} are "
+            "possible: use shorter names of columns, or fewer sources"
+        )
     specs = [find_method(method_of(method).method) for method in plan.methods]
     known = [f"settings.{name}" for spec in specs for name in spec.settings]
     searched = [*OPTIONAL, *(dimension.path for spec in specs for dimension in spec.optional)]

@@ -3,6 +3,7 @@
 The range check, the command-line flags, what `--resume` accepts and the table in docs/operations.md follow from it.
 """
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
@@ -85,6 +86,8 @@ def check_ranges(settings: object, group: str) -> None:
     """
     for one in settings_of(settings):
         value = getattr(settings, one.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputDataError(f"{group}.{one.name} must be a finite number, got {value}")
         if one.minimum is not None and not value >= one.minimum:
             raise InputDataError(f"{group}.{one.name} must be at least {one.minimum:g}, got {value}")
         if one.above is not None and not value > one.above:

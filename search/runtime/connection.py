@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from search.runtime import resources
 __all__ = ["connected", "where"]
 
 CONNECT_SECONDS = 5.0
+SHORT = "/tmp/ray"  # Ray's own default where no variable says otherwise
+LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107  # bytes of its path
+SOCKET = "/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store"  # the longest that Ray makes
 PROJECT = str(Path(__file__).parents[2])  # the folder of the packages that this process runs
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -63,7 +67,7 @@ def connected(address: str | None) -> Iterator[None]:
     """
     if address is not None:
         _check_address(address)
-    with with_defaults(_QUIET):
+    with _home() as home, with_defaults({**_QUIET, "HOME": home}):
         import ray
 
         if ray.is_initialized():
@@ -76,21 +80,59 @@ def connected(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
+@contextmanager
+def _home() -> Iterator[str]:
+    """The user's home folder or, for a user that the system does not know, an empty one: Ray keeps a token there."""
+    if (home := os.path.expanduser("~")) != "~":
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="gear-home-") as home:
+        yield home
+
+
 def _start(address: str | None) -> None:
     import ray
     from ray.job_config import JobConfig
 
     paths = JobConfig(_py_driver_sys_path=_WorkerPaths(_folders()))
+    folder = _short_folder() if address is None else None
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
         if address is None:
-            start("local", num_cpus=resources.machine_cpus(), include_dashboard=False)
+            start("local", num_cpus=resources.machine_cpus(), include_dashboard=False, _temp_dir=folder)
         else:
             start(address)
-    except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # Ray has no type of its own for processes of its that do not start
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         hint = "; is the cluster up?" if address == "auto" else ""
+        if address is None and isinstance(error, OSError) and error.errno is not None:
+            hint = "; RAY_TMPDIR moves the files of Ray"
         raise GearError(f"cannot connect to Ray at {address or 'this machine'}: {reason}{hint}") from error
+
+
+def _short_folder() -> str | None:
+    """A folder for the files of a Ray that is started here; None where Ray's own choice is short enough for sockets.
+
+    Raises:
+        GearError: RAY_TMPDIR is too long.
+    """
+    room = LONGEST_SOCKET - len(SOCKET)
+    for variable in ("RAY_TMPDIR", "TMPDIR"):
+        if folder := os.environ.get(variable):
+            break
+    else:
+        return None
+    if len(os.fsencode(os.path.join(folder, "ray"))) <= room:
+        return None
+    if variable == "RAY_TMPDIR":
+        raise GearError(
+            f"RAY_TMPDIR {folder} is too long for the sockets that Ray makes there: set it to a folder of at most "
+            f"{room - len('/ray')} characters"
+        )
+    print(
+        f"TMPDIR is too long for the sockets of Ray, whose files go to {SHORT}; RAY_TMPDIR moves them", file=sys.stderr
+    )
+    return SHORT
 
 
 def _check_address(address: str) -> None:

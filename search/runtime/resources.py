@@ -1,7 +1,6 @@
 """Resources of the nodes of the connected Ray, and the number of trials that run on them at once."""
 
 import math
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,17 +8,18 @@ from pathlib import Path
 import yaml
 
 from gear.errors import GearError
+from gear.machine import home_path, usable_cpus
 from search.plan.settings import SearchSettings
 
 __all__ = ["Slots", "has_gpu", "largest", "machine_cpus", "nodes", "startable", "too_small", "trials_on"]
 
 COUNT_SECONDS = 2.0  # between two queries of the nodes
-BOOTSTRAP = Path("~/ray_bootstrap_config.yaml").expanduser()  # written by `ray up` on the head, for the autoscaler
+BOOTSTRAP = home_path("~/ray_bootstrap_config.yaml")  # written by `ray up` on the head, for the autoscaler
 
 
 def machine_cpus() -> int:
     """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cpus()
 
 
 class Slots:

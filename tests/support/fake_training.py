@@ -126,14 +126,16 @@ class CrashingRun(FakeRun):
             yield result
 
 
-def small_plan(name="test", trials=8, epochs=9, splits=("random",), methods=("gear", "stl"), **search):
+def small_plan(
+    name="test", trials=8, epochs=9, pairs=("hv_from_ds",), splits=("random",), methods=("gear", "stl"), **search
+):
     if "grace_period" in search:  # epochs are what a fake run counts
         search["grace_steps"] = search.pop("grace_period") * TrainingConfig().epoch_steps
     settings = {"startup_trials": 3, "grace_steps": 2 * TrainingConfig().epoch_steps} | search
     return CampaignPlan(
         name=name,
         preset="quick",
-        pairs=expand_pairs(["hv_from_ds"]),
+        pairs=expand_pairs(pairs),
         splits=tuple(splits),
         methods=tuple(methods),
         search=SearchSettings(trials=trials, **settings),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gear.drafts import draft_file
 from gear.errors import StorageError
 from tracking.client import artifact_location
 from tracking.mlflow_api import MlflowClient, MlflowException, get_artifact_repository
@@ -36,9 +37,8 @@ def write_page(page: Page, to: Path) -> None:
         for drawing in page.drawings:
             (folder / f"{drawing.name}.svg").write_text(to_svg(drawing), encoding="utf-8")
             (folder / f"{drawing.name}.png").write_bytes(to_png(drawing))
-        draft = to.with_name(f".{to.name}.draft")
-        draft.write_text(page.html, encoding="utf-8")
-        draft.replace(to)
+        with draft_file(to) as draft:
+            draft.write_text(page.html, encoding="utf-8")
     except OSError as error:
         raise StorageError(f"cannot write {to}: {error.strerror or error}") from error
 

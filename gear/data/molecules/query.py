@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from gear.data.molecules.molecule import MoleculeError, cell_text, identity
-from gear.data.molecules.similarity import Neighbours, bit_fingerprints, bit_fingerprints_chunk
+from gear.data.molecules.similarity import BITS, Neighbours, bit_fingerprints, bit_fingerprints_chunk
 from gear.data.user_files.table_file import Cell
 
-__all__ = ["Asked", "Query", "make_query", "save_neighbours"]
+__all__ = ["Asked", "Query", "check_neighbours", "make_query", "save_neighbours"]
 
 TENSOR = "fingerprints"
 SHOWN = 200  # characters of a reason
@@ -64,7 +64,19 @@ def save_neighbours(path: Path, smiles: Sequence[str]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    save_file({TENSOR: bit_fingerprints(smiles)}, path)
+    path.write_bytes(save({TENSOR: bit_fingerprints(smiles)}))
+
+
+def check_neighbours(path: Path) -> None:
+    """Check a file that `save_neighbours` may have written.
+
+    Raises:
+        ValueError: it holds something else.
+        OSError, SafetensorError: it cannot be read.
+    """
+    found = load_file(path).get(TENSOR)
+    if found is None or found.dtype != np.uint8 or found.ndim != 2 or found.shape[1] != BITS // 8 or not len(found):
+        raise ValueError(f"{path.name} holds no fingerprints")
 
 
 def _identity(cell: Cell) -> tuple[str, str]:

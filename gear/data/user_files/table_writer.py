@@ -1,8 +1,7 @@
 """Writes a table row by row, as CSV or Parquet. The file appears only when it is complete."""
 
 import csv
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -10,13 +9,16 @@ from typing import NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gear.drafts import draft_file
 from gear.errors import InputDataError, StorageError
 
 __all__ = ["open_writer", "require_suffix"]
 
 ROW_GROUP = 20_000  # rows of Parquet that are written together
 
-Row = Sequence[object]
+# after which spreadsheets run what follows; the last four are the wide forms of East Asian keyboards
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+Row = Iterable[object]
 Write = Callable[[Iterable[Row]], None]
 
 
@@ -31,28 +33,39 @@ def require_suffix(path: Path) -> None:
 
 
 @contextmanager
-def open_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+def open_writer(path: Path, schema: pa.Schema, *, safe_for_excel: bool = False) -> Iterator[Write]:
     """A context that gives a function to write rows; the file appears when the block ends without an error.
 
     Args:
         path: ends in .csv or .parquet.
         schema: columns and, for Parquet, their types.
+        safe_for_excel: put an apostrophe before texts, names of columns included, that a spreadsheet would run as
+            formulas.
 
     Raises:
         InputDataError: the name ends in neither .csv nor .parquet.
         StorageError: the file cannot be written.
     """
     require_suffix(path)
-    draft = path.with_name(f".{path.name}.draft-{os.getpid()}")
+    if safe_for_excel:
+        schema = pa.schema([field.with_name(str(_harmless(field.name))) for field in schema])
+    form = _csv if path.suffix.lower() == ".csv" else _parquet
     try:
-        with (_csv if path.suffix.lower() == ".csv" else _parquet)(draft, schema) as write:
-            yield write
-        draft.replace(path)
+        with draft_file(path) as draft, form(draft, schema) as write:
+            yield (lambda rows: write(map(_harmless, row) for row in rows)) if safe_for_excel else write
     except (OSError, pa.ArrowException) as error:
         _refuse(path, error)
-    finally:
-        if path.parent.is_dir():
-            draft.unlink(missing_ok=True)
+
+
+def _harmless(cell: object) -> object:
+    """A cell that no spreadsheet runs: a text that begins like a formula and is no number gets an apostrophe."""
+    if not isinstance(cell, str) or not cell.lstrip(" ").startswith(FORMULA_SIGNS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def _refuse(path: Path, error: Exception) -> NoReturn:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import TextIO
 
 from gear.errors import GearError, InputDataError, user_command
+from gear.machine import home_path
 
 __all__ = ["Search", "follow", "main", "newest", "start"]
 
-FOLDER = Path("~/searches").expanduser()
+FOLDER = home_path("~/searches")
 LOOK_SECONDS = 0.5
 # -P: a file in the working folder cannot take the place of an installed module
 PROGRAM = ("-P", "-m", "search.cli.cluster.detached", "run")

@@ -42,7 +42,7 @@ def run_on_cluster(cluster: Path, flags: list[str]) -> int:
     search = f"gear-search run {shlex.join(flags)}"
     if "--dry-run" in flags:
         return _execute(cluster, search)
-    if "--yes" not in flags and sys.stdin.isatty():
+    if "--yes" not in flags and sys.stdin is not None and sys.stdin.isatty():
         failed = _execute(cluster, f"{search} --dry-run")
         if failed or input(f"Start on the cluster of {cluster}? [y/N] ").lower() != "y":
             return failed

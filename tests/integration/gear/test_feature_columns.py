@@ -3,6 +3,7 @@
 import csv
 import re
 import runpy
+import warnings
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_similarity_is_that_of_the_molecule(trained, predictor):
         ([300, 310], r"columns has shape \(2,\), but the model reads temperature: give an array of shape \(2, 1\)"),
         ([[300, 7], [310, 7]], r"columns has shape \(2, 2\)"),
         ([[300]], r"columns has shape \(1, 1\)"),
-        ([[300], [np.nan]], "temperature of row 1 is not a finite number"),
+        ([[300], [np.nan]], "molecule 1: column 'temperature' is not a finite number"),
         ([["warm"], ["cold"]], "columns must hold numbers"),
     ],
 )
@@ -100,7 +101,7 @@ def test_a_model_without_columns_takes_none(export):
 def test_a_table_is_predicted_with_its_own_columns(trained, predictor, tmp_path):
     rows = ["300,CCO", "320,CCO", ",CCO", "warm,CCO", "inf,CCO", "300,x(", "300"]
     counts = predict_file(predictor, table(tmp_path / "in.csv", *rows, header="temperature,smiles"), tmp_path / "o.csv")
-    assert counts == (7, 5)
+    assert counts[:2] == (7, 5)
     cold, warm, *bad = read(tmp_path / "o.csv")
     expected = predictor.predict(["CCO", "CCO"], [[300], [320]])
     np.testing.assert_allclose([float(row["prediction"]) for row in (cold, warm)], expected, rtol=1e-6)
@@ -113,6 +114,36 @@ def test_a_table_is_predicted_with_its_own_columns(trained, predictor, tmp_path)
         "1 cells where the header has 2",
     ]
     assert {row["prediction"] for row in bad} == {""}
+
+
+def test_a_row_without_its_number_has_the_reason_and_the_others_are_predicted(predictor):
+    found = predictor.assess(["CCO", "CCO", "x("], [[300], [np.nan], [300]])
+    reasons = ["", "column 'temperature' is not a finite number", "cannot parse SMILES 'x('"]
+    assert found.reason.tolist() == reasons
+    assert np.isfinite(found.value).tolist() == [True, False, False]
+
+
+def test_a_value_outside_the_training_range_is_a_warning_once(trained):
+    model = load_predictor(trained[2], "cpu")
+    told = "3 rows have a value of 'temperature' outside the range that the model was trained on, 280 to 320"
+    with pytest.warns(UserWarning, match=told) as warned:
+        model.predict(["C"] * 5, [[279.9], [280], [320], [320.1], [1e6]])
+    assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.assess(["C"], [[0]])
+        load_predictor(trained[2], "cpu").assess(["C", "x("], [[300], [np.inf]])
+
+
+def test_the_command_says_once_what_is_outside_the_training_range(trained, tmp_path, monkeypatch, capsys):
+    file = table(tmp_path / "in.csv", "CCO,300", "CCO,25", "CCC,25", "x(,25")
+    for expected in ("warning: 2 rows have a value of 'temperature' outside the range", ""):
+        monkeypatch.setattr("sys.argv", ["p", *map(str, (trained[2], file, "--out", tmp_path / "out.csv"))])
+        assert predict.main() == 0
+        told = capsys.readouterr().err
+        assert told.startswith(expected)
+        assert told.count("\n") == bool(expected)
+        table(file, "CCO,300")
 
 
 def test_a_decimal_comma_is_read(predictor, tmp_path):

@@ -19,6 +19,7 @@ from gear.config import EmbeddingConfig
 from gear.data import canonical_smiles, parallel
 from gear.errors import InputDataError
 from gear.export import export_model
+from gear.label_scaler import Scaler
 from gear.predict import load_predictor, predict_file
 from tests.conftest import trained_member
 
@@ -110,7 +111,7 @@ def test_whatever_the_rows_each_is_answered_once_and_in_its_place(rows, predicto
     assert [{name: row[name] for name in ("id", "smiles", "note")} for row in found] == given_rows
     good = [canonical_smiles(row["smiles"].strip()) for row in found]
     assert [row["reason"] == "" for row in found] == [smiles is not None for smiles in good]
-    assert counts == (len(rows), good.count(None))
+    assert counts[:2] == (len(rows), good.count(None))
     for row, smiles in zip(found, good, strict=True):
         if smiles is None:
             assert (row["prediction"], row["similarity"]) == ("", "")
@@ -134,7 +135,7 @@ def test_rows_come_back_in_order_from_other_processes(predictor, tmp_path, monke
     monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
     smiles = ["C" * (1 + number % 17) + ("O" if number % 5 else "(") for number in range(60)]
     (tmp_path / "in.csv").write_text("smiles\n" + "\n".join(smiles) + "\n")
-    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv") == (60, 12)
+    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv")[:2] == (60, 12)
     rows = read_csv(tmp_path / "out.csv")
     assert [row["smiles"] for row in rows] == smiles
     good = [row for row in rows if not row["reason"]]
@@ -178,7 +179,7 @@ def test_parquet_keeps_types_and_leaves_what_is_not_known_empty(predictor, tmp_p
 def test_empty_table_gives_an_empty_one(predictor, tmp_path):
     (tmp_path / "in.csv").write_text("smiles\n")
     for name in ("out.csv", "out.parquet"):
-        assert predict_file(predictor, tmp_path / "in.csv", tmp_path / name) == (0, 0)
+        assert predict_file(predictor, tmp_path / "in.csv", tmp_path / name)[:2] == (0, 0)
     assert (tmp_path / "out.csv").read_text().strip() == ",".join(["smiles", *COLUMNS])
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 0
 
@@ -218,13 +219,12 @@ def test_interval_adds_its_ends_around_the_prediction(calibrated_export, tmp_pat
 
 
 def test_interval_that_the_model_cannot_give_is_one_line(calibrated_export, export, tmp_path, monkeypatch, capsys):
-    (tmp_path / "in.csv").write_text("smiles,low\nCCO,1\n")
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     for folder, level, message in (
         (export, 90, "holds no calibration of prediction intervals: export the model again"),
         (OLDER / "format3-gear", 90, "format3-gear (export format 3) holds no calibration of prediction intervals"),
         (calibrated_export, 95, "needs at least 19 validation molecules and this model has 10: ask for at most 90.9 %"),
         (calibrated_export, 0.9, "an interval of 0.9 %: give a percentage"),
-        (calibrated_export, 90, "in.csv has a column 'low', which predictions add: rename or drop it"),
     ):
         args = (folder, tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--interval", level)
         code, printed = run_predict(monkeypatch, capsys, *args)
@@ -232,7 +232,6 @@ def test_interval_that_the_model_cannot_give_is_one_line(calibrated_export, expo
         assert message in printed.err
         assert printed.err.count("\n") == 1
         assert not (tmp_path / "out.csv").exists()
-    assert run_predict(monkeypatch, capsys, export, *args[1:4])[0] == 0  # without intervals, `low` is a column as any
 
 
 def test_training_molecule_has_similarity_one_and_another_kind_little(predictor, member):
@@ -248,7 +247,7 @@ def test_every_input_of_a_model_is_made_ready(kind, pair, tmp_path):
     export_model([member], pair, tmp_path / "export", {})
     (tmp_path / "in.csv").write_text("smiles\nOCC\nbad(\nCCN\n")
     predictor = load_predictor(tmp_path / "export")
-    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv") == (3, 1)
+    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv")[:2] == (3, 1)
     assert np.isfinite(predictor.predict(["CCO", "CCN"])).all()
 
 
@@ -257,13 +256,109 @@ def test_predicting_in_pieces_changes_nothing(export, monkeypatch):
     whole = load_predictor(export).assess(smiles)
     for pieces in (load_predictor(export, batch_size=2), load_predictor(export)):
         monkeypatch.setattr(prediction, "CHUNK", 3)
-        for a, b in zip(pieces.assess(smiles), whole, strict=True):
+        for a, b in zip(pieces.assess(smiles)[:3], whole[:3], strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
     assert load_predictor(export).predict([]).shape == (0,)
 
 
+def test_assess_gives_a_reason_for_each_molecule_that_cannot_be_predicted(ensemble_export, monkeypatch):
+    smiles = ["CCO", "bad(", "CCN", None, float("nan"), ""]
+    monkeypatch.setattr(prediction, "CHUNK", 2)
+    model = load_predictor(ensemble_export)
+    found, fine = model.assess(smiles), model.assess(["CCO", "CCN"])
+    assert found.reason.tolist() == [
+        "",
+        "cannot parse SMILES 'bad('",
+        "",
+        "no SMILES",
+        "nan is not a SMILES",
+        "no SMILES",
+    ]
+    for numbers, expected in zip(found[:3], fine[:3], strict=True):
+        np.testing.assert_allclose(numbers[[0, 2]], expected, rtol=1e-5)
+        assert np.isnan(numbers[[1, 3, 4, 5]]).all()
+    assert fine.reason.tolist() == ["", ""]
+    assert [len(part) for part in model.assess([])] == [0, 0, 0, 0]
+
+
+def test_intervals_of_molecules_without_a_prediction_are_empty(calibrated_export):
+    model = load_predictor(calibrated_export)
+    low, high = model.interval(model.assess(["bad(", "CCO"]), 90)
+    assert np.isnan([low[0], high[0]]).all()
+    assert low[1] < high[1]
+
+
+def test_output_is_input_again_and_its_columns_stay(predictor, tmp_path, monkeypatch):
+    (tmp_path / "0.csv").write_text("id,smiles\n7,CCO\n8,bad(\n")
+    said = []
+    for number in range(3):
+        counts = predict_file(predictor, tmp_path / f"{number}.csv", tmp_path / f"{number + 1}.csv", warn=said.append)
+        assert counts.bad == 1
+    rows = read_csv(tmp_path / "3.csv")
+    again = [[f"{prefix}{name}" for name in COLUMNS] for prefix in ("", "target_", "target_2_")]
+    assert list(rows[0]) == ["id", "smiles", *again[0], *again[1], *again[2]]
+    assert len({tuple(rows[0][name] for name in names) for names in again}) == 1
+    assert said == [
+        f"{tmp_path / '1.csv'} has a column 'prediction' already: the columns that are added begin with target_",
+        f"{tmp_path / '2.csv'} has a column 'prediction' already: the columns that are added begin with target_2_",
+    ]
+
+
+@pytest.mark.parametrize("taken", COLUMNS)
+def test_a_column_of_any_added_name_is_kept(taken, export, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.csv").write_text(f"smiles,{taken}\nCCO,mine\n(,yours\n")
+    args = (export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
+    code, printed = run_predict(monkeypatch, capsys, *args)
+    assert code == 0
+    assert printed.err.count("\n") == 1
+    assert f"has a column '{taken}' already: the columns that are added begin with target_" in printed.err
+    assert "see the column target_reason" in printed.out
+    rows = read_csv(tmp_path / "out.csv")
+    assert list(rows[0]) == ["smiles", taken, *(f"target_{name}" for name in COLUMNS)]
+    assert [row[taken] for row in rows] == ["mine", "yours"]
+
+
+def test_prefix_begins_every_added_column_and_is_never_replaced(export, tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.csv").write_text("smiles,unit\nCCO,K\n")
+    args = (export, tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--prefix")
+    code, printed = run_predict(monkeypatch, capsys, *args, "hv: ")
+    assert (code, printed.err) == (0, "")
+    assert list(read_csv(tmp_path / "out.csv")[0]) == ["smiles", "unit", *(f"hv: {name}" for name in COLUMNS)]
+    (tmp_path / "out.csv").unlink()
+    code, printed = run_predict(monkeypatch, capsys, *args, "")
+    assert code == 2
+    assert "in.csv has a column 'unit', which predictions add: give another --prefix" in printed.err
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_formulas_are_texts_for_a_spreadsheet_where_that_is_asked_for(export, tmp_path, monkeypatch, capsys):
+    cells = [
+        '=HYPERLINK("http://a.b";"c")',
+        "+1+2",
+        "-1.5",
+        "+3",
+        "@SUM(A1)",
+        "-2+3|x",
+        "a=b",
+        "\t=1",
+        " =1",
+        "1e5",
+        "",
+    ]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["smiles", "=note"], *(["CCO", cell] for cell in cells)])
+    args = (export, tmp_path / "in.csv", "--out", tmp_path / "out.csv")
+    assert run_predict(monkeypatch, capsys, *args)[0] == 0
+    assert [row["=note"] for row in read_csv(tmp_path / "out.csv")] == cells
+    assert run_predict(monkeypatch, capsys, *args, "--safe-for-excel")[0] == 0
+    rows = read_csv(tmp_path / "out.csv")
+    formulas = {cells[place] for place in (0, 1, 4, 5, 7, 8)}
+    assert [row["'=note"] for row in rows] == [f"'{cell}" if cell in formulas else cell for cell in cells]
+    assert all(float(row["prediction"]) for row in rows)
+
+
 def test_predictor_refuses_what_it_cannot_use(export, monkeypatch):
-    with pytest.raises(InputDataError, match="cannot parse SMILES 'bad\\('"):
+    with pytest.raises(InputDataError, match="molecule 1: cannot parse SMILES 'bad\\('; `assess` predicts the others"):
         load_predictor(export).predict(["CCO", "bad("])
     with pytest.raises(InputDataError, match="a batch of 0 molecules"):
         load_predictor(export, batch_size=0)
@@ -273,9 +368,9 @@ def test_predictor_refuses_what_it_cannot_use(export, monkeypatch):
 
 
 def test_number_that_is_none_is_told_as_a_reason(predictor, tmp_path, monkeypatch):
-    monkeypatch.setattr(predictor, "answer", lambda query: predict.Prediction(*np.full((3, 2), np.inf)))
+    monkeypatch.setattr(Scaler, "to_units", lambda self, values: np.full(values.shape, np.inf))
     (tmp_path / "in.csv").write_text("smiles\nCCO\nbad(\nCCN\n")
-    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv") == (3, 3)
+    assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv")[:2] == (3, 3)
     assert [row["prediction"] for row in read_csv(tmp_path / "out.csv")] == ["", "", ""]
     assert read_csv(tmp_path / "out.csv")[2]["reason"] == prediction.NOT_FINITE
 
@@ -285,7 +380,6 @@ def test_number_that_is_none_is_told_as_a_reason(predictor, tmp_path, monkeypatc
     [
         ("name\nx\n", "has no column 'smiles' (it has: name)"),
         ("", "is empty"),
-        ("smiles,unit\nCCO,K\n", "has a column 'unit', which predictions add"),
         ("smiles,smiles\nCCO,K\n", "has 2 columns 'smiles'"),
     ],
 )

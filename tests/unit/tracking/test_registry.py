@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gear.errors import StorageError, UnknownNameError
+from gear.errors import InputDataError, StorageError, UnknownNameError
 from gear.evaluation.comparison import Change
 from gear.evaluation.uncertainty import Interval
 from gear.predict import load_predictor
@@ -78,9 +79,12 @@ def test_registered_model_takes_the_feature_columns_of_its_signature(recorded, t
     register_winner(recorded, tmp_path / "export", winner())
     loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     assert loaded.metadata.signature.inputs.input_names() == ["smiles", "temperature"]
-    table = pd.DataFrame({"smiles": ["CCO", "CCO"], "temperature": [280.0, 320.0]})
     expected = load_predictor(tmp_path / "export").predict(["CCO", "CCO"], [[280], [320]])
-    np.testing.assert_allclose(loaded.predict(table), expected, rtol=1e-6)
+    for kind in ("float64", "int64", "int32", "float32", "Int64"):
+        table = pd.DataFrame({"smiles": ["CCO", "CCO"], "temperature": pd.Series([280, 320], dtype=kind)})
+        np.testing.assert_allclose(loaded.predict(table), expected, rtol=1e-6, err_msg=kind)
+    with pytest.raises(InputDataError, match="columns must hold numbers"):
+        loaded.predict(table.assign(temperature="warm"))
     with pytest.raises(mlflow.MlflowException, match="temperature"):
         loaded.predict(table[["smiles"]])
 
@@ -402,3 +406,17 @@ def test_a_file_is_put_beside_a_study_once(recorded, client, tmp_path):
     assert Path(stored).read_bytes() == b"second"
     with pytest.raises(StorageError, match="is not recorded in MLflow"):
         attach(recorded, CampaignIdentity("quick-1"), "hv_from_ds.scaffold.gear", file)
+
+
+def test_a_copy_can_be_read_by_others_whatever_the_record_allows(recorded, export, tmp_path):
+    """Earlier versions recorded weights that only their owner could read."""
+    register_winner(recorded, export, winner())
+    for path in (tmp_path / "mlartifacts").rglob("*.safetensors"):
+        path.chmod(0o600)
+    champion_export(recorded, "hv_from_ds", "random", None, tmp_path / "there" / "taken")
+    files = [path for path in (tmp_path / "there" / "taken").rglob("*") if path.is_file()]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o666 & ~umask}
+    assert load_predictor(tmp_path / "there" / "taken").predict(["CCO"]).shape == (1,)
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["taken"]

@@ -16,8 +16,10 @@ import torch
 from gear.errors import StorageError
 from gear.evaluation.uncertainty import Interval
 from gear.export import FORMAT, export_model, load_export
+from gear.export.model_card import model_card
 from gear.predict import load_predictor
 from gear.training.checkpoint import read_state, write_folder
+from tests.conftest import trained_member
 
 ROOT = Path(__file__).parents[4]
 OLDER = Path(__file__).parents[3] / "exports"  # written by the versions of their time, with what these predicted
@@ -96,6 +98,27 @@ def test_card_shows_data_hashes_and_numbers_with_their_intervals(member, tmp_pat
     assert "100 molecules for training, 10 for validation, 10 for test" in card
     assert "Intended use" in card
     assert "Limits" in card
+
+
+def test_card_says_of_what_the_models_have_learnt(member, tmp_path):
+    """A single-task model has learnt from its target, whatever source the pair names."""
+    export_model([member], member.pair, tmp_path / "single", {})
+    assert "Learnt from: the target only.\n" in (tmp_path / "single" / "README.md").read_text()
+    info = json.loads((tmp_path / "single" / "config.json").read_text())
+    assert info["sizes"]["sources"] == {}
+    assert info["members"][0]["trial"]["pair"]["sources"][0]["property"] == "source"
+    transfer = trained_member(tmp_path / "checkpoint", member.pair, epochs=1, method="mtl")
+    export_model([member, transfer], member.pair, tmp_path / "both", {})
+    card = (tmp_path / "both" / "README.md").read_text()
+    size = len(member.pair.sources[0].train.value)
+    assert f"Learnt from: source ({size} molecules); none of the target's validation and test molecules among" in card
+
+
+def test_card_says_with_what_the_models_began(export):
+    info = json.loads((export / "config.json").read_text())
+    assert "pretrained" not in model_card(info)
+    info["members"][0]["trial"]["config"]["embedding"]["pretrained"] = "descriptors"
+    assert "Embeddings began with pretrained weights: descriptors." in model_card(info)
 
 
 def test_card_begins_with_warnings_where_there_are_any(member, tmp_path):
@@ -246,10 +269,10 @@ def test_folder_is_replaced_whole_or_left_as_it_was(tmp_path):
 
 
 def test_missing_checkpoint_is_a_clear_line(member, tmp_path):
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match="no checkpoint in"):
         read_state(tmp_path / "nothing")
     absent = dataclasses.replace(member, checkpoint=tmp_path / "nothing")
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match="no checkpoint in"):
         export_model([absent], member.pair, tmp_path / "export", {})
     assert not (tmp_path / "export").exists()
 

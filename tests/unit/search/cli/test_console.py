@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+import sys
 
 import pytest
 from rich.console import Console
@@ -14,9 +15,9 @@ from gear.evaluation.uncertainty import Interval
 from search.campaign.events import AttemptLost, TrialAsked, TrialEnded
 from search.campaign.leaderboard import Standing
 from search.cli import progress as cli_progress
-from search.cli.console import plan_text
+from search.cli.console import make_console, plan_text
 from search.cli.leaderboard import print_leaderboard
-from search.cli.progress import Progress
+from search.cli.progress import Progress, campaign_table
 from search.results.winners import Leaderboard
 from tests.support.fake_training import Simulation, small_plan
 
@@ -47,6 +48,29 @@ def test_the_table_says_what_share_of_the_slots_was_busy(monkeypatch):
     progress(asked, asked)  # at second 1 and, as after a lost worker, at 2
     progress(AttemptLost(asked.study, 0, 0, "gone"))  # at 3
     assert progress.busy_share() == pytest.approx((3 - 1) / (2 * 4))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_long_name_of_a_study_is_never_cut(width):
+    """Its end is the method, by which studies differ."""
+    plan = small_plan(pairs=("hv_from_bp+ds",), splits=("scaffold-n120",), methods=("finetune_head", "finetune_all"))
+    simulation = Simulation(plan, slots=1).run(turns=1)
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, no_color=True)
+    screen.print(campaign_table(simulation.campaign, "1 running", ""))
+    rows = [line.split("│")[1].strip() for line in screen.file.getvalue().splitlines() if "│" in line]
+    assert "".join(rows) == "".join(study.name for study in plan.studies)
+
+
+def test_nothing_of_a_table_is_cut_where_it_is_piped(monkeypatch):
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    plan = small_plan(pairs=("hv_from_bp+ds+ri+lp",), splits=("scaffold-n120",), methods=("finetune_head",))
+    simulation = Simulation(plan, slots=1).run(turns=1)
+    screen = make_console()
+    screen.print(campaign_table(simulation.campaign, "1 running " + "x" * 150, "a note"))
+    text = sys.stdout.getvalue()
+    assert plan.studies[0].name in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) < 400  # no wider than its content
 
 
 def test_on_a_small_terminal_the_running_studies_stay_in_sight():

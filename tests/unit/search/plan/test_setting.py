@@ -29,7 +29,7 @@ def test_a_setting_knows_its_field_and_its_flag():
     [
         ({"count": 0}, "x.count must be at least 1, got 0"),
         ({"ratio": 1.0}, "x.ratio must be greater than 1, got 1.0"),
-        ({"ratio": float("nan")}, "x.ratio must be greater than 1, got nan"),
+        ({"ratio": float("nan")}, "x.ratio must be a finite number, got nan"),
     ],
 )
 def test_a_value_out_of_range_is_refused(values, says):
