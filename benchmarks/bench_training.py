@@ -70,7 +70,7 @@ def step_table(pair: PairData, width: int, device: str) -> None:
             part.step(rows[name][index], index)
     print(f"\nwidth {width}, ms a step" + "".join(f"{name:>20}" for name in parts))
     for name in parts["stl"].times:
-        print(f"{name:22}" + "".join(f"{part.median(name):20.2f}" for part in parts.values()))
+        print(f"{name:30}" + "".join(f"{part.median(name):20.2f}" for part in parts.values()))
     whole, bent, flat = (parts[name].median("step") for name in WITHOUT)
     print(f"of gear's step: metric {(bent - flat) / whole:.0%}, curvature {(whole - bent) / whole:.0%}")
 

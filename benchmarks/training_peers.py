@@ -15,7 +15,9 @@ from gear.data.pairs import PairData
 from gear.model import EmbeddingNetwork
 from gear.space import Choice, Dimension, Integer
 from gear.training.batching import epoch_batches
+from gear.training.flat import Rates
 from gear.training.loop import TrainingRun
+from gear.training.together import Together
 from gear.variants import with_values
 from search.plan.space import space
 
@@ -111,11 +113,18 @@ def proposed(method: str) -> TrialConfig:
     return with_values(TrialConfig(method=method), {d.path: middle(d) for d in space(method)})
 
 
+def rates(run: TrainingRun) -> Rates:
+    """How the optimiser steps at the beginning of a training."""
+    training = run.config.training
+    return Rates(training.learning_rate, training.weight_decay, training.clip, 1 - training.ema)
+
+
 class Steps:
     """Training steps of a configuration, timed whole by the processor time that they take."""
 
     def __init__(self, trial: TrialConfig, pair: PairData) -> None:
         self.run = TrainingRun(trial, pair, "cpu")
+        self.flat = Together([self.run]).flat
         self.run.model.train()
         size, generator = trial.training.batch_size, torch.Generator().manual_seed(0)
         target, *sources = self.run.data.train_rows
@@ -127,12 +136,8 @@ class Steps:
     def step(self, index: int) -> None:
         started = time.process_time()
         terms = self.run.model.loss_terms(self.run.data.batch(self.rows[index % len(self.rows)]), index, self.generator)
-        total = self.run.model.total(terms.terms)
-        self.run.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(self.run.model.parameters(), self.run.config.training.clip)
-        self.run.optimizer.step()
-        self.run.average.update(self.run.model)
+        self.run.model.total(terms.terms).backward()
+        self.flat.step([rates(self.run)])
         self.times.append(1e3 * (time.process_time() - started))
 
     def median(self) -> float:
@@ -145,6 +150,7 @@ class Parts:
 
     def __init__(self, trial: TrialConfig, pair: PairData, device: str) -> None:
         self.run, self.device = TrainingRun(trial, pair, device), device
+        self.flat = Together([self.run]).flat
         self.run.model.train()
         self.times: dict[str, list[float]] = defaultdict(list)
         self.generator = torch.Generator().manual_seed(0)
@@ -166,22 +172,17 @@ class Parts:
         self._start()
         begin = self.before
         batch = run.data.batch(rows)
-        batch.molecules.read_by("dmpnn").environments(depth)
+        batch.molecules.read_by("dmpnn").environments(depth, groups=getattr(run.model, "tasks", None))
         self._mark("batch assembly")
         total = run.model.total(run.model.loss_terms(batch, index, self.generator).terms)
         self._mark("forward")
-        run.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self._mark("backward")
-        nn.utils.clip_grad_norm_(run.model.parameters(), run.config.training.clip)
-        self._mark("clipping")
-        run.optimizer.step()
-        self._mark("optimiser")
-        run.average.update(run.model)
-        self._mark("weight average")
+        self.flat.step([rates(run)])
+        self._mark("clipping, optimiser, average")
         self.times["step"].append(1e3 * (self.before - begin))
         self._start()
-        embedded = [embedding(batch.molecules) for embedding in embeddings]
+        embedded = [embedding(batch.molecules).sum() for embedding in embeddings]
         self._mark("embeddings, forward")
         torch.stack(embedded).sum().backward()
         self._mark("embeddings, backward")

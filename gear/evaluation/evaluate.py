@@ -15,7 +15,7 @@ from gear.methods import build_method
 from gear.methods.base import Model
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, read_state, restoring
-from gear.training.loop import predict_rows
+from gear.training.validation import predict_rows
 
 __all__ = ["Scores", "combined", "load_best", "predict_held_out", "score_test_part", "scores"]
 

@@ -24,7 +24,10 @@ __all__ = ["Curvature", "curvature_of", "graph_curvature", "network_curvature", 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curvature:
-    """Curvature at B points of an n-dimensional immersion in R^m. Failed samples hold zeros without gradient."""
+    """Curvature at B points of an n-dimensional immersion in R^m. Failed samples hold zeros without gradient.
+
+    Of a grouped network all shapes have a leading dimension of groups.
+    """
 
     scalar: Tensor  # (B,) R
     metric: Tensor  # (B, n, n) g
@@ -42,8 +45,8 @@ class Curvature:
         """The traced Hessian tr_g(H) (B, m); it depends on the latent coordinates."""
         factor, failed = checked_cholesky(self.metric)
         # C d with d_k the squared length of A_k under g^-1
-        lengths = torch.linalg.solve_triangular(factor, self.factors.a.mT, upper=False).square().sum(1)
-        return torch.where(failed[:, None], 0.0, (self.factors.c @ lengths[..., None])[..., 0])
+        lengths = torch.linalg.solve_triangular(factor, self.factors.a.mT, upper=False).square().sum(-2)
+        return torch.where(failed[..., None], 0.0, (self.factors.c @ lengths[..., None])[..., 0])
 
     @property
     def mean_curvature(self) -> Tensor:
@@ -57,7 +60,7 @@ class Curvature:
     @property
     def second_form(self) -> Tensor:
         """The squared norm of the second fundamental form, |II|^2 (B,): |P tr_g(H)|^2 - R."""
-        return self.mean_curvature.square().sum(1) - self.scalar
+        return self.mean_curvature.square().sum(-1) - self.scalar
 
 
 def scalar_curvature(jacobian: Tensor, hessian: Tensor) -> Tensor:
@@ -82,8 +85,9 @@ def network_curvature(network: SiluMLP, z: Tensor, directions: Tensor | None = N
     Args:
         network: phi, into R^m. With m = n and no `directions`, R is identically zero and the result is
             round-off: do not train on it.
-        z: points, B x n.
-        directions: U (n x k), orthonormal columns: the curvature of the slice x -> phi(z + U x) instead, real at m = n.
+        z: points, B x n; of a grouped network G x B x n.
+        directions: U (n x k), of a grouped network (G x n x k), orthonormal columns: the curvature of the slice
+            x -> phi(z + U x) instead, real at m = n.
     """
     return curvature_of(hessian_factors(network, z, directions))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gear.geometry.mlp import SiluMLP, silu_derivatives
+from gear.grouped import linear
 
 __all__ = [
     "Derivatives",
@@ -90,24 +91,24 @@ def derivatives(network: SiluMLP, z: Tensor, order: int) -> Derivatives:
 
 
 def jacobian(network: SiluMLP, z: Tensor, along: Tensor | None = None) -> Tensor:
-    """The Jacobian d phi / d z at z (B x n): (B, m, n).
+    """The Jacobian d phi / d z at z (B x n): (B, m, n). Of a grouped network all shapes have a leading dimension G.
 
     Args:
         network: phi.
         z: points, B x n.
         along: vectors at every point (B, n, k), to get the Jacobian times them (B, m, k) without forming the Jacobian.
     """
-    rows = torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if along is None else along.mT
+    rows = _directions(z, None).mT if along is None else along.mT
     a, moved = z, rows
     for layer in network.hidden_layers:
         a, slope = silu_derivatives(layer(a), 1)
-        moved = nn.functional.linear(moved, layer.weight) * slope[:, None, :]
-    out = nn.functional.linear(moved, network.output_layer.weight)
+        moved = linear(moved, layer.weight) * slope[..., None, :]
+    out = linear(moved, network.output_layer.weight)
     return (out + network.embed(rows) if network.skip else out).mT
 
 
 def hessian_factors(network: SiluMLP, z: Tensor, directions: Tensor | None = None) -> HessianFactors:
-    """Jacobian and factorised Hessian at z (B x n).
+    """Jacobian and factorised Hessian at z (B x n). Of a grouped network all shapes have a leading dimension G.
 
     Args:
         network: phi.
@@ -118,7 +119,7 @@ def hessian_factors(network: SiluMLP, z: Tensor, directions: Tensor | None = Non
     seed = _directions(z, directions)
     factors = _layer_factors(network.hidden_layers, network.output_layer, z, seed)
     if network.skip:
-        return factors._replace(jacobian=factors.jacobian + network.embed(seed.T).T)
+        return factors._replace(jacobian=factors.jacobian + network.embed(seed.mT).mT)
     return factors
 
 
@@ -136,13 +137,14 @@ def graph_factors(
     """
     frame = hessian_factors(network, z, directions)
     height = _layer_factors(list(head[:-1]), head[-1], z, _directions(z, directions))
-    batch, m, units = frame.c.shape
-    above = torch.cat([frame.c, z.new_zeros(batch, m, height.c.shape[2])], 2)
-    below = torch.cat([z.new_zeros(batch, 1, units), scale * height.c.expand(batch, -1, -1)], 2)
+    *points, m, units = frame.c.shape
+    others = height.c.shape[-1]
+    above = torch.cat([frame.c, z.new_zeros(*points, m, others)], -1)
+    below = torch.cat([z.new_zeros(*points, 1, units), scale * height.c.expand(*points, 1, others)], -1)
     return HessianFactors(
-        torch.cat([frame.jacobian, scale * height.jacobian], 1),
-        torch.cat([frame.a, height.a], 1),
-        torch.cat([above, below], 1),
+        torch.cat([frame.jacobian, scale * height.jacobian], -2),
+        torch.cat([frame.a, height.a], -2),
+        torch.cat([above, below], -2),
     )
 
 
@@ -159,11 +161,15 @@ def metric_derivative(factors: HessianFactors) -> Tensor:
 
 
 def _directions(z: Tensor, directions: Tensor | None) -> Tensor:
-    return torch.eye(z.shape[1], dtype=z.dtype, device=z.device) if directions is None else directions
+    """Directions that hold for all points (1, n, k), of a grouped network (G, 1, n, k); the coordinates' by default."""
+    n = z.shape[-1]
+    if directions is None:
+        return torch.eye(n, dtype=z.dtype, device=z.device).expand(*z.shape[:-2], 1, n, n)
+    return directions.unsqueeze(-3)
 
 
 def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, seed: Tensor) -> HessianFactors:
-    """Factors of a SiLU MLP without skip, along the columns of `seed` (n x k).
+    """Factors of a SiLU MLP without skip, along the columns of `seed` (1 x n x k).
 
     Tangents are kept as rows, (B, k, h), so that a layer is one matrix product for all points.
     """
@@ -171,18 +177,16 @@ def _layer_factors(hidden: Sequence[nn.Linear], output: nn.Linear, z: Tensor, se
     tangents, slopes, bends = [], [], []
     for layer in hidden:
         a, slope, bend = silu_derivatives(layer(a), 2)
-        along = nn.functional.linear(moved, layer.weight)  # A_l^T, (B, k, h_l); of the first layer (k, h_l)
-        tangents.append(along.expand(len(z), -1, -1))
+        along = linear(moved, layer.weight)  # A_l^T, (B, k, h_l); of the first layer (1, k, h_l)
+        tangents.append(along.expand(*z.shape[:-1], *along.shape[-2:]))
         slopes.append(slope)
         bends.append(bend)
-        moved = slope[:, None, :] * along
+        moved = slope[..., None, :] * along
     # B_l = d phi / d a_l (m x h_l), from the output back; the last one is the output layer's weight itself
-    back: Tensor = output.weight
+    back: Tensor = output.weight.unsqueeze(-3)
     columns: list[Tensor] = []
     for index in reversed(range(len(bends))):
-        columns.append(back * bends[index][:, None, :])
+        columns.append(back * bends[index][..., None, :])
         if index:
-            back = (back * slopes[index][:, None, :]) @ hidden[index].weight
-    return HessianFactors(
-        nn.functional.linear(moved, output.weight).mT, torch.cat(tangents, 2).mT, torch.cat(columns[::-1], 2)
-    )
+            back = linear(back * slopes[index][..., None, :], hidden[index].weight.mT)
+    return HessianFactors(linear(moved, output.weight).mT, torch.cat(tangents, -1).mT, torch.cat(columns[::-1], -1))

@@ -21,21 +21,22 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ["ricci_scalar"]
 
-CHUNK_ENTRIES = 2**19  # number of entries of a chunk's K x K tensors: 2 MB in float32, the cache of a core
+CHUNK_ENTRIES = 2**17  # numbers of the K x K tensors of a chunk: 0.5 MB each in float32, of which there are a few
 
 
 def ricci_scalar(jacobian: Tensor, a: Tensor, c: Tensor, factor: Tensor, failed: Tensor) -> Tensor:
-    """Ricci scalar (B,), differentiable once by J, A and C.
+    """Ricci scalar (...), differentiable once by J, A and C; all arguments have the same leading dimensions.
 
     Args:
-        jacobian: J, B x m x n.
-        a: A, B x K x n.
-        c: C, B x m x K.
-        factor: Cholesky factor of g, B x n x n; needs no gradient, since the gradient through g is part of dR/dJ.
-        failed: mask (B,) of samples whose g was replaced; their R and its gradient are zero.
+        jacobian: J, ... x m x n.
+        a: A, ... x K x n.
+        c: C, ... x m x K.
+        factor: Cholesky factor of g, ... x n x n; needs no gradient, since the gradient through g is part of dR/dJ.
+        failed: mask (...) of samples whose g was replaced; their R and its gradient are zero.
     """
-    scalar: Tensor = _RicciScalar.apply(jacobian, a, c, factor, failed)  # type: ignore[no-untyped-call]
-    return scalar
+    flat = (tensor.flatten(0, -3) for tensor in (jacobian, a, c, factor))
+    scalar: Tensor = _RicciScalar.apply(*flat, failed.flatten())  # type: ignore[no-untyped-call]
+    return scalar.view(failed.shape)
 
 
 class _RicciScalar(torch.autograd.Function):

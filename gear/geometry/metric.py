@@ -17,10 +17,10 @@ def checked_cholesky(metric: Tensor) -> tuple[Tensor, Tensor]:
     the differentiable factorisation. If it were masked afterwards, its gradient would already be NaN.
 
     Args:
-        metric: g, B x n x n, symmetric.
+        metric: g, ... x n x n, symmetric.
 
     Returns:
-        Lower factors Lc with g = Lc Lc^T (B x n x n), and the mask of failed samples (B).
+        Lower factors Lc with g = Lc Lc^T (... x n x n), and the mask of failed samples (...).
     """
     with torch.no_grad():
         factor, info = torch.linalg.cholesky_ex(metric)
@@ -30,7 +30,7 @@ def checked_cholesky(metric: Tensor) -> tuple[Tensor, Tensor]:
         failed = (info != 0) | ~(condition < limit)  # a value that is not finite makes the condition NaN
     identity = torch.eye(metric.shape[-1], dtype=metric.dtype, device=metric.device)
     if not (torch.is_grad_enabled() and metric.requires_grad):
-        return torch.where(failed[:, None, None], identity, factor), failed
-    safe = torch.where(failed[:, None, None], identity, metric)
+        return torch.where(failed[..., None, None], identity, factor), failed
+    safe = torch.where(failed[..., None, None], identity, metric)
     # not `cholesky`, which makes the host wait for the GPU to check for failure
     return torch.linalg.cholesky_ex(safe).L, failed

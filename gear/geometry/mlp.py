@@ -6,11 +6,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gear.grouped import Linear
+
 __all__ = ["SiluMLP", "silu_derivatives"]
 
 
 class SiluMLP(nn.Module):
     """phi(z) = E z + W_{L+1} a_L + b_{L+1}, with a_0 = z, u_l = W_l a_{l-1} + b_l and a_l = silu(u_l).
+
+    Or G of them, grouped as `gear.grouped` describes; points then have a leading dimension G.
 
     Args:
         inputs: n, the dimension of z.
@@ -28,7 +32,7 @@ class SiluMLP(nn.Module):
         super().__init__()
         widths = [inputs, *hidden, outputs]
         self.inputs, self.outputs, self.skip = inputs, outputs, skip
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
+        self.layers = nn.ModuleList(Linear(a, b) for a, b in itertools.pairwise(widths))
         for layer in self.hidden_layers:
             nn.init.orthogonal_(layer.weight, gain)
         nn.init.orthogonal_(self.output_layer.weight)
@@ -36,7 +40,7 @@ class SiluMLP(nn.Module):
     @property
     def hidden_layers(self) -> list[nn.Linear]:
         """The layers that a SiLU follows."""
-        return [layer for layer in self.layers[:-1] if isinstance(layer, nn.Linear)]
+        return [layer for layer in list(self.layers)[:-1] if isinstance(layer, nn.Linear)]
 
     @property
     def output_layer(self) -> nn.Linear:

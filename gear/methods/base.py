@@ -23,7 +23,7 @@ __all__ = ["LossTerms", "Method", "Model", "mean_of"]
 class LossTerms(NamedTuple):
     """Loss of a batch by term, unweighted, and the share of molecules whose metric was near singular."""
 
-    terms: dict[str, Tensor]
+    terms: dict[str, Tensor]  # each () or, of M models that are computed as one, (M,)
     failed_share: Tensor
 
 

@@ -1,6 +1,7 @@
 """The loss terms of the method, as pure functions. All means are over molecules; labels may be missing (NaN).
 
-Shapes: B molecules, n latent dimensions, m frame dimensions.
+Shapes: B molecules, n latent dimensions, m frame dimensions. Of models that are computed as one all arguments may have
+the same leading dimensions, which the result then has.
 """
 
 import torch
@@ -20,12 +21,15 @@ def labelled_mse(prediction: Tensor, label: Tensor, bound: Tensor | None = None)
     error = torch.where(known, prediction - label.nan_to_num(), 0.0)
     if bound is not None:
         error = torch.where(bound * error > 0, 0.0, error)
-    return error.square().sum() / known.sum().clamp(min=1)
+    return error.square().sum(-1) / known.sum(-1).clamp(min=1)
 
 
-def point_mse(a: Tensor, b: Tensor) -> Tensor:
-    """Mean squared distance per coordinate between two sets of points (B, n)."""
-    return (a - b).square().mean()
+def point_mse(a: Tensor, b: Tensor, real: Tensor | None = None) -> Tensor:
+    """Mean squared distance per coordinate between two sets of points (B, n), of those that are `real` (B,), or all."""
+    error = (a - b).square()
+    if real is None:
+        return error.mean((-2, -1))
+    return torch.where(real, error.mean(-1), 0.0).sum(-1) / real.sum(-1)
 
 
 def relation_mse(a: Tensor, b: Tensor) -> Tensor:
@@ -38,7 +42,7 @@ def metric_loss(jacobian: Tensor) -> Tensor:
     """||J^T J - I||_F^2 / n, averaged over molecules: how far the metric that J (B, m, n) induces is from flat."""
     n = jacobian.shape[-1]
     identity = torch.eye(n, dtype=jacobian.dtype, device=jacobian.device)
-    return (jacobian.mT @ jacobian - identity).square().sum((-2, -1)).mean() / n
+    return (jacobian.mT @ jacobian - identity).square().sum((-2, -1)).mean(-1) / n
 
 
 def matching_mse(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
@@ -49,8 +53,8 @@ def matching_mse(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
         target: of the target branch, (B, d).
         failed: molecules to leave out (B,), bool: their metric was near singular in one of the branches.
     """
-    error = torch.where(failed[:, None], 0.0, source - target)
-    return error.square().sum() / ((~failed).sum() * source.shape[1]).clamp(min=1)
+    error = torch.where(failed[..., None], 0.0, source - target)
+    return error.square().sum((-2, -1)) / ((~failed).sum(-1) * source.shape[-1]).clamp(min=1)
 
 
 def concordance_loss(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
@@ -59,10 +63,10 @@ def concordance_loss(source: Tensor, target: Tensor, failed: Tensor) -> Tensor:
     Unlike the squared difference it is not lowered by both branches going to one constant (Lin, Biometrics 1989, 45,
     255). Needs some 64 molecules to mean anything.
     """
-    weight = (~failed).to(source.dtype)[:, None] / (~failed).sum().clamp(min=1)
-    source, target = (torch.where(failed[:, None], 0.0, values) for values in (source, target))
-    mean_s, mean_t = (weight * source).sum(0), (weight * target).sum(0)
+    weight = ((~failed).to(source.dtype) / (~failed).sum(-1, keepdim=True).clamp(min=1))[..., None]
+    source, target = (torch.where(failed[..., None], 0.0, values) for values in (source, target))
+    mean_s, mean_t = ((weight * values).sum(-2, keepdim=True) for values in (source, target))
     from_s, from_t = source - mean_s, target - mean_t
-    shared = (weight * from_s * from_t).sum(0)
-    spread = (weight * (from_s.square() + from_t.square())).sum(0) + (mean_s - mean_t).square()
-    return 1 - (2 * shared / (spread + 1e-4)).mean()
+    shared = (weight * from_s * from_t).sum(-2)
+    spread = (weight * (from_s.square() + from_t.square())).sum(-2) + (mean_s - mean_t).square()[..., 0, :]
+    return 1 - (2 * shared / (spread + 1e-4)).mean(-1)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from gear.config import Aggregation
+from gear.grouped import Linear
 from gear.model.incidence import Incidence
 
 __all__ = ["AtomAggregation"]
@@ -25,19 +26,20 @@ class AtomAggregation(nn.Module):
         self.kind = kind
         self.scale = 1 / norm if kind == "norm" else 1.0
         if kind == "attentive":
-            self.W = nn.Linear(width, 1)
+            self.W = Linear(width, 1)
 
     def forward(self, states: Tensor, molecules: Incidence, atom_counts: Tensor) -> Tensor:
-        """Vectors (B, d_h) of molecules.
+        """Vectors (B, d_h) of molecules, of a grouped network (G, B, d_h).
 
         Args:
-            states: (N, d_h) that atoms have.
+            states: (N, d_h) or (G, N, d_h) that atoms have.
             molecules: (B x N) which states the atoms of a molecule have.
-            atom_counts: (B,).
+            atom_counts: (B,) or (G, B).
         """
         if self.kind == "attentive":
             scores: Tensor = self.W(states)  # a softmax does not change with a constant, here the batch's largest score
-            weights = (scores - scores.detach().max()).clamp(min=SMALLEST).exp()
-            return molecules @ (weights * states) / (molecules @ weights)
+            weights = (scores - scores.detach().amax(-2, keepdim=True)).clamp(min=SMALLEST).exp()
+            # a molecule that only fills up a batch has no atoms
+            return molecules @ (weights * states) / (molecules @ weights).clamp(min=1e-37)
         total = molecules @ states
-        return total / atom_counts[:, None] if self.kind == "mean" else total * self.scale
+        return total / atom_counts[..., None] if self.kind == "mean" else total * self.scale

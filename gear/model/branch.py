@@ -1,18 +1,68 @@
 """The modules of a task after its embedding: encoder and head; and for GEAR and GATE the transfer and its inverse.
 
-n is the latent dimension, m the frame dimension, B the number of molecules.
+n is the latent dimension, m the frame dimension, B the number of molecules. Where a module is grouped (`gear.grouped`),
+all points and predictions have a leading dimension of groups.
 """
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gear.config import EmbeddingConfig, EncoderConfig, TrialConfig
 from gear.geometry import SiluMLP
+from gear.grouped import Linear
 from gear.model.embedding import EmbeddingNetwork
 from gear.model.molecules import MoleculeBatch
 
 __all__ = ["Branch", "Head", "HeadedNetwork"]
 
 HEAD_WIDTHS = (25, 12)  # 50 -> 25 -> 12 -> 1, as published
+
+
+class LatentNorm(nn.BatchNorm1d):
+    """Batch normalisation without scale and shift, over the molecules that count."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
+    def __init__(self, latent: int) -> None:
+        super().__init__(latent, affine=False)
+
+    def forward(self, z: Tensor, real: Tensor | None = None) -> Tensor:
+        """Normalised points (B, n) or (G, B, n).
+
+        Args:
+            z: points.
+            real: which of them count while training (G, B), bool; the others become zero. All if None.
+        """
+        if self.running_mean.dim() == 1 and real is None:
+            alone: Tensor = super().forward(z)
+            return alone
+        if not self.training:
+            return (z - self.running_mean[..., None, :]) * (self.running_var + self.eps).rsqrt()[..., None, :]
+        self.num_batches_tracked.add_(1)
+        return self._over_all(z) if real is None else self._over(z, real[..., None])
+
+    def _over_all(self, z: Tensor) -> Tensor:
+        """As one normalisation of G n coordinates."""
+        rows = z.transpose(0, 1).flatten(1)
+        mean, var = self.running_mean, self.running_var
+        out = functional.batch_norm(rows, mean.view(-1), var.view(-1), None, None, True, self.momentum, self.eps)
+        normalised: Tensor = out.unflatten(1, mean.shape).transpose(0, 1)
+        return normalised
+
+    def _over(self, z: Tensor, real: Tensor) -> Tensor:
+        count = real.sum(-2, keepdim=True)
+        mean = torch.where(real, z, 0.0).sum(-2, keepdim=True) / count
+        centred = torch.where(real, z - mean, 0.0)
+        var = centred.square().sum(-2, keepdim=True) / count
+        with torch.no_grad():
+            unbiased = var * (count / (count - 1))
+            self.running_mean.lerp_(mean[..., 0, :], self.momentum)
+            self.running_var.lerp_(unbiased[..., 0, :], self.momentum)
+        return centred * (var + self.eps).rsqrt()
 
 
 class Encoder(nn.Module):
@@ -26,14 +76,14 @@ class Encoder(nn.Module):
         layers: list[nn.Module] = []
         width = inputs
         for _ in range(config.depth):
-            layers += [nn.Linear(width, config.width), nn.SiLU()]
+            layers += [Linear(width, config.width), nn.SiLU()]
             width = config.width
-        self.body = nn.Sequential(*layers, nn.Linear(width, config.latent))
-        self.norm = nn.BatchNorm1d(config.latent, affine=False)
+        self.body = nn.Sequential(*layers, Linear(width, config.latent))
+        self.norm = LatentNorm(config.latent)
 
-    def forward(self, embedding: Tensor) -> Tensor:
-        """Latent points z (B, n)."""
-        z: Tensor = self.norm(self.body(embedding))
+    def forward(self, embedding: Tensor, real: Tensor | None = None) -> Tensor:
+        """Latent points z (B, n); `real`: see `LatentNorm`."""
+        z: Tensor = self.norm(self.body(embedding), real)
         return z
 
 
@@ -42,7 +92,7 @@ class Head(nn.Sequential):
 
     def __init__(self, latent: int) -> None:
         first, second = HEAD_WIDTHS
-        super().__init__(nn.Linear(latent, first), nn.SiLU(), nn.Linear(first, second), nn.SiLU(), nn.Linear(second, 1))
+        super().__init__(Linear(latent, first), nn.SiLU(), Linear(first, second), nn.SiLU(), Linear(second, 1))
 
     @property
     def linear_layers(self) -> list[nn.Linear]:
@@ -65,9 +115,9 @@ class HeadedNetwork(nn.Module):
         self.encoder = Encoder(embedding.width, encoder)
         self.heads = nn.ModuleList(Head(encoder.latent) for _ in range(heads))
 
-    def latent(self, molecules: MoleculeBatch) -> Tensor:
-        """Latent points z (B, n)."""
-        z: Tensor = self.encoder(self.embedding(molecules))
+    def latent(self, molecules: MoleculeBatch, real: Tensor | None = None) -> Tensor:
+        """Latent points z (B, n); `real`: see `LatentNorm`."""
+        z: Tensor = self.encoder(self.embedding(molecules), real)
         return z
 
     def forward(self, molecules: MoleculeBatch, head: int = 0) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gear.errors import InputDataError
+from gear.grouped import Linear
 from gear.model.input_scaler import InputScaler
 
 __all__ = ["ColumnNetwork"]
@@ -25,7 +26,7 @@ class ColumnNetwork(nn.Module):
         super().__init__()
         self.columns = columns
         self.scaler = InputScaler(columns, log_modulus=False)
-        self.layers = nn.Sequential(nn.Linear(width + columns, width), nn.SiLU(), nn.Linear(width, width))
+        self.layers = nn.Sequential(Linear(width + columns, width), nn.SiLU(), Linear(width, width))
 
     def forward(self, embedded: Tensor, columns: Tensor | None) -> Tensor:
         """Embeddings (B, width) of molecules at the values `columns` (B, F), of embeddings of the molecules.
@@ -36,5 +37,6 @@ class ColumnNetwork(nn.Module):
         if columns is None or columns.shape[1] != self.columns:
             found = "none" if columns is None else str(columns.shape[1])
             raise InputDataError(f"the model reads {self.columns} feature columns, but the molecules have {found}")
-        correction: Tensor = self.layers(torch.cat([embedded, self.scaler(columns)], dim=1))
+        scaled = self.scaler(columns)
+        correction: Tensor = self.layers(torch.cat([embedded, scaled.expand(*embedded.shape[:-1], -1)], dim=-1))
         return embedded + correction

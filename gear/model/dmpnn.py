@@ -11,15 +11,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gear.config import Aggregation, DropoutPlace
+from gear.grouped import Linear, linear
 from gear.model.aggregation import AtomAggregation
 from gear.model.dropout import Dropout
 from gear.model.graphs import GraphBatch
+from gear.model.incidence import Incidence
 
 __all__ = ["DMPNN"]
 
 
 class DMPNN(nn.Module):
     """Embeds molecules: directed bond messages, summed to atoms, aggregated to the molecule.
+
+    Or G of them, grouped as `gear.grouped` describes, which read one batch of molecules or, in turn, several.
 
     Args:
         atom_features: d_v.
@@ -44,9 +48,9 @@ class DMPNN(nn.Module):
         dropout_place: DropoutPlace = "states",
     ) -> None:
         super().__init__()
-        self.W_i = nn.Linear(atom_features + bond_features, width, bias=False)
-        self.W_h = nn.Linear(width, width, bias=False)
-        self.W_o = nn.Linear(atom_features + width, width)
+        self.W_i = Linear(atom_features + bond_features, width, bias=False)
+        self.W_h = Linear(width, width, bias=False)
+        self.W_o = Linear(atom_features + width, width)
         self.aggregation = AtomAggregation(width, aggregation, norm)
         at_molecule = dropout if dropout_place == "molecule" else 0.0
         self.at_states, self.at_molecule = Dropout(dropout - at_molecule), Dropout(at_molecule)
@@ -54,15 +58,25 @@ class DMPNN(nn.Module):
         self.atom_features, self.width, self.depth = atom_features, width, depth
 
     def forward(self, graph: GraphBatch) -> Tensor:
-        """Embeddings (B, d_h)."""
+        """Embeddings (B, d_h), of a grouped network (G, B, d_h)."""
         independent = self.training and self.each_apart and self.at_states.p > 0
-        batch = graph.environments(self.depth, merged=not independent)
+        groups = len(self.W_i.weight) if self.W_i.weight.dim() == 3 else None
+        batch = graph.environments(self.depth, merged=not independent, groups=groups)
         start = self.W_i(batch.bond_kinds)
         h = functional.relu(start)
-        for step in batch.bonds:
-            h = self.at_states(functional.relu(step @ torch.cat([start, self.W_h(h)])))
-        out_own, out_below = self.W_o.weight[:, : self.atom_features], self.W_o.weight[:, self.atom_features :]
-        own = functional.linear(batch.atom_kinds, out_own, self.W_o.bias)
-        h_atom = self.at_states(functional.relu(batch.atoms @ torch.cat([own, functional.linear(h, out_below)])))
-        embedded: Tensor = self.at_molecule(self.aggregation(h_atom, batch.molecules, batch.atom_counts))
-        return embedded
+        for step, counts in zip(batch.bonds, batch.bond_counts, strict=True):
+            h = self.at_states(functional.relu_(_summed(step, start, self.W_h(h))), counts)
+        weight, below = self.W_o.weight, [self.atom_features, self.width]
+        out_own, out_below = weight.split(below, -1)
+        own = linear(batch.atom_kinds, out_own, self.W_o.bias)
+        h_atom = functional.relu_(_summed(batch.atoms, own, linear(h, out_below)))
+        h_atom = self.at_states(h_atom, batch.state_counts)
+        embedded = self.aggregation(h_atom, batch.molecules, batch.atom_counts)
+        dropped: Tensor = self.at_molecule(embedded, batch.molecule_counts)
+        return dropped
+
+
+def _summed(sums: Incidence, kinds: Tensor, states: Tensor) -> Tensor:
+    """Sums of values of kinds (K, d_h) and of states (N, d_h), or of those of groups (G, ..., d_h)."""
+    values = torch.cat([kinds.flatten(0, -2), states.flatten(0, -2)])
+    return (sums @ values).view(*kinds.shape[:-2], -1, kinds.shape[-1])

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from gear.config import EmbeddingConfig
 from gear.embeddings.registry import get_embedding
 from gear.errors import InputDataError
+from gear.grouped import groups_of, merge
 from gear.model.columns import ColumnNetwork
 from gear.model.input_scaler import fit_inputs
 from gear.model.molecules import MoleculeBatch
@@ -27,7 +28,8 @@ class EmbeddingNetwork(nn.Module):
 
     def read_columns(self, count: int) -> None:
         """Read so many feature columns beside the molecule from here on."""
-        self.columns = ColumnNetwork(count, self.width)
+        networks = [ColumnNetwork(count, self.width) for _ in range(groups_of(self) or 1)]
+        self.columns = networks[0] if groups_of(self) is None else merge(networks)
 
     def fit_inputs(self, molecules: MoleculeBatch) -> None:
         """Let what scales its inputs see those of the training molecules, before training."""
@@ -36,13 +38,13 @@ class EmbeddingNetwork(nn.Module):
         fit_inputs(self.network, molecules.read_by(self.kind))
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
-        """Embeddings (B, width).
+        """Embeddings (B, width), of a grouped network (G, B, width).
 
         Raises:
             InputDataError: a user's network gives another shape, or the feature columns are missing.
         """
         embedded: Tensor = self.network(molecules.read_by(self.kind))
-        if embedded.shape != (molecules.size, self.width):
+        if embedded.shape[-2:] != (molecules.size, self.width):
             asked = f"{molecules.size} molecules at width {self.width}"
             raise InputDataError(f"the network of embedding {self.kind} gives {tuple(embedded.shape)} for {asked}")
         return embedded if self.columns is None else self.columns(embedded, molecules.columns)

@@ -6,7 +6,8 @@ three after the second. Bonds, and atoms, that no step can tell apart form a cla
 Lehman), and the network computes one state a class. That changes no value and no gradient, only how often a number is
 computed.
 
-`Levels` finds the classes of all molecules, once. `Environments` are those that a batch needs.
+`Levels` finds the classes of all molecules, once. `Environments` are those that a batch needs; or several batches, one
+for each member of an array of models, whose numbers of states are filled up to the largest.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,12 @@ Numbers = NDArray[np.int64]
 
 
 class Environments(NamedTuple):
-    """A batch of B molecules as the network computes it: K kinds of atoms, P kinds of directed bonds."""
+    """A batch of B molecules as the network computes it: K kinds of atoms, P kinds of directed bonds.
+
+    For G networks computed as one, which read one batch or in turn M, all tensors have a leading dimension G, and the
+    matrices have rows and columns for every group; the kinds of all groups come before the states. Counts are by
+    member.
+    """
 
     atom_kinds: Tensor  # (K, d_v) features
     bond_kinds: Tensor  # (P, d_v + d_e) features, of the atom that a bond leaves and of the bond
@@ -36,6 +42,9 @@ class Environments(NamedTuple):
     atoms: Incidence  # states of atoms from the K kinds and the last states of bonds
     molecules: Incidence  # from the states of atoms
     atom_counts: Tensor  # (B,)
+    bond_counts: tuple[tuple[int, ...], ...]  # states of bonds after each step
+    state_counts: tuple[int, ...]  # states of atoms
+    molecule_counts: tuple[int, ...]
 
 
 class Kinds(NamedTuple):
@@ -133,35 +142,164 @@ class Levels:
         return state, first
 
 
-def gather_environments(levels: Levels, rows: Numbers, depth: int, kinds: Kinds) -> Environments:
-    """What the molecules `rows` (B,) need of every level, from the atoms down; copied to the device in one piece.
+def gather_environments(
+    levels: Levels, members: Sequence[Numbers], depth: int, kinds: Kinds, groups: int | None = None
+) -> Environments:
+    """What the molecules of a batch need of every level, from the atoms down; copied to the device in one piece.
 
     Args:
         levels: of the graphs.
-        rows: molecules.
+        members: molecules (B,) of the batch, or of the batches of several models.
         depth: of the network.
         kinds: their features, on the device.
+        groups: how many networks are computed as one, a multiple of the number of batches; None for a single one.
     """
-    atoms, start = spans(levels.atom_offset, rows)
-    counts = start[1:] - start[:-1]
-    bonds, _ = spans(levels.bond_offset, rows)
-    atom_kinds, bond_kinds = _distinct(levels.atom_kind[atoms]), _distinct(levels.bond_kind[bonds])
+    sizes, copies = [len(rows) for rows in members], (groups or 1) // len(members)
+    rows = members[0] if len(members) == 1 else np.concatenate(members)
+    molecules = _Rows.side_by_side(rows, sizes)
+    atoms, atom_start = spans(levels.atom_offset, rows)
+    bonds, bond_start = spans(levels.bond_offset, rows)
+    of_atom, of_bond = molecules.member_of(atom_start), molecules.member_of(bond_start)
+    own = atom_kinds = _Rows.distinct(levels.atom_kind[atoms], of_atom, sizes)
+    bond_kinds = _Rows.distinct(levels.bond_kind[bonds], of_bond, sizes)
     top = levels.atoms(depth)
-    wanted, states = top.state[atoms], _distinct(top.state[atoms])
-    matrices = [_matrix(states, wanted, start)]
-    own, levels_down = atom_kinds, [top, *reversed(levels.bonds(depth))]
+    states = _Rows.distinct(top.state[atoms], of_atom, sizes)
+    matrices, counts = [_matrix([(states, 0)], top.state[atoms], atom_start, molecules, copies)], []
+    levels_down = [top, *reversed(levels.bonds(depth))]
     for level in levels_down:
-        items, start = spans(level.start, states)
-        wanted = level.summed[items]
-        is_lowest = level is levels_down[-1]
-        states = bond_kinds if is_lowest else _distinct(wanted[wanted >= level.kinds]) - level.kinds
-        matrices.append(_matrix(np.concatenate([own, level.kinds + states]), wanted, start))
-        own = bond_kinds
-    arrays = [atom_kinds, bond_kinds, counts, *chain.from_iterable(matrices)]
+        counts.append(states.counts)
+        items, start = spans(level.start, states.number)
+        wanted, of_item = level.summed[items], states.member_of(start)
+        if level is levels_down[-1]:
+            below = bond_kinds
+        else:
+            is_state = wanted >= level.kinds
+            below = _Rows.distinct(
+                wanted[is_state] - level.kinds, None if of_item is None else of_item[is_state], sizes
+            )
+        matrices.append(_matrix([(own, 0), (below, level.kinds)], wanted, start, states, copies))
+        own, states = bond_kinds, below
+    arrays = [
+        atom_kinds.filled(atom_kinds.number),
+        bond_kinds.filled(bond_kinds.number),
+        molecules.filled(atom_start[1:] - atom_start[:-1], filling=1),
+        *chain.from_iterable(matrices),
+    ]
     atom_kind, bond_kind, atom_counts, *rest = _to_device(arrays, kinds.atoms.device)
-    molecules, last, *steps = (Incidence(*rest[i : i + 4]) for i in range(0, len(rest), 4))
-    atom_features, bond_features = kinds.atoms.index_select(0, atom_kind), kinds.bonds.index_select(0, bond_kind)
-    return Environments(atom_features, bond_features, tuple(reversed(steps)), last, molecules, atom_counts)
+    last, above, *steps = (Incidence(*rest[i : i + 4]) for i in range(0, len(rest), 4))
+
+    def grouped(values: Tensor) -> Tensor:
+        """One copy of each member's part for every group; the values themselves for one network."""
+        if groups is None:
+            return values
+        by_member = values.unflatten(0, (len(members), -1))
+        repeated: Tensor = by_member.expand(copies, *by_member.shape).flatten(0, 1)
+        return repeated
+
+    return Environments(
+        grouped(kinds.atoms.index_select(0, atom_kind)),
+        grouped(kinds.bonds.index_select(0, bond_kind)),
+        tuple(reversed(steps)),
+        above,
+        last,
+        grouped(atom_counts),
+        tuple(reversed(counts[1:])),
+        counts[0],
+        tuple(sizes),
+    )
+
+
+class _Rows(NamedTuple):
+    """What one or several members of an array have, a member's after the other's: kinds, states or molecules."""
+
+    number: Numbers  # (N,)
+    member: Numbers | None  # (N,) of the array; None where there is only one
+    counts: tuple[int, ...]  # of each member
+
+    @classmethod
+    def side_by_side(cls, number: Numbers, counts: Sequence[int]) -> "_Rows":
+        """So many of each member, in this order."""
+        return cls(number, None if len(counts) == 1 else np.arange(len(counts)).repeat(counts), tuple(counts))
+
+    @classmethod
+    def distinct(cls, number: Numbers, member: Numbers | None, sizes: Sequence[int]) -> "_Rows":
+        """The different ones of each member, sorted."""
+        if member is None:
+            found = _distinct(number)
+            return cls(found, None, (len(found),))
+        span = number.max(initial=0) + 1
+        of_member, found = np.divmod(_distinct(member * span + number), span)
+        return cls(found, of_member, tuple(np.bincount(of_member, minlength=len(sizes)).tolist()))
+
+    @property
+    def longest(self) -> int:
+        """How many the member with the most has; the others are filled up to that."""
+        return max(self.counts)
+
+    def places(self, width: int, first: int = 0) -> Numbers:
+        """Place of each where every member has `width` places, from its place `first` on."""
+        place = np.arange(len(self.number))
+        if self.member is None:
+            return place + first if first else place
+        shift = np.arange(len(self.counts)) * width + first - starts(np.array(self.counts))[:-1]
+        shifted: Numbers = place + shift[self.member]
+        return shifted
+
+    def member_of(self, start: Numbers) -> Numbers | None:
+        """The member of each item, where the items of the i-th of these begin at start[i]."""
+        return None if self.member is None else self.member.repeat(start[1:] - start[:-1])
+
+    def filled(self, values: Numbers, filling: int = 0) -> Numbers:
+        """Values of these, those of every member filled up to the longest."""
+        if self.member is None:
+            return values
+        found = np.full(len(self.counts) * self.longest, filling, np.int64)
+        found[self.places(self.longest)] = values
+        return found
+
+
+def _matrix(
+    known: Sequence[tuple[_Rows, int]], wanted: Numbers, start: Numbers, rows: _Rows, copies: int
+) -> tuple[Numbers, ...]:
+    """The arrays of an `Incidence` whose row i sums wanted[start[i] : start[i + 1]], for so many copies of the rows.
+
+    Args:
+        known: what the columns are, one part after the other, and from what its numbers are counted on in `wanted`. A
+            part has columns for all copies.
+        wanted: numbers, one row after the other.
+        start: where those of each row begin.
+        rows: of the matrix.
+        copies: how many.
+    """
+    members = len(rows.counts)
+    sizes = [members * part.longest for part, _ in known]
+    span = max(int(part.number.max(initial=0)) + shift for part, shift in known) + 1
+    # 16 bits are sorted in linear time
+    position = np.empty(span * members, np.min_scalar_type(copies * sum(sizes)))
+    first = 0
+    for (part, shift), size in zip(known, sizes, strict=True):
+        key = part.number + shift if part.member is None else part.member * span + part.number + shift
+        position[key] = part.places(part.longest, first)
+        first += copies * size
+    lengths, of_item = start[1:] - start[:-1], rows.member_of(start)
+    columns = position[wanted if of_item is None else of_item * span + wanted]
+    summing = rows.places(rows.longest).repeat(lengths)[columns.argsort(kind="stable")]
+    row_start = start if rows.member is None else starts(rows.filled(lengths))
+    counts = np.bincount(columns, minlength=first)
+    if copies == 1:
+        return columns, row_start, summing, starts(counts)
+    edge = copies * sizes[0]
+    by_part = counts[: sizes[0]], counts[edge : edge + sum(sizes[1:])]
+    cut = int(by_part[0].sum())
+    step = np.where(columns < edge, sizes[0], sum(sizes[1:]))
+    height, ones = rows.longest * members, len(columns)
+    each = range(copies)
+    return (
+        np.concatenate([columns + copy * step for copy in each]),
+        np.concatenate([*(row_start[:-1] + copy * ones for copy in each), [copies * ones]]),
+        np.concatenate([part + copy * height for part in (summing[:cut], summing[cut:]) for copy in each]),
+        starts(np.concatenate([part for part in by_part for _ in each])),
+    )
 
 
 def _labels(state: Numbers, seed: int = 0) -> Numbers:
@@ -177,15 +315,6 @@ def _distinct(numbers: Numbers) -> Numbers:
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     return ordered[is_first]
-
-
-def _matrix(known: Numbers, wanted: Numbers, start: Numbers) -> tuple[Numbers, ...]:
-    """The arrays of an `Incidence` with columns `known`, whose row i sums wanted[start[i] : start[i + 1]]."""
-    position = np.empty(known.max(initial=0) + 1, np.min_scalar_type(len(known)))  # 16 bits are sorted in linear time
-    position[known] = np.arange(len(known))
-    columns = position[wanted]
-    rows = np.arange(len(start) - 1).repeat(start[1:] - start[:-1])[columns.argsort(kind="stable")]
-    return columns, start, rows, starts(np.bincount(columns, minlength=len(known)))
 
 
 def _to_device(arrays: Sequence[Numbers], device: torch.device) -> tuple[Tensor, ...]:

@@ -1,5 +1,6 @@
 """Batches of molecular graphs, gathered from packed arrays without a Python loop over molecules."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -39,9 +40,12 @@ class GraphStore:
     def __len__(self) -> int:
         return len(self.graphs)
 
-    def batch(self, rows: Tensor) -> "GraphBatch":
-        """The molecules `rows` (B,), in that order. The host waits for rows that are on a GPU: keep them on the CPU."""
-        return GraphBatch(self, rows.cpu().numpy())
+    def batch(self, *rows: Tensor) -> "GraphBatch":
+        """The molecules `rows` (B,), in that order. The host waits for rows that are on a GPU: keep them on the CPU.
+
+        Several are the batches of the members of an array of models.
+        """
+        return GraphBatch(self, [part.cpu().numpy() for part in rows])
 
     @cached_property
     def separate(self) -> Levels:
@@ -50,33 +54,41 @@ class GraphStore:
 
 
 class GraphBatch:
-    """B molecules of a store."""
+    """B molecules of a store, or those of each member of an array of models."""
 
-    def __init__(self, store: GraphStore, rows: np.ndarray) -> None:
-        self.store, self.rows, self.device = store, rows, store.device
-        self._environments: dict[tuple[int, bool], Environments] = {}
+    def __init__(self, store: GraphStore, members: Sequence[np.ndarray]) -> None:
+        self.store, self.members, self.device = store, members, store.device
+        self._environments: dict[tuple[int, bool, int | None], Environments] = {}
 
     @property
     def size(self) -> int:
-        """Number of molecules B."""
-        return len(self.rows)
+        """Number of molecules B, of the member with the most."""
+        return max(map(len, self.members))
 
-    def environments(self, depth: int, *, merged: bool = True) -> Environments:
-        """The batch as a D-MPNN of that depth computes it; found once for all networks that read the batch."""
-        if (depth, merged) not in self._environments:
+    def environments(self, depth: int, *, merged: bool = True, groups: int | None = None) -> Environments:
+        """The batch as a D-MPNN of that depth computes it; found once for all networks that read the batch.
+
+        Args:
+            depth: of the network.
+            merged: equal surroundings computed once.
+            groups: how many networks are computed as one; None for a single one, whose values have no such dimension.
+        """
+        key = depth, merged, groups
+        if key not in self._environments:
             levels = self.store.merged if merged else self.store.separate
-            self._environments[depth, merged] = gather_environments(levels, self.rows, depth, self.store.kinds)
-        return self._environments[depth, merged]
+            self._environments[key] = gather_environments(levels, self.members, depth, self.store.kinds, groups)
+        return self._environments[key]
 
     @cached_property
     def plain(self) -> PlainGraphs:
         """The batch as chemprop has it, which training never needs."""
         levels, kinds = self.store.separate, self.store.kinds
-        atoms, start = spans(levels.atom_offset, self.rows)
-        bonds, bond_start = spans(levels.bond_offset, self.rows)
+        (rows,) = self.members
+        atoms, start = spans(levels.atom_offset, rows)
+        bonds, bond_start = spans(levels.bond_offset, rows)
         counts, bond_counts = np.diff(start), np.diff(bond_start)
         # atoms are numbered within the store: count them within the batch
-        shift = (start[:-1] - levels.atom_offset[self.rows]).repeat(bond_counts)
+        shift = (start[:-1] - levels.atom_offset[rows]).repeat(bond_counts)
 
         def on_device(numbers: np.ndarray) -> Tensor:
             return torch.from_numpy(numbers).to(self.device)

@@ -21,9 +21,9 @@ class Incidence(NamedTuple):
     column_start: Tensor  # (C + 1,)
 
     def __matmul__(self, values: Tensor) -> Tensor:
-        """The product with values (C, d): (R, d)."""
-        product: Tensor = _Product.apply(values, *self)  # type: ignore[no-untyped-call]
-        return product
+        """The product with values (C, d): (R, d); or of G groups of columns and rows, (G, C / G, d): (G, R / G, d)."""
+        product: Tensor = _Product.apply(values.flatten(0, -2), *self)  # type: ignore[no-untyped-call]
+        return product.unflatten(0, (len(values), -1)) if values.dim() == 3 else product
 
 
 class _Product(torch.autograd.Function):

@@ -52,7 +52,7 @@ class InputScaler(nn.Module):
 
     def scaled(self, values: Tensor) -> Tensor:
         """Scaled values (B, F) float64."""
-        scaled = (self._seen(values) - self.centre) / self.scale
+        scaled = (self._seen(values) - self.centre[..., None, :]) / self.scale[..., None, :]
         return scaled.nan_to_num(nan=0.0, posinf=CLIP, neginf=-CLIP).clamp(-CLIP, CLIP)
 
     def _seen(self, values: Tensor) -> Tensor:

@@ -49,8 +49,14 @@ class MoleculeStore:
         self.columns = None if columns is None else torch.tensor(columns, dtype=torch.float32, device=device)
         self.molecule = None if molecule is None else torch.tensor(molecule, dtype=torch.int64)
 
-    def batch(self, rows: Tensor) -> MoleculeBatch:
-        """Gather the molecules, or data points, `rows` (B,), given on the CPU, in that order."""
+    def batch(self, rows: Tensor, *more: Tensor) -> MoleculeBatch:
+        """Gather the molecules, or data points, `rows` (B,), given on the CPU, in that order.
+
+        Several are the batches of the members of an array of models, which read graphs and no columns.
+        """
+        if more:
+            forms = {kind: store.batch(rows, *more) for kind, store in self.stores.items()}
+            return MoleculeBatch(max(map(len, (rows, *more))), forms)
         molecules = rows if self.molecule is None else self.molecule[rows]
         forms = {kind: store.batch(molecules) for kind, store in self.stores.items()}
         columns = None if self.columns is None else self.columns[send(rows, self.columns.device)]

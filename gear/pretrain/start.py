@@ -14,6 +14,7 @@ from torch import nn
 
 from gear.config import EmbeddingConfig
 from gear.errors import InputDataError
+from gear.grouped import load_each
 from gear.model.dmpnn import DMPNN
 from gear.pretrain.chemprop_file import read_chemprop
 from gear.pretrain.pretraining import pretrained
@@ -94,7 +95,7 @@ def begin_with_pretrained(model: nn.Module, embedding: EmbeddingConfig) -> None:
     if (weights := starting_weights(embedding)) is not None:
         for module in model.modules():
             if isinstance(module, DMPNN):
-                module.load_state_dict(weights.tensors)
+                load_each(module, weights.tensors)
 
 
 def _check_shape(shape: Shape, embedding: EmbeddingConfig) -> None:

@@ -35,7 +35,8 @@ from gear.testing.pairs import synthetic_pair, with_temperatures
 from gear.training.batching import TrainingData
 from gear.training.fitted_run import FittedRun
 from gear.training.folds import single_run
-from gear.training.loop import TrainingRun, fit, predict_rows
+from gear.training.loop import TrainingRun, fit
+from gear.training.validation import predict_rows
 from gear.variants import get_value, method_of, with_values
 
 __all__ = ["Case", "FittedConformance", "FittedRunConformance", "MethodConformance", "RunConformance"]

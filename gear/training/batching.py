@@ -34,12 +34,15 @@ class TrainingData:
         pair: its data.
         kinds: kinds of the embeddings that read the molecules.
         device: device of the batches.
+        store: the pair's molecules there, if they are there already.
     """
 
-    def __init__(self, pair: PairData, kinds: Collection[str], device: torch.device) -> None:
+    def __init__(
+        self, pair: PairData, kinds: Collection[str], device: torch.device, store: MoleculeStore | None = None
+    ) -> None:
         tasks = (pair.target, *pair.sources)
         points = () if pair.points is None else (pair.points.columns, pair.points.molecule)
-        self.store = MoleculeStore(prepare(kinds, pair), device, *points)
+        self.store = store or MoleculeStore(prepare(kinds, pair), device, *points)
         self.scalers = [Scaler.fit(task.train.value, task.log10) for task in tasks]
         self.train_rows = [self.rows(task.train) for task in tasks]
         self.labels = self._labels(pair.rows, tasks).to(device)

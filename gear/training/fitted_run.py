@@ -16,7 +16,7 @@ from gear.methods.fitted import FittedMethod
 from gear.results import EpochResult
 from gear.training.batching import TrainingData
 from gear.training.checkpoint import load_module, module_tensors, read_state, restoring, write_state
-from gear.training.loop import predict_rows, validation_losses
+from gear.training.validation import predict_rows, validation_losses
 
 __all__ = ["FittedRun"]
 

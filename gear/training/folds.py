@@ -1,7 +1,8 @@
 """One configuration on several validation folds at once, so that one small validation part does not decide by chance.
 
 Every fold trains a model of its own on the molecules that are not in its own validation part; the test part is the same
-for all. The folds are trained together epoch by epoch, so that a trial can be stopped as one. Its value is their mean.
+for all. The folds are trained together epoch by epoch, so that a trial can be stopped as one: as one array of models
+where their shapes allow it (`gear.training.fusing`), else one after the other. Its value is their mean.
 """
 
 import dataclasses
@@ -17,7 +18,9 @@ from gear.methods import find_method
 from gear.results import EpochResult
 from gear.training.checkpoint import write_folder
 from gear.training.fitted_run import FittedRun
+from gear.training.fusing import can_be_fused, runs_with_one_store
 from gear.training.loop import TrainingRun
+from gear.training.together import Together
 
 __all__ = ["FoldedRun", "fold_checkpoints", "make_run", "pair_of", "single_folds", "single_run"]
 
@@ -69,12 +72,21 @@ class FoldedRun:
         config: of the trial.
         pairs: the data of each fold.
         device: `auto` uses a GPU if there is one.
+        fuse: train the folds as one array where they can be (`gear.training.fusing`); else one after the other.
     """
 
-    def __init__(self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto") -> None:
+    def __init__(
+        self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto", *, fuse: bool = True
+    ) -> None:
         self.config = config
         without_patience = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
-        self.runs = [single_run(_seeded(without_patience, fold), pair, device) for fold, pair in enumerate(pairs)]
+        configs = [_seeded(without_patience, fold) for fold in range(len(pairs))]
+        self.is_fused = fuse and can_be_fused(configs, pairs)
+        self.runs: list[TrainingRun] | list[TrainingRun | FittedRun] = (
+            runs_with_one_store(configs, pairs, device)
+            if self.is_fused
+            else [single_run(single, pair, device) for single, pair in zip(configs, pairs, strict=True)]
+        )
         self.model = self.runs[0].model
 
     def epochs(self) -> Iterator[EpochResult]:
@@ -83,11 +95,19 @@ class FoldedRun:
         if len(last) == len(self.runs) and (row := self._joined(last)).status != "running":
             yield row
             return
-        for rows in zip(*(run.epochs() for run in self.runs), strict=False):
+        for rows in self._rows():
             row = self._joined(rows)
             yield row
             if row.status != "running":
                 return
+
+    def _rows(self) -> Iterator[Sequence[EpochResult]]:
+        """The results of all folds, epoch by epoch."""
+        if self.is_fused:
+            trained = [run for run in self.runs if isinstance(run, TrainingRun)]
+            yield from (list(results.values()) for results in Together(trained).epochs())
+        else:
+            yield from zip(*(run.epochs() for run in self.runs), strict=False)
 
     def save(self, folder: Path) -> None:
         """Write the state of every fold atomically."""

@@ -1,6 +1,7 @@
 """What both branches must share at the same molecules: the choices in the slot of the curvature loss.
 
-Each quantity is computed branch by branch at a few molecules of a latent batch and compared by `discrepancy`.
+Each quantity is computed for all branches at once, at a few molecules of their latent batches, and compared by
+`discrepancy`. G is the number of branches, which are one grouped module (`gear.grouped`).
 """
 
 from typing import NamedTuple
@@ -22,6 +23,7 @@ __all__ = [
     "is_identically_flat",
     "matched_quantity",
     "molecules_matched",
+    "rows_of",
 ]
 
 CONCORDANCE_MOLECULES = 64  # a correlation over fewer is noise
@@ -29,10 +31,10 @@ NEIGHBOURS, NEARNESS = 3, 0.1  # of the distance matching: partners a molecule, 
 
 
 class Matched(NamedTuple):
-    """A quantity of one branch at B molecules, d numbers each, and where it could not be computed."""
+    """A quantity of branches at B molecules, d numbers each, and where it could not be computed."""
 
-    value: Tensor  # (B, d)
-    failed: Tensor  # (B,) bool
+    value: Tensor  # (..., B, d)
+    failed: Tensor  # (..., B) bool
 
 
 def immersed_dimensions(config: TrialConfig) -> int:
@@ -50,22 +52,42 @@ def molecules_matched(config: CurvatureConfig) -> int:
     return max(config.molecules, CONCORDANCE_MOLECULES) if config.discrepancy == "concordance" else config.molecules
 
 
-def curvature_at(branch: Branch, z: Tensor, few: Tensor, config: CurvatureConfig) -> Curvature:
-    """Curvature of a branch's latent space at the molecules `few` of the latent batch z (B, n)."""
+def rows_of(points: Tensor, few: Tensor) -> Tensor:
+    """The points (G, few, n) at the places `few` (G, few) of each group's points (G, B, n)."""
+    first = torch.arange(len(points), device=few.device)[:, None] * points.shape[1]
+    chosen: Tensor = points.flatten(0, 1).index_select(0, (first + few).flatten()).unflatten(0, few.shape)
+    return chosen
+
+
+def curvature_at(
+    branches: Branch, z: Tensor, few: Tensor, config: CurvatureConfig, real: Tensor | None = None
+) -> Curvature:
+    """Curvature of the branches' latent spaces at some molecules of their latent batches.
+
+    Args:
+        branches: G.
+        z: latent points (G, B, n).
+        few: places (G, few) of the molecules.
+        config: what is immersed.
+        real: which latent points are molecules (G, B); all if None.
+    """
+    at = rows_of(z, few)
     if config.immersion == "graph":
-        return graph_curvature(branch.transfer, branch.head.linear_layers, config.graph_scale, z[few])
-    directions = principal_directions(z, config.slice_rank) if config.immersion == "slice" else None
-    return network_curvature(branch.transfer, z[few], directions)
+        return graph_curvature(branches.transfer, branches.head.linear_layers, config.graph_scale, at)
+    directions = principal_directions(z, config.slice_rank, real) if config.immersion == "slice" else None
+    return network_curvature(branches.transfer, at, directions)
 
 
-def matched_quantity(branch: Branch, z: Tensor, few: Tensor, config: CurvatureConfig) -> Matched:
-    """The quantity that `config.matching` names, at the molecules `few` of the latent batch z (B, n)."""
+def matched_quantity(
+    branches: Branch, z: Tensor, few: Tensor, config: CurvatureConfig, real: Tensor | None = None
+) -> Matched:
+    """The quantity that `config.matching` names, (G, few, d); arguments as of `curvature_at`."""
     if config.matching == "distance":
-        return Matched(_distances(branch, z, few), torch.zeros(len(few), dtype=torch.bool, device=z.device))
-    found = curvature_at(branch, z, few, config)
+        return Matched(_distances(branches, rows_of(z, few)), torch.zeros_like(few, dtype=torch.bool))
+    found = curvature_at(branches, z, few, config, real)
     n = found.metric.shape[-1]
     if config.matching == "ricci":
-        return Matched(found.scalar[:, None] / n, found.failed)
+        return Matched(found.scalar[..., None] / n, found.failed)
     return Matched((found.trace if config.matching == "hessian" else found.mean_curvature) / n, found.failed)
 
 
@@ -76,15 +98,15 @@ def discrepancy(source: Matched, target: Matched, config: CurvatureConfig) -> Te
     return compare(source.value, target.value, failed)
 
 
-def _distances(branch: Branch, z: Tensor, few: Tensor) -> Tensor:
-    """Distances in the frame from molecules to points near them, (B, NEIGHBOURS).
+def _distances(branches: Branch, at: Tensor) -> Tensor:
+    """Distances in the frame from molecules at latent points `at` (G, B, n) to points near them, (G, B, NEIGHBOURS).
 
     A point near a molecule lies a tenth of the way to another molecule of the batch. That names the same point in both
     branches, which a random step in latent coordinates would not.
     """
-    centre = branch.transfer(z[few])
+    centre = branches.transfer(at)
     columns = []
     for shift in range(1, NEIGHBOURS + 1):
-        towards = z[few] + NEARNESS * (z[few.roll(shift)] - z[few])
-        columns.append((branch.transfer(towards) - centre).square().sum(1).add(1e-12).sqrt())
-    return torch.stack(columns, 1) / NEARNESS
+        towards = at + NEARNESS * (at.roll(shift, 1) - at)
+        columns.append((branches.transfer(towards) - centre).square().sum(-1).add(1e-12).sqrt())
+    return torch.stack(columns, -1) / NEARNESS

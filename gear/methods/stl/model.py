@@ -1,10 +1,13 @@
 """Single-task learning: the target alone, with the same embedding, encoder and head. Did transfer help?"""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from gear.config import TrialConfig
-from gear.methods.base import LossTerms, Method
+from gear.methods.base import LossTerms
+from gear.methods.joint import JointMethod
 from gear.methods.pair_batch import PairBatch
 from gear.methods.stl import STL
 from gear.model.branch import HeadedNetwork
@@ -13,7 +16,7 @@ from gear.model.molecules import MoleculeBatch
 __all__ = ["SingleTask"]
 
 
-class SingleTask(Method):
+class SingleTask(JointMethod):
     """One network on the target's training part; no source molecule is seen."""
 
     spec = STL
@@ -22,12 +25,13 @@ class SingleTask(Method):
         super().__init__(config, sources)
         self.network = HeadedNetwork(config.embedding, config.encoder)
 
-    def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
+    def joint_terms(self, batch: PairBatch, step: int, generators: Sequence[torch.Generator]) -> LossTerms:
         """The regression term alone."""
-        reg = batch.mse(self.network(batch.molecules))
-        return LossTerms({"reg": reg}, reg.new_zeros(()))
+        predicted = self.network.heads[0](self.network.latent(batch.molecules, batch.real))
+        reg = batch.joint_mse(predicted.view(1, self.members, 1, -1))[0, :, 0]
+        return LossTerms({"reg": reg}, torch.zeros_like(reg))
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
-        """Target predictions (B,), standardised."""
+        """Target predictions (B,), standardised; of merged models (M, B)."""
         prediction: Tensor = self.network(molecules)
         return prediction

@@ -10,6 +10,7 @@ from torch.func import functional_call, jacfwd, vmap
 from gear.config import CurvatureConfig, TransferConfig, TrialConfig
 from gear.errors import InputDataError
 from gear.geometry import principal_directions, scalar_curvature
+from gear.grouped import apart
 from gear.methods import build_method
 from gear.methods.gear.curvature_matching import curvature_at, discrepancy, immersed_dimensions, matched_quantity
 from gear.results import EpochResult
@@ -56,21 +57,20 @@ def test_curvature_is_live_from_a_cold_start_and_right_in_value_and_gradient(imm
     config = CONFIGS[immersion]
     model, latents = cold_start(pair, config, seed)
     few = torch.arange(16)
-    for branch, z in zip(model.branches, latents, strict=True):
-        found = curvature_at(branch, z, few, config.curvature)
-        assert (found.scalar / immersed_dimensions(config)).abs().mean() > 1e-2
-        found.scalar.square().mean().backward()
-
+    found = curvature_at(model.branches, latents, few.repeat(2, 1), config.curvature)
+    found.scalar.square().mean(1).sum().backward()
+    for task, (branch, z) in enumerate(zip(apart(model.branches), latents, strict=True)):
+        scalar = found.scalar[task]
+        assert (scalar / immersed_dimensions(config)).abs().mean() > 1e-2
         reference = copy.deepcopy(branch.transfer).double()
-        reference.zero_grad()
         rank = config.curvature.slice_rank
-        directions = principal_directions(z, rank) if immersion == "slice" else torch.eye(z.shape[1])
+        directions = principal_directions(latents, rank)[task] if immersion == "slice" else torch.eye(z.shape[1])
         expected = autodiff_curvature(reference, z[few].double(), directions.double())
-        torch.testing.assert_close(found.scalar.double(), expected, rtol=1e-2, atol=0)
+        torch.testing.assert_close(scalar.double(), expected, rtol=1e-2, atol=0)
         expected.square().mean().backward()
-        for mine, theirs in zip(branch.transfer.parameters(), reference.parameters(), strict=True):
+        for mine, theirs in zip(model.branches.transfer.parameters(), reference.parameters(), strict=True):
             if theirs.grad is not None:
-                distance = (mine.grad.double() - theirs.grad).norm()
+                distance = (mine.grad[task].double() - theirs.grad).norm()
                 assert distance <= 1e-2 * theirs.grad.norm()
 
 
@@ -107,8 +107,7 @@ def test_matching_trains_both_transfer_modules(pair):
     model = build_method(TrialConfig())
     batch = batch_of(pair, 60)
     model.loss_terms(batch, 0, torch.Generator()).terms["curv"].backward()
-    for branch in model.branches:
-        assert branch.transfer.layers[0].weight.grad.abs().max() > 0
+    assert (model.branches.transfer.layers[0].weight.grad.abs().amax((1, 2)) > 0).all()
 
 
 MATCHINGS = ("ricci", "mean_curvature", "hessian", "distance")
@@ -123,16 +122,15 @@ def test_every_matching_trains_both_transfer_modules(matching, by, pair):
     loss = model.loss_terms(batch, 0, torch.Generator()).terms["curv"]
     assert loss > 0
     loss.backward()
-    for branch in model.branches:
-        assert branch.transfer.layers[0].weight.grad.abs().max() > 0
+    assert (model.branches.transfer.layers[0].weight.grad.abs().amax((1, 2)) > 0).all()
 
 
 @pytest.mark.parametrize("matching", MATCHINGS)
 def test_equal_branches_match(matching, pair):
     model, latents = cold_start(pair, TrialConfig(curvature=CurvatureConfig(matching=matching)), 0)
-    few = torch.arange(20)
-    same = matched_quantity(model.branches[1], latents[1], few, model.config.curvature)
-    assert discrepancy(same, same, model.config.curvature) == 0
+    few = torch.arange(20).repeat(2, 1)
+    same = matched_quantity(model.branches, latents, few, model.config.curvature)
+    assert (discrepancy(same, same, model.config.curvature) == 0).all()
 
 
 @pytest.mark.parametrize("matching", ["hessian", "distance"])

@@ -1,5 +1,6 @@
 """On a GPU: the numbers of the CPU, the same bits twice, and a host that never waits."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from gear.geometry import SiluMLP, network_curvature, principal_directions
 from gear.methods.losses import labelled_mse
 from gear.model import HeadedNetwork, MoleculeStore
 from gear.testing.pairs import molecules
-from gear.training.ema import WeightAverage
+from gear.training.flat import FlatWeights, Moments, Rates
 
 pytestmark = [
     pytest.mark.gpu,
@@ -75,22 +76,18 @@ def test_curvature_agrees_with_the_cpu():
 def test_training_step_lets_the_host_run_ahead(dropout):
     device = torch.device("cuda")
     store, model = stored(device), network(device, dropout)
-    weights, labels = list(model.parameters()), torch.randn(64, device=device)
-    optimizer, average = torch.optim.AdamW(weights, 1e-3, fused=True), WeightAverage(model, 0.98)
+    labels, average = torch.randn(64, device=device), copy.deepcopy(model)
+    flat = FlatWeights(model, average, [model], [average], [Moments.none_yet(model)])
 
     def step(rows):
-        optimizer.zero_grad()
         labelled_mse(model(store.batch(rows)), labels).backward()
-        finite = torch.nn.utils.clip_grad_norm_(weights, 5.0).isfinite()
-        optimizer.found_inf = (~finite).float()
-        optimizer.step()
-        average.update(model)
+        flat.step([Rates(1e-3, 1e-4, clip=5.0, averaged=0.02)])
 
     step(torch.arange(64))  # loads kernels
     with host_must_not_wait():
         for first in range(8):
             step(torch.arange(first, first + 64))
-    assert all(weight.isfinite().all() for weight in weights)
+    assert all(weight.isfinite().all() for weight in model.parameters())
 
 
 def test_curvature_along_given_directions_lets_the_host_run_ahead():

@@ -34,7 +34,7 @@ def begins(model, file):
     """Whether each D-MPNN of a model has the weights of a file."""
     wanted = starting_weights(EmbeddingConfig(**SHAPE, pretrained=str(file))).tensors
     networks = [module for module in model.modules() if isinstance(module, DMPNN)]
-    return [all(torch.equal(n.state_dict()[name], tensor) for name, tensor in wanted.items()) for n in networks]
+    return [all((n.state_dict()[name] == tensor).all() for name, tensor in wanted.items()) for n in networks]
 
 
 @pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if not spec.fits_at_once])
