@@ -10,6 +10,7 @@ computed.
 for each member of an array of models, whose numbers of states are filled up to the largest.
 """
 
+import functools
 from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -155,10 +156,9 @@ def gather_environments(
         groups: how many networks are computed as one, a multiple of the number of batches; None for a single one.
     """
     sizes, copies = [len(rows) for rows in members], (groups or 1) // len(members)
-    rows = members[0] if len(members) == 1 else np.concatenate(members)
-    molecules = _Rows.side_by_side(rows, sizes)
-    atoms, atom_start = spans(levels.atom_offset, rows)
-    bonds, bond_start = spans(levels.bond_offset, rows)
+    molecules = _Rows.side_by_side(members)
+    atoms, atom_start = spans(levels.atom_offset, molecules.number)
+    bonds, bond_start = spans(levels.bond_offset, molecules.number)
     of_atom, of_bond = molecules.member_of(atom_start), molecules.member_of(bond_start)
     own = atom_kinds = _Rows.distinct(levels.atom_kind[atoms], of_atom, sizes)
     bond_kinds = _Rows.distinct(levels.bond_kind[bonds], of_bond, sizes)
@@ -170,13 +170,7 @@ def gather_environments(
         counts.append(states.counts)
         items, start = spans(level.start, states.number)
         wanted, of_item = level.summed[items], states.member_of(start)
-        if level is levels_down[-1]:
-            below = bond_kinds
-        else:
-            is_state = wanted >= level.kinds
-            below = _Rows.distinct(
-                wanted[is_state] - level.kinds, None if of_item is None else of_item[is_state], sizes
-            )
+        below = bond_kinds if level is levels_down[-1] else _states_below(level, wanted, of_item, sizes)
         matrices.append(_matrix([(own, 0), (below, level.kinds)], wanted, start, states, copies))
         own, states = bond_kinds, below
     arrays = [
@@ -187,15 +181,7 @@ def gather_environments(
     ]
     atom_kind, bond_kind, atom_counts, *rest = _to_device(arrays, kinds.atoms.device)
     last, above, *steps = (Incidence(*rest[i : i + 4]) for i in range(0, len(rest), 4))
-
-    def grouped(values: Tensor) -> Tensor:
-        """One copy of each member's part for every group; the values themselves for one network."""
-        if groups is None:
-            return values
-        by_member = values.unflatten(0, (len(members), -1))
-        repeated: Tensor = by_member.expand(copies, *by_member.shape).flatten(0, 1)
-        return repeated
-
+    grouped = functools.partial(_grouped, members=len(members), groups=groups)
     return Environments(
         grouped(kinds.atoms.index_select(0, atom_kind)),
         grouped(kinds.bonds.index_select(0, bond_kind)),
@@ -209,6 +195,21 @@ def gather_environments(
     )
 
 
+def _grouped(values: Tensor, members: int, groups: int | None) -> Tensor:
+    """The values of all members (M N, ...), repeated for every group (G, N, ...); as they are for a single network."""
+    if groups is None:
+        return values
+    by_member = values.unflatten(0, (members, -1))
+    repeated: Tensor = by_member.expand(groups // members, *by_member.shape).flatten(0, 1)
+    return repeated
+
+
+def _states_below(level: Level, wanted: Numbers, of_item: Numbers | None, sizes: Sequence[int]) -> "_Rows":
+    """The states that are summed at a level, beside the kinds."""
+    is_state = wanted >= level.kinds
+    return _Rows.distinct(wanted[is_state] - level.kinds, None if of_item is None else of_item[is_state], sizes)
+
+
 class _Rows(NamedTuple):
     """What one or several members of an array have, a member's after the other's: kinds, states or molecules."""
 
@@ -217,9 +218,12 @@ class _Rows(NamedTuple):
     counts: tuple[int, ...]  # of each member
 
     @classmethod
-    def side_by_side(cls, number: Numbers, counts: Sequence[int]) -> "_Rows":
-        """So many of each member, in this order."""
-        return cls(number, None if len(counts) == 1 else np.arange(len(counts)).repeat(counts), tuple(counts))
+    def side_by_side(cls, members: Sequence[Numbers]) -> "_Rows":
+        """Those of each member, in this order."""
+        counts = [len(numbers) for numbers in members]
+        if len(members) == 1:
+            return cls(members[0], None, tuple(counts))
+        return cls(np.concatenate(members), np.arange(len(counts)).repeat(counts), tuple(counts))
 
     @classmethod
     def distinct(cls, number: Numbers, member: Numbers | None, sizes: Sequence[int]) -> "_Rows":
