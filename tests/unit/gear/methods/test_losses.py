@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from gear.methods.losses import concordance_loss, labelled_mse, matching_mse, metric_loss
+from gear.methods.pair_batch import PairBatch
+from gear.model.molecules import MoleculeBatch
 
 NAN = float("nan")
 
@@ -57,3 +59,16 @@ def test_concordance_leaves_failed_molecules_out():
     mixed = torch.zeros(50, 1)
     mixed[~failed] = kept.flip(0)
     assert concordance_loss(poisoned, mixed, failed) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_losses_of_several_tasks_and_models_are_those_of_each():
+    labels, bounds = torch.randn(2, 10, 3), torch.randint(-1, 2, (2, 10, 3))
+    labels[0, :4, 1] = torch.nan
+    predictions = torch.randn(3, 2, 1, 10)
+    joint = PairBatch(MoleculeBatch(10, {}), labels, bounds, (10, 10))
+    for model in range(2):
+        alone = PairBatch(MoleculeBatch(10, {}), labels[model], bounds[model])
+        for task in range(3):
+            expected = alone.mse(predictions[task, model, 0], task)
+            torch.testing.assert_close(joint.joint_mse(predictions)[task, model, 0], expected)
+            torch.testing.assert_close(joint.joint_mse(predictions[task:], task)[0, model, 0], expected)

@@ -9,6 +9,7 @@ import torch
 
 from gear.config import TrialConfig
 from gear.testing.pairs import synthetic_pair
+from gear.training.checkpoint import read_state, write_state
 from gear.training.fusing import can_be_fused, runs_with_one_store
 from gear.training.loop import TrainingRun
 from gear.training.together import Together
@@ -185,3 +186,21 @@ def test_other_shapes_cannot_be_fused(pairs):
     assert can_be_fused([one, one], pairs[:2])
     assert not can_be_fused([one, other], pairs[:2])
     assert not can_be_fused([one], pairs[:1])
+
+
+def test_moments_are_saved_by_the_names_that_branches_have_by_themselves(pairs, quick_config, tmp_path):
+    """As an earlier version did, whose checkpoints lack those of what it had not trained yet."""
+    run = TrainingRun(quick_config("gear"), pairs[0], "cpu")
+    next(run.epochs())
+    run.save(tmp_path / "new")
+    tensors, state = read_state(tmp_path / "new")
+    weights = [tensor for tensor in run.model.state_dict(keep_vars=True).values() if tensor.requires_grad]
+    for index, weight in enumerate(weights):
+        assert tensors[f"optimizer.{index}.exp_avg"].shape == weight.shape
+    assert f"optimizer.{len(weights)}.exp_avg" not in tensors
+    write_state(tmp_path / "old", {n: t for n, t in tensors.items() if not n.startswith("optimizer.3.")}, state)
+    again = TrainingRun(quick_config("gear"), pairs[0], "cpu")
+    again.restore(tmp_path / "old")
+    (first, _), *_ = again._own_moments()
+    assert torch.equal(first, tensors["optimizer.0.exp_avg"])
+    assert again.moments.steps == run.moments.steps > 0
