@@ -41,8 +41,8 @@ class JointMethod(Method):
     def loss_terms(self, batch: PairBatch, step: int, generator: torch.Generator) -> LossTerms:
         """The terms of the only member."""
         found = self.joint_terms(batch, step, [generator])
-        return LossTerms({name: term[0] for name, term in found.terms.items()}, found.failed_share[0])
+        return LossTerms({name: term.view(()) for name, term in found.terms.items()}, found.failed_share.view(()))
 
     def source_terms(self, batch: PairBatch) -> dict[str, Tensor]:
         """The source terms of the only member."""
-        return {name: term[0] for name, term in self.joint_source_terms(batch).items()}
+        return {name: term.view(()) for name, term in self.joint_source_terms(batch).items()}

@@ -28,7 +28,7 @@ class SingleTask(JointMethod):
     def joint_terms(self, batch: PairBatch, step: int, generators: Sequence[torch.Generator]) -> LossTerms:
         """The regression term alone."""
         predicted = self.network.heads[0](self.network.latent(batch.molecules, batch.real))
-        reg = batch.joint_mse(predicted.view(1, self.members, 1, -1))[0, :, 0]
+        reg = batch.joint_mse(predicted.view(1, self.members, 1, -1)).view(self.members)
         return LossTerms({"reg": reg}, torch.zeros_like(reg))
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
