@@ -84,7 +84,7 @@ def test_one_scaffold_cannot_be_split_by_scaffold(search):
         (["smiles,tg", *GOOD], ["t"], "mine.csv has no column 't' (it has: smiles, tg): pass --features"),
         (
             ["smiles,tg,t", "CC,1,"],
-            ["t"],
+            ["t", "--source-features"],
             "mine.csv, row 2: column 't': '' is not a number: fix the file or pass --drop",
         ),
         (["smiles,tg,t", "CC,1,300"], ["t", "t"], "the feature column 't' of tg is named twice"),

@@ -33,9 +33,14 @@ def test_weights_are_trained_shown_and_written(command, tmp_path, capsys):
 
 def test_what_cannot_be_done_is_told_in_a_line(command, capsys):
     for flags, says in [
-        (["--width", "0"], "width of at least 1"),
         (["--out", "w.pt"], "name a file that ends in .safetensors"),
         (["--molecules", "missing.csv"], "cannot read missing.csv"),
     ]:
         assert command(*flags) == 2
         assert says in capsys.readouterr().err
+
+
+def test_a_width_of_nothing_is_refused(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command("--width", "0")
+    assert "--width: must be at least 1, got 0" in capsys.readouterr().err
