@@ -107,7 +107,7 @@ class Together:
         whole = self.runs[0].config.training.epochs
         for index, batch, rates in self._steps(batches, functools.partial(_progress, epoch, whole)):
             with self._left_alone([member for member, rate in enumerate(rates) if rate is None]):
-                found = self._terms(batch, epoch * len(batches[0]) + index, generators)
+                found = self._with_gradients(self._terms(batch, epoch * len(batches[0]) + index, generators))
             self._step(found, batch, rates, tally)
         return tally.totals()
 
@@ -128,7 +128,7 @@ class Together:
             share = functools.partial(_progress, epoch, training.source_epochs)
             for _, batch, rates in self._steps(batches, share):
                 with self._left_alone([member for member, rate in enumerate(rates) if rate is None]):
-                    found = self._source_terms(batch)
+                    found = self._with_gradients(self._source_terms(batch))
                 self._step(found, batch, rates, tally, only_sources=True)
         with torch.no_grad():
             for ours, averaged in zip(self._tensors(self.model), self._tensors(self.average), strict=True):
@@ -206,6 +206,12 @@ class Together:
             terms = {name: term.reshape(1) for name, term in self.model.source_terms(batch).items()}
         return LossTerms(terms, torch.zeros_like(terms["reg"]))
 
+    def _with_gradients(self, found: LossTerms) -> LossTerms:
+        """Compute the gradients. Returns the terms with the total that every run minimises."""
+        total = self._total(found.terms)
+        total.sum().backward()  # no member's total depends on another's weights
+        return LossTerms({**found.terms, "total": total}, found.failed_share)
+
     def _step(
         self,
         found: LossTerms,
@@ -216,14 +222,12 @@ class Together:
         only_sources: bool = False,
     ) -> None:
         """One optimiser step. A step whose gradient is not finite is skipped, without waiting for the device."""
-        total = self._total(found.terms)
-        total.sum().backward()  # no member's total depends on another's weights
         finite = self.flat.step(rates, only_sources=only_sources)
         self._copy_buffers()
         if None in rates:
             finite = finite & send(torch.tensor([rate is not None for rate in rates]), finite.device)
         tally.begin({member: batch.sizes[member] for member, rate in enumerate(rates) if rate is not None})
-        tally.add({**found.terms, "total": total}, found.failed_share, finite)
+        tally.add(found.terms, found.failed_share, finite)
         for run, rate in zip(self.runs, rates, strict=True):
             run.averaged_steps += rate is not None
 
@@ -238,7 +242,7 @@ class Together:
 
     @contextlib.contextmanager
     def _left_alone(self, idle: Sequence[int]) -> Iterator[None]:
-        """Give some members the buffers back that they had."""
+        """Give some members the buffers back that they had, after the gradients, which may need the new ones."""
         kept = [(buffer, buffer.clone()) for member in idle for buffer in self.runs[member].model.buffers()]
         yield
         for buffer, before in kept:

@@ -109,6 +109,13 @@ def test_two_sources_too(quick_config):
     assert_same(trained_together(configs, pairs), trained_apart(configs, pairs))
 
 
+def test_a_source_may_have_more_steps_than_another(quick_config):
+    pairs = [synthetic_pair(60, 50 + 40 * seed, seed=seed) for seed in range(2)]
+    assert [len(pair.sources[0].train.rows) for pair in pairs] == [40, 80]  # one step and two, of 40 molecules each
+    configs = configs_of(with_values(quick_config("gear"), GEAR))[:2]
+    assert_same(trained_together(configs, pairs), trained_apart(configs, pairs))
+
+
 def test_rates_and_weights_may_differ(pairs, quick_config):
     config = with_values(quick_config("gate"), {"weights.dist": 1.0})
     configs = configs_of(config)
