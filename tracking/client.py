@@ -72,8 +72,9 @@ def open_client(tracking_uri: str, *, create: bool = False) -> MlflowClient:
         parts = urlsplit(tracking_uri)
         _refuse_secrets(parts)
         _check_database(tracking_uri, parts, create=create)
-        mlflow.set_tracking_uri(tracking_uri)
-        client = MlflowClient(tracking_uri)
+        place = _with_folder(tracking_uri)
+        mlflow.set_tracking_uri(place)
+        client = MlflowClient(place)
         client.search_experiments(max_results=1)
     except GearError:
         raise
@@ -168,6 +169,14 @@ def _check_sqlite(tracking_uri: str, path: Path, *, create: bool) -> None:
     except sqlite3.Error:  # of a file that may only be read: what is not found in the recorded places is named then
         if create:
             raise
+
+
+def _with_folder(tracking_uri: str) -> str:
+    """The URI with the folder of a SQLite file: MLflow keeps a database open by its URI, wherever the process goes."""
+    file, folder = tracking_uri.removeprefix("sqlite:///"), str(Path.cwd())
+    if file == tracking_uri or file.startswith("/") or set(folder) & set("?#%"):  # which mean something in a URI
+        return tracking_uri
+    return f"sqlite:///{folder}/{file}"
 
 
 def _sqlite_path(parts: SplitResult) -> Path | None:

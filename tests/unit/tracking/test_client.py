@@ -98,3 +98,15 @@ def test_server_wants_a_name_and_a_password(server, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "lovelace")
     Recorder(server.uri, CampaignIdentity("secret"))
     assert open_client(server.uri).get_experiment_by_name("secret") is not None
+
+
+def test_a_relative_database_is_that_of_the_folder_where_it_is_opened(tmp_path, monkeypatch):
+    found = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        open_client("sqlite:///mlflow.db", create=True).create_experiment(name)
+    for name in ("one", "other"):
+        monkeypatch.chdir(tmp_path / name)
+        found.append({e.name for e in open_client("sqlite:///mlflow.db").search_experiments()} - {"Default"})
+    assert found == [{"one"}, {"other"}]
