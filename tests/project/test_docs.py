@@ -1,6 +1,7 @@
 """Every command in the docs works."""
 
 import io
+import itertools
 import re
 import shlex
 import shutil
@@ -46,8 +47,10 @@ def workplace(tmp_path_factory):
     done = run(["-m", "search.run", "--trials", "1", "--epochs", "1"], folder)
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
-    values = [f"{smiles},{90 + 7 * len(smiles)}" for smiles in molecules()]
-    (folder / "mine.csv").write_text("\n".join(["smiles,tg", *values]))
+    parts = itertools.cycle(("train", "train", "train", "validation", "test"))
+    values = [f"{smiles},{90 + 7 * len(smiles)},{part}" for smiles, part in zip(molecules(), parts, strict=False)]
+    (folder / "mine.csv").write_text("\n".join(["smiles,tg,part", *values]))
+    (folder / "other.csv").write_text("\n".join(["smiles,tm", *(f"{s},{50 + 9 * len(s)}" for s in molecules())]))
     shape = Shape.of(EmbeddingConfig())
     write(folder / "weights.safetensors", Weights(shape, new_network(shape).state_dict(), {}))
     points = [f"{smiles},{100 * len(smiles) / t},{t}" for smiles in molecules() for t in (298, 323)]
@@ -120,6 +123,8 @@ def test_command_works(command, workplace, bucket, monkeypatch):
         assert all(word in told for word in words if word.startswith("--"))
     elif words[0] == "export":
         assert {word.partition("=")[0] for word in words[1:]} <= set(bucket)
+    elif words[0] == "git":
+        assert words[1] == "worktree"
     elif words[0] == "aws":
         assert (ROOT / words[words.index("--template-file") + 1]).exists()
     else:
