@@ -46,7 +46,7 @@ _ALL = (
         ["gear", "stl", "gp"],
         20,
         trials=6,
-        validation_folds=2,  # five, the default for few labels, would take a quarter of an hour
+        validation_folds=3,  # five, the default for few labels, would take half as long again
         final="blend",
     ),
     _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl", *CLASSICAL], 20, final="blend"),
