@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from gear.command_line import Parser
+
 HERE = Path(__file__).resolve().parents[1]
 BATCH, STEPS = 64, 25  # of a step; least number of steps of an epoch
 MOST_FOLDS = {"all": 4}
@@ -127,7 +129,7 @@ def compare(title: str, ways: dict[str, tuple[Task, Path]], repeats: int) -> Non
 
 def main() -> None:
     """Print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--older", type=Path, metavar="DIR")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--methods", nargs="+", default=["stl", "gear"])
