@@ -45,13 +45,14 @@ def one_server(template, tmp_path_factory):
     """MLflow's server keeps its database for the length of a process."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(template, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        yield Server(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts", patch)
+    return Server(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
 
 
 @pytest.fixture
-def server(one_server):
+def server(one_server, monkeypatch):
     """It runs; a test may stop it, and gives its campaigns names of their own."""
+    for name, value in one_server.environment.items():
+        monkeypatch.setenv(name, value)
     one_server.start()
     yield one_server
     if one_server.running is not None:

@@ -3,10 +3,12 @@
 import base64
 import contextlib
 import logging
+import os
 import random
 import socket
 import threading
 import time
+import unittest.mock
 
 import mlflow
 from mlflow.server import app, constants, handlers
@@ -25,16 +27,21 @@ class Server:
     """Starts and stops on the same port.
 
     Attributes:
+        environment: what it needs while it answers, which commands that a test starts must not inherit.
         password: `name:secret` that it demands; None for anybody.
         lost: paths whose next request is done, and its answer lost.
     """
 
-    def __init__(self, database, artifacts, patch):
-        patch.setenv(constants.BACKEND_STORE_URI_ENV_VAR, database)
-        patch.setenv(constants.ARTIFACT_ROOT_ENV_VAR, "mlflow-artifacts:/")
-        patch.setenv(constants.ARTIFACTS_DESTINATION_ENV_VAR, str(artifacts))
-        patch.setenv(constants.SERVE_ARTIFACTS_ENV_VAR, "true")
-        handlers._get_model_registry_store()  # which changes the registry of the whole process
+    def __init__(self, database, artifacts):
+        self.environment = {
+            constants.BACKEND_STORE_URI_ENV_VAR: database,
+            constants.ARTIFACT_ROOT_ENV_VAR: "mlflow-artifacts:/",
+            constants.ARTIFACTS_DESTINATION_ENV_VAR: str(artifacts),
+            constants.SERVE_ARTIFACTS_ENV_VAR: "true",
+        }
+        with unittest.mock.patch.dict(os.environ, self.environment):
+            handlers._get_tracking_store()
+            handlers._get_model_registry_store()  # which changes the registry of the whole process
         mlflow.set_registry_uri("")
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
         self.port = free_port()
