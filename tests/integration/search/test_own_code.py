@@ -99,7 +99,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(flags, says, 
     assert not (folder / "campaigns").exists()
 
 
-@pytest.mark.parametrize("command", re.findall(r"^python -m search\.run (.*)$", "\n".join(GUIDES), re.MULTILINE))
+@pytest.mark.parametrize("command", re.findall(r"^gear-search run (.*)$", "\n".join(GUIDES), re.MULTILINE))
 def test_commands_of_the_guides_make_a_plan(command):
     plan, _ = new_plan(make_parser().parse_args(shlex.split(command)), gpu=False)
     assert KIND in plan.embedding_kinds or "my_split+by_weight" in plan.studies[0].name
