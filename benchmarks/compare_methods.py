@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gear.command_line import Parser
-from gear.data import parse_split
+from gear.data.splits.split_name import parse_split, without
 from gear.errors import user_command
 from gear.methods import METHODS
 from search.campaign.campaign import Campaign
@@ -89,13 +89,11 @@ def _scores(campaign: Campaign) -> Iterator[tuple[str, dict[str, float]]]:
 def _row(
     campaign: Campaign, pair: str, split: str, method: str, scores: dict[str, float], split_hash: str, study: str = ""
 ) -> Row:
-    parsed = parse_split(split)
-    labels = parsed.labels or 0
     trials = campaign.studies[study].trials if study in campaign.studies else ()
     return Row(
         pair,
-        split.removesuffix(f"-n{labels}"),
-        labels,
+        without(split, ["labels"]),
+        parse_split(split).labels or 0,
         campaign.plan.search.split_seed,
         method,
         scores["test_rmse"],

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
-import joblib
 from joblib.externals import loky  # type: ignore[import-untyped]
 from tqdm import tqdm
+
+from gear.machine import usable_cpus
 
 __all__ = ["map_chunks"]
 
@@ -31,7 +32,7 @@ def map_chunks(work: Callable[[list[Item]], Result], items: Iterable[Item], tota
     """
     iterator = iter(items)
     chunks = iter(lambda: list(itertools.islice(iterator, CHUNK)), [])
-    jobs = 1 if total <= ALONE * CHUNK else joblib.cpu_count()
+    jobs = 1 if total <= ALONE * CHUNK else usable_cpus()
     results = _spread(work, chunks, jobs) if jobs > 1 else ((len(chunk), work(chunk)) for chunk in chunks)
     with tqdm(total=total, desc=what, unit=" molecules", disable=None, leave=False) as bar:
         for size, result in results:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from gear.drafts import draft_name
 from gear.durable import make_folder, sync, sync_tree
 from gear.errors import CheckpointError, StorageError
 
@@ -37,7 +38,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], *, durable: bool = 
     Raises:
         StorageError: the folder cannot be written.
     """
-    draft, old = (folder.with_name(f".{folder.name}.{kind}-{uuid.uuid4().hex}") for kind in ("draft", "old"))
+    draft, old = draft_name(folder), folder.with_name(f".{folder.name}.old-{uuid.uuid4().hex}")
     try:
         make_folder(draft.parent)
         draft.mkdir()

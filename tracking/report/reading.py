@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -119,12 +120,8 @@ def _study(
     return StudyRecord(
         campaign=campaign,
         name=tags["gear.study"],
-        pair=tags["gear.pair"],
-        split=tags["gear.split"],
+        **_judged(tags),
         method=tags["gear.method"],
-        unit=tags.get("gear.unit", ""),
-        split_hash=tags.get("gear.split_hash", ""),
-        data_hash=tags.get("gear.data_hash", ""),
         run_id=parent.id,
         test_evaluations=int(tags.get("gear.test_evaluations", 0)),
         metrics=parent.metrics,
@@ -132,10 +129,21 @@ def _study(
         winner=_winner(tags.get("gear.winner"), trials),
         predictions=_predictions(client, campaign, parent, say),
         repeats=tuple(trial for trial in everything if trial.is_repeat),
-        labels=_labels(tags),
         members=tags.get("gear.members", ""),
         curves=sum(CURVE in trial.metrics for trial in trials),
     )
+
+
+def _judged(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What a study or reference was judged on: the fields that the records of both have."""
+    return {
+        "pair": tags["gear.pair"],
+        "split": tags["gear.split"],
+        "unit": tags.get("gear.unit", ""),
+        "split_hash": tags.get("gear.split_hash", ""),
+        "data_hash": tags.get("gear.data_hash", ""),
+        "labels": _labels(tags),
+    }
 
 
 def _reference(client: MlflowClient, campaign: str, run: StoredRun, say: Callable[[str], None]) -> ReferenceRecord:
@@ -143,14 +151,9 @@ def _reference(client: MlflowClient, campaign: str, run: StoredRun, say: Callabl
     return ReferenceRecord(
         campaign=campaign,
         name=tags[NAME],
-        pair=tags["gear.pair"],
-        split=tags["gear.split"],
-        unit=tags.get("gear.unit", ""),
-        split_hash=tags.get("gear.split_hash", ""),
-        data_hash=tags.get("gear.data_hash", ""),
+        **_judged(tags),
         metrics=run.metrics,
         predictions=_predictions(client, campaign, run, say).get("test"),
-        labels=_labels(tags),
     )
 
 

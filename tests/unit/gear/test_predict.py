@@ -132,7 +132,7 @@ def test_a_column_alone_keeps_its_empty_cells(smiles, predictor, tmp_path):
 def test_rows_come_back_in_order_from_other_processes(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "CHUNK", 4)
     monkeypatch.setattr(parallel, "ALONE", 1)
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel, "usable_cpus", lambda: 2)
     smiles = ["C" * (1 + number % 17) + ("O" if number % 5 else "(") for number in range(60)]
     (tmp_path / "in.csv").write_text("smiles\n" + "\n".join(smiles) + "\n")
     assert predict_file(predictor, tmp_path / "in.csv", tmp_path / "out.csv")[:2] == (60, 12)

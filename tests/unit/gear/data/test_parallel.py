@@ -12,7 +12,7 @@ from gear.data.parallel import AHEAD, map_chunks
 def _two_processes(monkeypatch):
     monkeypatch.setattr(parallel, "CHUNK", 5)
     monkeypatch.setattr(parallel, "ALONE", 1)
-    monkeypatch.setattr(parallel.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel, "usable_cpus", lambda: 2)
 
 
 def test_results_come_in_order():

@@ -25,7 +25,7 @@ from search.results.evidence import read_board
 from search.results.winners import leaderboard
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
-from tests.support.fake_training import Simulation, small_plan
+from tests.support.fake_training import recorded_search, small_plan
 
 PLAN = small_plan("quick-1", final="blend", blend_candidates=2)
 HEAD = {
@@ -96,11 +96,7 @@ def store(tmp_path):
 
 def searched(store, plan=PLAN):
     """A campaign whose trials are over, with the checkpoints that it keeps."""
-    simulation = Simulation(plan)
-    simulation.run()
-    for step in simulation.steps:
-        store.append(*step)
-    campaign = Campaign(plan, store.append, store.events())
+    campaign = recorded_search(plan, store)
     for study in campaign.studies.values():
         for trial in study.ranking:
             trial.checkpoint = f"checkpoints/{study.name}/{trial.number:04d}/attempt-0/epoch-9"

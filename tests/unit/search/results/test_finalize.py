@@ -19,7 +19,7 @@ from search.results.evidence import read_board, winner_of
 from search.results.finalize import deliver, judge_results, register_results
 from search.storage.campaign_store import CampaignStore, read_campaign, read_events
 from search.storage.local import LocalPath
-from tests.support.fake_training import Simulation, small_plan
+from tests.support.fake_training import recorded_search, small_plan
 
 PLAN = small_plan("quick-1")
 GEAR, STL = (f"hv_from_ds.random.{method}" for method in ("gear", "stl"))
@@ -41,10 +41,7 @@ class Killed(BaseException):
 @pytest.fixture
 def store(tmp_path):
     with CampaignStore.create(LocalPath(tmp_path / "quick-1"), HEAD, plan_to_toml(PLAN)) as opened:
-        simulation = Simulation(PLAN)
-        simulation.run()
-        for step in simulation.steps:
-            opened.append(*step)
+        recorded_search(PLAN, opened)
         yield opened
 
 

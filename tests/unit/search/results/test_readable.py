@@ -13,7 +13,7 @@ from search.results.finalize import deliver, judge_results
 from search.results.readable import readable_winner
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
-from tests.support.fake_training import Simulation, small_plan
+from tests.support.fake_training import recorded_search, small_plan
 
 GEAR, STL = "hv_from_ds.random.gear", "hv_from_ds.random.stl"
 
@@ -26,11 +26,7 @@ def searched(tmp_path):
         plan = small_plan("quick-1", **settings)
         head = {"plan": plan_to_dict(plan), "data": {}, "created": "monday", "versions": {}}
         store = CampaignStore.create(LocalPath(tmp_path / "quick-1"), head, plan_to_toml(plan))
-        simulation = Simulation(plan)
-        simulation.run()
-        for step in simulation.steps:
-            store.append(*step)
-        campaign = Campaign(plan, store.append, store.events())
+        campaign = recorded_search(plan, store)
         for study in campaign.studies.values():
             for trial in study.trials:
                 write_state(store.folder.path / trial.checkpoint, {"best.a": torch.ones(3)}, {"last": None})
