@@ -27,6 +27,7 @@ class MethodSpec:
             `settings.NAME` in a configuration and in the space.
         fits_at_once: whether it is a `gear.methods.fitted.FittedMethod`, whose trial is one epoch, however many
             `training.epochs` says.
+        joins: whether it is a `gear.methods.joint.JointMethod`: models of one structure are trained as one array.
         kinds: forms of molecules that it may read whatever `embedding.kind` says; empty for a method with embeddings.
         colour: of a built-in method's studies in the report, a name in `tracking.report.drawing.COLOURS`.
         uses_sources: whether it needs a source; a target without one is searched only by methods that do not.
@@ -39,6 +40,7 @@ class MethodSpec:
     optional: tuple[Dimension, ...] = OPTIONAL
     settings: Mapping[str, Value] = field(default_factory=dict, hash=False)
     fits_at_once: bool = False
+    joins: bool = False
     kinds: tuple[str, ...] = ()
     colour: str = "purple"
     uses_sources: bool = True

@@ -18,12 +18,14 @@ class Dropout(nn.Module):
     Attributes:
         generators: of each member of an array of models, on its device, so that a member drops what it would drop by
             itself (on a GPU with the same chance); None draws from PyTorch's global generator.
+        chances: of each member, `p` of its own.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
         self.generators: Sequence[torch.Generator] | None = None
+        self.chances: Sequence[float] = ()
 
     def forward(self, x: Tensor, counts: Sequence[int] = ()) -> Tensor:
         """Entries dropped, the rest scaled up to the same mean, while training.
@@ -32,26 +34,31 @@ class Dropout(nn.Module):
             x: values; with `generators` (T M, N, d) of T groups of the M members.
             counts: how many of the N rows each member has, which are the first.
         """
-        if not self.training or self.p == 0:
+        if not self.training or not (self.p or any(self.chances)):
             return x
-        if x.device.type != "cpu":
-            return functional.dropout(x, self.p) if self.generators is None else x * self._kept_on_device(x)
-        dropped = min(round(self.p * 2**16), 2**16 - 1)
-        if self.generators is None:
-            bits = _random_bits(x.shape)
-        else:
-            bits = torch.zeros(len(x) // len(counts), len(counts), *x.shape[1:], dtype=torch.int16)
-            for member, (generator, count) in enumerate(zip(self.generators, counts, strict=True)):
-                bits[:, member, :count] = _random_bits((len(bits), count, x.shape[-1]), generator)
-            bits = bits.flatten(0, 1)
-        return x * (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
+        if self.generators is not None:
+            return x * self._kept_by_members(x, counts)
+        return functional.dropout(x, self.p) if x.device.type != "cpu" else x * _kept(x, self.p, None)
 
-    def _kept_on_device(self, x: Tensor) -> Tensor:
-        """Zero for an entry that is dropped, else the factor that keeps the mean."""
+    def _kept_by_members(self, x: Tensor, counts: Sequence[int]) -> Tensor:
+        """Zero for an entry that is dropped, else the factor that keeps its member's mean."""
         generators = self.generators or ()
-        shape = (len(x) // len(generators), *x.shape[1:])
-        kept = [torch.rand(shape, device=x.device, generator=generator) >= self.p for generator in generators]
-        return torch.stack(kept, 1).flatten(0, 1) / (1 - self.p)
+        factors = x.new_ones(len(x) // len(generators), len(generators), *x.shape[1:])
+        chances = self.chances or [self.p] * len(generators)
+        for member, (generator, chance) in enumerate(zip(generators, chances, strict=True)):
+            if chance:  # a member without dropout draws nothing, as by itself
+                rows = factors[:, member, : counts[member] if x.device.type == "cpu" else None]
+                rows.copy_(_kept(rows, chance, generator))
+        return factors.flatten(0, 1)
+
+
+def _kept(x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """As `x` in shape: zero for an entry that is dropped, else the factor that keeps the mean."""
+    if x.device.type != "cpu":
+        return (torch.rand(x.shape, device=x.device, generator=generator) >= p).to(x.dtype) / (1 - p)
+    dropped = min(round(p * 2**16), 2**16 - 1)
+    kept = _random_bits(x.shape, generator) >= dropped - 2**15
+    return kept.to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
 
 def _random_bits(shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:

@@ -7,6 +7,7 @@ where their shapes allow it (`gear.training.fusing`), else one after the other. 
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -20,9 +21,10 @@ from gear.training.checkpoint import write_folder
 from gear.training.fitted_run import FittedRun
 from gear.training.fusing import can_be_fused, runs_with_one_store
 from gear.training.loop import TrainingRun
+from gear.training.side_by_side import Run, SideBySide
 from gear.training.together import Together
 
-__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "pair_of", "single_folds", "single_run"]
+__all__ = ["FoldedRun", "fold_checkpoints", "make_run", "make_runs", "pair_of", "single_folds", "single_run"]
 
 
 def single_run(config: TrialConfig, pair: PairData, device: str = "auto") -> TrainingRun | FittedRun:
@@ -40,6 +42,27 @@ def make_run(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> "Tra
     """
     pairs = [pair_of(single, load) for single in single_folds(spec)]
     return single_run(spec.config, pairs[0]) if spec.folds == 1 else FoldedRun(spec.config, pairs)
+
+
+def make_runs(specs: Sequence[TrialSpec], load: Callable[..., PairData] = load_pair) -> SideBySide:
+    """The runs of several specifications, as one array where their models can be (`gear.training.fusing`).
+
+    Args:
+        specs: of the trials.
+        load: see `make_run`.
+    """
+    singles = [single_folds(spec) for spec in specs]
+    pairs = [[pair_of(single, load) for single in folds] for folds in singles]
+    configs = [_fold_configs(spec.config, spec.folds) for spec in specs]
+    every_config, every_pair = list(chain(*configs)), list(chain(*pairs))
+    if len(specs) == 1 or not can_be_fused(every_config, every_pair):
+        return SideBySide([make_run(spec, load) for spec in specs])
+    models = iter(runs_with_one_store(every_config, every_pair))
+    runs: list[Run] = []
+    for spec, own in zip(specs, pairs, strict=True):
+        first, *others = islice(models, spec.folds)
+        runs.append(FoldedRun(spec.config, own, runs=[first, *others]) if others else first)
+    return SideBySide(runs, fused=True)
 
 
 def pair_of(spec: TrialSpec, load: Callable[..., PairData] = load_pair) -> PairData:
@@ -65,6 +88,14 @@ def _seeded(config: TrialConfig, fold: int) -> TrialConfig:
     return dataclasses.replace(config, seed=config.seed + fold)
 
 
+def _fold_configs(config: TrialConfig, folds: int) -> list[TrialConfig]:
+    """The configuration of each fold's model: of several, none stops by its own patience."""
+    if folds == 1:
+        return [config]
+    training = dataclasses.replace(config.training, patience=0)
+    return [_seeded(dataclasses.replace(config, training=training), fold) for fold in range(folds)]
+
+
 class FoldedRun:
     """A configuration on K validation folds, with the same interface as `TrainingRun`.
 
@@ -73,30 +104,51 @@ class FoldedRun:
         pairs: the data of each fold.
         device: `auto` uses a GPU if there is one.
         fuse: train the folds as one array where they can be (`gear.training.fusing`); else one after the other.
+        runs: those of the folds, which can be one array, if there are any yet.
     """
 
     def __init__(
-        self, config: TrialConfig, pairs: Sequence[PairData], device: str = "auto", *, fuse: bool = True
+        self,
+        config: TrialConfig,
+        pairs: Sequence[PairData],
+        device: str = "auto",
+        *,
+        fuse: bool = True,
+        runs: Sequence[TrainingRun] = (),
     ) -> None:
         self.config = config
-        without_patience = dataclasses.replace(config, training=dataclasses.replace(config.training, patience=0))
-        configs = [_seeded(without_patience, fold) for fold in range(len(pairs))]
-        self.is_fused = fuse and can_be_fused(configs, pairs)
+        configs = _fold_configs(config, len(pairs))
+        self.is_fused = bool(runs) or (fuse and can_be_fused(configs, pairs))
         self.runs: list[TrainingRun] | list[TrainingRun | FittedRun] = (
-            runs_with_one_store(configs, pairs, device)
+            list(runs) or runs_with_one_store(configs, pairs, device)
             if self.is_fused
             else [single_run(single, pair, device) for single, pair in zip(configs, pairs, strict=True)]
         )
         self.model = self.runs[0].model
 
+    @property
+    def models(self) -> list[TrainingRun]:
+        """The runs of the folds that are trained step by step."""
+        return [run for run in self.runs if isinstance(run, TrainingRun)]
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs that all folds have had."""
+        return min(run.epoch for run in self.models)
+
+    @property
+    def last(self) -> EpochResult | None:
+        """The result of the last epoch."""
+        rows = [run.last for run in self.runs if run.last is not None]
+        return self.joined(rows) if len(rows) == len(self.runs) else None
+
     def epochs(self) -> Iterator[EpochResult]:
         """One result for each epoch, the mean over the folds; see `TrainingRun.epochs`."""
-        last = [run.last for run in self.runs if run.last is not None]
-        if len(last) == len(self.runs) and (row := self._joined(last)).status != "running":
-            yield row
+        if (last := self.last) is not None and last.status != "running":
+            yield last
             return
         for rows in self._rows():
-            row = self._joined(rows)
+            row = self.joined(rows)
             yield row
             if row.status != "running":
                 return
@@ -104,8 +156,7 @@ class FoldedRun:
     def _rows(self) -> Iterator[Sequence[EpochResult]]:
         """The results of all folds, epoch by epoch."""
         if self.is_fused:
-            trained = [run for run in self.runs if isinstance(run, TrainingRun)]
-            yield from (list(results.values()) for results in Together(trained).epochs())
+            yield from (list(results.values()) for results in Together(self.models).epochs())
         else:
             yield from zip(*(run.epochs() for run in self.runs), strict=False)
 
@@ -128,7 +179,8 @@ class FoldedRun:
         for run, place in zip(self.runs, fold_checkpoints(folder, len(self.runs)), strict=True):
             run.restore(place)
 
-    def _joined(self, rows: Sequence[EpochResult]) -> EpochResult:
+    def joined(self, rows: Sequence[EpochResult]) -> EpochResult:
+        """The mean of the results of the folds."""
         status, reason = self._status(rows)
         return EpochResult(
             epoch=rows[0].epoch,

@@ -1,14 +1,12 @@
-"""Which runs can be trained as one array (`gear.training.together`), and whether that pays."""
+"""Which runs can be trained as one array (`gear.training.together`)."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from gear.config import LossWeights, TrialConfig
+from gear.config import TrialConfig
 from gear.data.pairs import PairData
-from gear.methods import METHODS, method_class
-from gear.methods.joint import JointMethod
+from gear.structure import structure
 from gear.training.loop import TrainingRun
 
 __all__ = ["can_be_fused", "runs_with_one_store"]
@@ -17,18 +15,15 @@ __all__ = ["can_be_fused", "runs_with_one_store"]
 def can_be_fused(configs: Sequence[TrialConfig], pairs: Sequence[PairData]) -> bool:
     """Whether the models of these configurations, each trained on a pair, can be computed as one.
 
-    They can where the method is a built-in one whose models can be merged, all read graphs and no feature columns, no
-    label is a bound, all tensors have the same shapes, the molecules of the pairs are the same, and no batch is so
-    small that it needs a case of its own. Where GEAR evaluates terms at every k-th step, epochs must have the same
-    number of steps too. Seeds, learning rates, weight decays, averages and the sizes of weights may differ.
+    They can where the configurations have one structure (`gear.structure`), no pair has feature columns or a label that
+    is a bound, the molecules of the pairs are the same, and no batch is so small that it needs a case of its own. Where
+    GEAR evaluates terms at every k-th step, epochs must have the same number of steps too.
     """
     first, pair = configs[0], pairs[0]
     return (
         len(configs) > 1
-        and first.method in METHODS
-        and issubclass(method_class(first.method), JointMethod)
-        and {first.embedding.kind, first.embedding.of_source.kind} == {"dmpnn"}
-        and all(_common(config) == _common(first) for config in configs)
+        and (common := structure(first)) is not None
+        and all(structure(config) == common for config in configs)
         and not any(one.features or _has_bounds(one) for one in pairs)
         and all(len(one.sources) == len(pair.sources) for one in pairs)
         and all(one is pair or np.array_equal(one.smiles, pair.smiles) for one in pairs)
@@ -44,13 +39,6 @@ def runs_with_one_store(
     first = TrainingRun(configs[0], pairs[0], device)
     others = zip(configs[1:], pairs[1:], strict=True)
     return [first, *(TrainingRun(config, pair, device, first.data.store) for config, pair in others)]
-
-
-def _common(config: TrialConfig) -> TrialConfig:
-    """What must be equal: the configuration without what each member of an array has for itself."""
-    weights = {term.name: float(getattr(config.weights, term.name) > 0) for term in dataclasses.fields(LossWeights)}
-    training = dataclasses.replace(config.training, learning_rate=1.0, weight_decay=0.0, clip=1.0, ema=0.0)
-    return dataclasses.replace(config, seed=0, weights=LossWeights(**weights), training=training)
 
 
 def _has_bounds(pair: PairData) -> bool:

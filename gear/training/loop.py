@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +80,15 @@ class TrainingRun:
             return
         for results in Together([self]).epochs():
             yield results[0]
+
+    @property
+    def models(self) -> "list[TrainingRun]":
+        """The runs of its models: itself; see `gear.training.folds.FoldedRun`."""
+        return [self]
+
+    def joined(self, rows: Sequence[EpochResult]) -> EpochResult:
+        """Its result, of those of its models."""
+        return rows[0]
 
     def seed_of(self, *key: int) -> int:
         """The seed of an epoch, a function of the configuration's seed and the epoch's key."""

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,6 +44,7 @@ class Together:
 
     def __init__(self, runs: Sequence["TrainingRun"]) -> None:
         self.runs = list(runs)
+        self._leaving: set[int] = set()
         self._unite()
 
     def _unite(self) -> None:
@@ -87,11 +88,18 @@ class Together:
             for run in self.runs:
                 run.took(share)
             yield {place: run.last for place, run in zip(left, self.runs, strict=True) if run.last is not None}
-            going = [run.last is not None and run.last.status == "running" for run in self.runs]
+            going = [
+                run.last is not None and run.last.status == "running" and place not in self._leaving
+                for place, run in zip(left, self.runs, strict=True)
+            ]
             left = [place for place, is_going in zip(left, going, strict=True) if is_going]
             if left and not all(going):
                 self.runs = [run for run, is_going in zip(self.runs, going, strict=True) if is_going]
                 self._unite()
+
+    def leave(self, places: Iterable[int]) -> None:
+        """Train some runs no longer, by their places among the first runs; between two epochs."""
+        self._leaving.update(places)
 
     def _train_epoch(self) -> list[Totals]:
         tally, generators, batches = Tally(len(self.runs)), [], []
@@ -269,6 +277,8 @@ def _merged(models: Sequence[Method]) -> JointMethod:
                 is_grouped = own.dim() == buffer.dim()
                 views = buffer.unflatten(0, (-1, len(models)))[:, member]
                 module._buffers[name] = views if is_grouped else views[0]
+        if isinstance(of_all, Dropout):
+            of_all.chances = [module.p for module in each if isinstance(module, Dropout)]
     return whole
 
 

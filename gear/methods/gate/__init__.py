@@ -10,6 +10,7 @@ GATE = MethodSpec(
     name="gate",
     title="branches on one embedding, one frame, equal distances to perturbed points",
     model="gear.methods.gate.model:Gate",
+    joins=True,
     colour="orange",
     space=(*ALIGNMENT, Float("weights.dist", 0.03, 3.0), *TRANSFER, *NETWORK),
     optional=(PATHS, *OPTIONAL),

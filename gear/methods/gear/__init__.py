@@ -10,6 +10,7 @@ GEAR = MethodSpec(
     name="gear",
     title="two branches, one frame, matched curvature",
     model="gear.methods.gear.model:Gear",
+    joins=True,
     colour="blue",
     space=(
         *ALIGNMENT,

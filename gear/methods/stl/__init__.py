@@ -9,6 +9,7 @@ STL = MethodSpec(
     name="stl",
     title="the target by itself",
     model="gear.methods.stl.model:SingleTask",
+    joins=True,
     colour="muted",
     uses_sources=False,
     space=NETWORK,

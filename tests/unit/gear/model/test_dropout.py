@@ -37,3 +37,17 @@ def test_same_seed_drops_the_same():
 def test_changes_nothing_at_zero_or_outside_training(p, training):
     x = torch.randn(5, 3)
     assert Dropout(p).train(training)(x) is x
+
+
+def test_members_of_an_array_drop_with_their_own_chances_what_each_would_drop_by_itself():
+    chances, rows = [0.0, 0.3, 0.6], [9, 12, 10]
+    array = Dropout(0.0)
+    array.chances = chances
+    array.generators = [torch.Generator().manual_seed(member) for member in range(3)]
+    found = array(torch.ones(2 * 3, 12, 8), rows).unflatten(0, (2, 3))
+    for member, (chance, count) in enumerate(zip(chances, rows, strict=True)):
+        torch.manual_seed(member)
+        assert torch.equal(found[:, member, :count], Dropout(chance)(torch.ones(2, count, 8)))
+    assert array.generators[0].initial_seed() == 0
+    untouched = torch.Generator().manual_seed(0)
+    assert torch.equal(array.generators[0].get_state(), untouched.get_state())
