@@ -97,7 +97,7 @@ def measure(
     campaign = Campaign(plan(sampler, trials + window + 1), events=before)
     decide = [Stopwatch(campaign.next_job), Stopwatch(campaign.report)]
     campaign.next_job, campaign.report = decide  # type: ignore[method-assign, assignment]
-    (proposer,) = campaign._proposers.values()
+    (proposer,) = campaign.asking._proposers.values()
     propose = proposer.propose = Stopwatch(proposer.propose)  # type: ignore[method-assign, assignment]
     simulation, found, before_all, before_sampler = Simulation(campaign, rows, 1), [], 0.0, 0.0
     for _ in range(window + 1):

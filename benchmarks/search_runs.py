@@ -1,5 +1,6 @@
 """Campaigns on a local Ray whose trials sleep instead of training, for the benchmarks of the search."""
 
+import functools
 import importlib
 import json
 import math
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from gear.config import TrainingConfig, TrialConfig, TrialSpec
 from gear.results import EpochResult
+from gear.training.side_by_side import SideBySide
 from search.campaign.campaign import Campaign
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
 from search.plan.plan_file import plan_to_dict, plan_to_toml
@@ -83,6 +85,11 @@ def local_ray(slots: int) -> AbstractContextManager[None]:
     return connection.connected(None)
 
 
+def each(factory: Callable[[TrialSpec], SleepingRun], specs: Sequence[TrialSpec]) -> SideBySide:
+    """The runs of several trials."""
+    return SideBySide([factory(spec) for spec in specs])
+
+
 def run_campaign(
     plan: CampaignPlan, factory: Callable[[TrialSpec], SleepingRun], folder: Path, slots: int, *listeners: Callable
 ) -> None:
@@ -91,4 +98,4 @@ def run_campaign(
     with CampaignStore.create(place, head, plan_to_toml(plan)) as store:
         campaign = Campaign(plan, store.append)
         campaign.listeners += [CheckpointCleanup(campaign, store), *listeners]
-        run_search(campaign, store, Launch(lambda: slots), factory)
+        run_search(campaign, store, Launch(lambda: slots), functools.partial(each, factory))

@@ -34,6 +34,4 @@ def structure(config: TrialConfig) -> TrialConfig | None:
     weights = {term.name: float(getattr(config.weights, term.name) > 0) for term in dataclasses.fields(LossWeights)}
     training = dataclasses.replace(config.training, learning_rate=1.0, weight_decay=0.0, clip=1.0, ema=0.0)
     embedding = dataclasses.replace(config.embedding, dropout=0.0)
-    return dataclasses.replace(
-        config, seed=0, embedding=embedding, weights=LossWeights(**weights), training=training
-    )
+    return dataclasses.replace(config, seed=0, embedding=embedding, weights=LossWeights(**weights), training=training)

@@ -8,15 +8,17 @@ import functools
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 from gear.config import TrialConfig, TrialSpec
 from gear.errors import GearError, StorageError
-from gear.parsing import from_dict, to_dict
+from gear.parsing import from_dict
 from gear.results import OBJECTIVE, State
+from search.campaign.arrays import array_size
+from search.campaign.asking import Asking
 from search.campaign.event_order import EventOrder
 from search.campaign.events import (
     AttemptLost,
@@ -27,21 +29,16 @@ from search.campaign.events import (
     Event,
     Launched,
     StudyFinished,
-    TrialAsked,
     TrialEnded,
 )
-from search.campaign.proposer import Proposer
 from search.campaign.pruning import Pruner, TrialProgress, find_pruner
-from search.campaign.selection import repeats_to_start, unvalidated
 from search.campaign.study import Study, Trial, concerned, finite
-from search.campaign.study_transfer import transferred_start
 from search.campaign.trial_report import TrialReport
-from search.plan.campaign_plan import CampaignPlan, stable_seed
+from search.plan.campaign_plan import CampaignPlan
 
 __all__ = ["Campaign", "Job"]
 
 MIN_LOSSES = 6  # workers lost in a row before the campaign gives up, if a lost node does not explain so many
-MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +74,16 @@ class Campaign:
         earlier: Mapping[str, Sequence[Study]] = MappingProxyType({}),
     ) -> None:
         self.plan = plan
-        self._earlier = earlier
         search = plan.search
         self.studies = {study.name: Study(study, search.trials, search.replacements) for study in plan.studies}
-        self._proposers = {study.name: Proposer(study.method, plan.config, search) for study in plan.studies}
+        self.asking = Asking(plan, self.studies, earlier)
         self.blends: dict[str, list[BlendFinished]] = {}  # by name, oldest first
         self.blend_evaluations: Counter[str] = Counter()  # by name, those on the test part that were begun
         self.launches: list[Launched] = []  # oldest first; earlier versions recorded none
         self.listeners: list[Callable[..., None]] = []  # called with the events of each step after they took effect
         self.lock = threading.RLock()  # the progress table reads from a thread of its own
         self._record_event = record
-        self._live: dict[str, Trial] = {}
+        self._live: dict[str, dict[int, Trial]] = {}  # by ticket and place among the attempts that it was given
         self._max_live = self._lost_in_a_row = 0
         self._take_over(events)
 
@@ -120,44 +116,63 @@ class Campaign:
 
     @property
     def live(self) -> int:
-        """Number of attempts that were handed out and have not ended."""
+        """Number of tickets with attempts that were handed out and have not ended."""
         return len(self._live)
 
     def left(self, study: Study) -> int:
         """Number of a study's trials that are still to be started, by what is known now."""
-        return max(study.to_start, 0) or len(repeats_to_start(study, self.plan.search))
+        return self.asking.left(study)
 
     def running_epochs(self, study: str) -> list[int]:
         """Finished epochs of each of the study's trials that is running, in ascending order."""
-        return sorted(trial.epoch for trial in self._live.values() if trial.study == study)
+        return sorted(trial.epoch for trial in self._running_trials() if trial.study == study)
 
     def next_job(self, ticket: str) -> Job | None:
-        """Hand out the next attempt under the caller's ticket; None if there is nothing to run now.
+        """Hand out the next attempt alone under the caller's ticket; None if there is nothing to run now.
 
         Interrupted trials come first. Then comes a new trial of the study with the most work left, preferably of one
         that has few trials running.
         """
+        return next(iter(self._hand_out(ticket, slots=None)), None)
+
+    def next_jobs(self, ticket: str, slots: int) -> list[Job]:
+        """Hand out the next attempts, to be trained as one array (`search.campaign.arrays`), under one ticket.
+
+        Args:
+            ticket: the caller's.
+            slots: tickets that may be live at once.
+        """
+        return self._hand_out(ticket, slots)
+
+    def _hand_out(self, ticket: str, slots: int | None) -> list[Job]:
         with self.lock:
             interrupted = self._interrupted()
-            again = None if interrupted is None else self._ask_again(interrupted)
-            asked = again or self._ask_new() or self._ask_repeat()
-            if asked is None:
-                return None
-            self._record(asked)
-            study = self.studies[asked.study]
-            self._live[ticket] = study.trials[asked.number]
+            waiting = len(interrupted) + sum(map(self.left, self.studies.values()))
+            asked = self.asking.again(interrupted[0]) if interrupted else self.asking.new() or self.asking.repeat()
+            found: list[Job] = []
+            trials = self._live.setdefault(ticket, {})
+            while asked is not None:
+                self._record(asked)
+                trials[len(found)] = self.studies[asked.study].trials[asked.number]
+                spec = self.spec(asked.study, asked.number)
+                found.append(Job(asked.study, asked.number, asked.attempt, spec, asked.checkpoint))
+                size = 1 if slots is None else array_size(self.plan.search, trials[0].purpose, waiting, slots)
+                asked = self.asking.company(trials[0], self._interrupted()) if len(found) < size else None
+            if not found:
+                del self._live[ticket]
             self._max_live = max(self._max_live, len(self._live))
-            return Job(asked.study, asked.number, asked.attempt, self.spec(asked.study, asked.number), asked.checkpoint)
+            return found
 
-    def report(self, ticket: str, row: TrialReport) -> bool:
+    def report(self, ticket: str, row: TrialReport, place: int = 0) -> bool:
         """Record an epoch of a trial, and return whether the trial is to stop.
 
         Args:
-            ticket: of the attempt. An unknown ticket belongs to an attempt that was given up.
+            ticket: of the attempt. An unknown ticket belongs to attempts that were given up.
             row: the report of the epoch.
+            place: of the attempt among those of the ticket.
         """
         with self.lock:
-            trial = self._live.get(ticket)
+            trial = self._live.get(ticket, {}).get(place)
             if trial is None:
                 return True
             state, reason = self._verdict(trial, row)
@@ -170,26 +185,29 @@ class Campaign:
                 self._lost_in_a_row = 0
             if state != "running":
                 events.append(TrialEnded(trial.study, trial.number, state, reason, value, epochs))
-                del self._live[ticket]
+                del self._live[ticket][place]
+                if not self._live[ticket]:
+                    del self._live[ticket]
             self._record(*events)
             return state != "running"
 
     def lose(self, ticket: str, reason: str) -> None:
-        """Record that the worker of an attempt died: the trial is interrupted, or fails if it lost too many workers.
+        """Record that the worker of a ticket died: its trials are interrupted, or fail if they lost too many workers.
 
         Raises:
             GearError: too many workers in a row died before any finished an epoch; more would die as well.
         """
         with self.lock:
-            trial = self._live.pop(ticket, None)
-            if trial is None:
+            trials = self._live.pop(ticket, None)
+            if trials is None:
                 return
-            events: list[Event] = [AttemptLost(trial.study, trial.number, trial.attempt, reason)]
-            lost = trial.workers_lost + 1
-            if lost >= self.plan.search.attempts:
-                why = f"{lost} workers died while they trained it: {reason}"
-                events.append(TrialEnded(trial.study, trial.number, "failed", why, trial.value, trial.epoch))
-            self._record(*events)
+            for trial in trials.values():
+                events: list[Event] = [AttemptLost(trial.study, trial.number, trial.attempt, reason)]
+                lost = trial.workers_lost + 1
+                if lost >= self.plan.search.attempts:
+                    why = f"{lost} workers died while they trained it: {reason}"
+                    events.append(TrialEnded(trial.study, trial.number, "failed", why, trial.value, trial.epoch))
+                self._record(*events)
             self._lost_in_a_row += 1
             if self._lost_in_a_row >= max(MIN_LOSSES, 2 * self._max_live):
                 raise GearError(f"{self._lost_in_a_row} workers in a row died before any finished an epoch: {reason}")
@@ -235,69 +253,15 @@ class Campaign:
             labels="all" if trial.purpose == "all-labels" else "train",
         )
 
-    def _interrupted(self) -> Trial | None:
-        live = {id(trial) for trial in self._live.values()}
+    def _running_trials(self) -> Iterator[Trial]:
+        """The trials that were handed out and have not ended."""
+        return (trial for trials in self._live.values() for trial in trials.values())
+
+    def _interrupted(self) -> list[Trial]:
+        """The interrupted trials that were not handed out again, in the order of studies and numbers."""
+        live = {id(trial) for trial in self._running_trials()}
         running = (trial for study in self.studies.values() for trial in study.running.values())
-        return next((trial for trial in running if id(trial) not in live), None)
-
-    def _ask_again(self, trial: Trial) -> TrialAsked:
-        return TrialAsked(
-            trial.study,
-            trial.number,
-            trial.attempt + 1,
-            trial.params,
-            trial.distributions,
-            trial.config,
-            trial.checkpoint,
-            trial.origin,
-            trial.purpose,
-            trial.of,
-        )
-
-    def _ask_new(self) -> TrialAsked | None:
-        open_studies = [study for study in self.studies.values() if study.to_start > 0]
-        if not open_studies:
-            return None
-        study = max(open_studies, key=self._urgency)
-        own = self.studies.values() if self.plan.search.transfer_starts else ()
-        others = [*own, *self._earlier.get(study.name, ())]
-        start = transferred_start(study, others, self.plan.search, self.plan.config)
-        found = self._proposers[study.name].propose(study, start)
-        return TrialAsked(
-            study=study.name,
-            number=len(study.trials),
-            attempt=0,
-            params=found.params,
-            distributions=found.distributions,
-            config=to_dict(found.config),
-            origin=found.origin,
-        )
-
-    def _ask_repeat(self) -> TrialAsked | None:
-        """A trial of a finished search that is trained again, with a seed of its own."""
-        for study in self.studies.values():
-            for repeat in repeats_to_start(study, self.plan.search):
-                trial, number = repeat.trial, len(study.trials)
-                seed = stable_seed(self.plan.search.seed, study.name, repeat.purpose, number)
-                config = {**trial.config, "seed": seed}
-                if repeat.purpose == "all-labels":
-                    config["training"] = trial.config["training"] | unvalidated(study, trial)
-                return TrialAsked(
-                    study=study.name,
-                    number=number,
-                    attempt=0,
-                    params=trial.params,
-                    distributions=trial.distributions,
-                    config=config,
-                    origin=f"{repeat.purpose} of #{trial.number}",
-                    purpose=repeat.purpose,
-                    of=trial.number,
-                )
-        return None
-
-    def _urgency(self, study: Study) -> tuple[bool, float, int]:
-        has_room = len(study.running) < _max_running(study)
-        return has_room, study.seconds_to_start, study.to_start
+        return [trial for trial in running if id(trial) not in live]
 
     def _verdict(self, trial: Trial, row: TrialReport) -> tuple[State | Literal["running"], str]:
         if row.epoch is None or row.status == "failed":
@@ -350,7 +314,3 @@ class Campaign:
                 self.blend_evaluations[event.name] += 1
         for study in concerned(self.studies, event):
             study.apply(event)
-
-
-def _max_running(study: Study) -> int:
-    return max(1, study.budget // MIN_ROUNDS)

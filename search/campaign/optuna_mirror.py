@@ -2,11 +2,15 @@
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import PartialFixedSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -71,12 +75,18 @@ class OptunaMirror:
                 self._running.add(index)
         self.size = len(trials)
 
-    def ask(self, trials: Sequence[Trial], sampler: Sampler, seed: int) -> optuna.Trial:
-        """The next trial, of a sampler that is made for it; the caller records it."""
+    def ask(
+        self, trials: Sequence[Trial], sampler: Sampler, seed: int, held: Mapping[str, Any] = MappingProxyType({})
+    ) -> optuna.Trial:
+        """The next trial, of a sampler made for it, with the parameters that are held; the caller records it."""
         self.follow(trials)
         self.study.sampler = sampler.make(seed=seed)
         if isinstance(self.study.sampler, KnownSpace):
             self.study.sampler.known = self.space
+        if held:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                self.study.sampler = PartialFixedSampler(dict(held), self.study.sampler)
         trial = self.study.ask()
         self._running.add(trial.number)
         self.size += 1

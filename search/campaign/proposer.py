@@ -6,8 +6,9 @@ proposes what it would have proposed without the interruption.
 
 import dataclasses
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from optuna.distributions import distribution_to_json
@@ -52,12 +53,15 @@ class Proposer:
         self._method, self._base, self._settings = method, base, settings
         self._mirror = OptunaMirror(self._placed)
 
-    def propose(self, study: Study, start: Start | None = None) -> Proposal:
+    def propose(
+        self, study: Study, start: Start | None = None, held: Mapping[str, Any] = MappingProxyType({})
+    ) -> Proposal:
         """The next trial of a study; the first one has the default parameters.
 
         Args:
             study: with its search so far.
             start: parameters to try next in place of the sampler's; those that it lacks are random.
+            held: parameters that the trial is to have; the sampler chooses only the others.
         """
         trials, vary = study.searched, self._settings.vary
         seed = stable_seed(self._settings.seed, study.name, len(trials))
@@ -66,14 +70,14 @@ class Proposer:
         if sampler == RANDOM:  # it learns nothing, so it need not see the trials
             apart = new_study()
             apart.sampler = RANDOM.make(seed=seed)
-            if given is not None:
-                apart.enqueue_trial(dict(given.params))
+            if fixed := dict(given.params if given is not None else held):
+                apart.enqueue_trial(fixed)
             trial = apart.ask()
         else:
             not_recorded = self._mirror.size > len(trials)  # the last proposal
             if not_recorded or not sampler.built_in:
                 self._mirror = OptunaMirror(self._placed)
-            trial = self._mirror.ask(trials, sampler, seed)
+            trial = self._mirror.ask(trials, sampler, seed, held)
         config = suggest(trial, self._method, self._base, vary)
         params = {name: get_value(config, name) for name in trial.params}
         if sampler != RANDOM:

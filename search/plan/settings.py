@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from gear.errors import UnknownNameError
+from gear.errors import InputDataError, UnknownNameError
 from search.plan.setting import check_ranges, setting
 from search.plan.space import OPTIONAL
 
@@ -83,16 +83,25 @@ class SearchSettings:
     split_seed: int = setting(0, "seed of the splits", minimum=0)
     cpus_per_trial: int = setting(1, "CPUs, and threads, of a trial", minimum=1)
     gpus_per_trial: float = setting(0.0, "GPUs of a trial; a fraction shares a GPU", minimum=0, metavar="F")
+    fuse: str = setting(
+        "auto",
+        "trials of a study that a worker trains as one array of models where their shapes agree: a number, off, or "
+        "auto, which is 8 on GPUs, and on CPUs 8 for trials of one configuration",
+        resume="free",
+        metavar="N|auto|off",
+    )
     vary: tuple[str, ...] = setting((), f"search these settings, too: {' '.join(OPTIONAL)}", metavar="PATH")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be searched.
 
         Raises:
-            InputDataError: a value is out of range.
+            InputDataError: a value is out of range, or `fuse` is not of its form.
             UnknownNameError: a setting to vary does not exist.
         """
         check_ranges(self, "search")
+        if self.fuse not in ("auto", "off") and not (self.fuse.isdecimal() and int(self.fuse) >= 1):
+            raise InputDataError(f"search.fuse must be a number of trials, auto or off, got '{self.fuse}'")
         for path in self.vary:
             if path not in OPTIONAL and not path.startswith("settings."):  # of a plug-in: see `check_settings`
                 raise UnknownNameError("setting to vary", path, list(OPTIONAL))

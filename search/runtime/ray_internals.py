@@ -92,6 +92,11 @@ class Controller:
     pending: Iterable[Trial]
     _actors: dict[Trial, Any]
     _is_started: Callable[[Any], bool]
+    _call: Callable[..., Any]
+
+    def call(self, trial: Trial, method: str, *arguments: Any) -> None:  # noqa: ANN401
+        """Call a method of a trial's worker before its next epoch, without waiting for it."""
+        self._call(trial, method, arguments)
 
     def is_starting(self, trial: Trial) -> bool:
         """Whether a trial has resources of its own, on which its worker is about to be ready."""
@@ -110,6 +115,7 @@ def controller_of(interface: Any) -> Controller | None:  # noqa: ANN401 - Tune's
             pending=controller._pending_trials,
             _actors=controller._trial_to_actor,
             _is_started=controller._actor_manager.is_actor_started,
+            _call=controller._schedule_trial_task,
         )
     except (AttributeError, _OtherInternalsError) as error:
         _log_once(

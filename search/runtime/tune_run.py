@@ -15,7 +15,7 @@ from ray.tune.experiment import Trial
 from search.campaign.campaign import Campaign
 from search.runtime.deferred_error import DeferredErrors
 from search.runtime.ray_internals import apply_patches
-from search.runtime.trainable import RunFactory, make_trainable, training_run
+from search.runtime.trainable import RunFactory, make_trainable, training_runs
 from search.runtime.tune_scheduler import CampaignScheduler
 from search.runtime.tune_searcher import CampaignSearcher
 from search.storage.campaign_store import CampaignStore
@@ -38,7 +38,9 @@ class Launch:
     time_budget: float | None = None
 
 
-def run_search(campaign: Campaign, store: CampaignStore, launch: Launch, factory: RunFactory = training_run) -> Outcome:
+def run_search(
+    campaign: Campaign, store: CampaignStore, launch: Launch, factory: RunFactory = training_runs
+) -> Outcome:
     """Run what is left of a campaign on the connected Ray.
 
     Each call is a new Tune experiment. The files of Tune are never read: they are written to a temporary folder of this
@@ -91,7 +93,7 @@ def _tuner(
 
 
 def _trial_name(trial: Trial) -> str:
-    job = trial.config
+    job = trial.config["jobs"][0]
     return f"{job['study']}-{job['number']}-{job['attempt']}"
 
 

@@ -29,21 +29,33 @@ class CampaignScheduler(FIFOScheduler):
         self._lost: set[str] = set()  # ids of the trials whose loss is reported
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ANN401
-        """Report an epoch, and return the decision of the campaign."""
-        stop, row, job = True, result["row"], trial.config
-        if row.note:
-            log.warning("trial %s of %s %s", job["number"], job["study"], row.note)
-        with self.errors.deferred():
-            stop = self.campaign.report(trial.trial_id, row)
-        decision: str = self.STOP if stop or self.errors.first is not None else self.CONTINUE
-        return decision
+        """Report an epoch of every trial of a worker, and return whether any of them goes on."""
+        going, leaving = False, []
+        for place, row in result["rows"]:
+            job = trial.config["jobs"][place]
+            if row.note:
+                log.warning("trial %s of %s %s", job["number"], job["study"], row.note)
+            stop = True
+            with self.errors.deferred():
+                stop = self.campaign.report(trial.trial_id, row, place)
+            going |= not stop
+            if stop and row.status == "running":
+                leaving.append(place)
+        if not going or self.errors.first is not None:
+            stopped: str = self.STOP
+            return stopped
+        controller = controller_of(tune_controller) if leaving else None
+        if controller is not None:  # else the trials train on, and their epochs count nowhere
+            controller.call(trial, "leave", leaving)
+        continued: str = self.CONTINUE
+        return continued
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ANN401
-        """Report a trial as lost: its worker died, since an exception of training comes as a result."""
+        """Report trials as lost: their worker died, or an array of several failed."""
         if trial.trial_id in self._lost:
             return
         self._lost.add(trial.trial_id)
-        job = trial.config
+        job = trial.config["jobs"][0]
         with self.errors.deferred():
             own = self.store.read_error(job["study"], job["number"], job["attempt"])
             self.campaign.lose(trial.trial_id, own or _last_error_line(trial))

@@ -32,13 +32,13 @@ class CampaignSearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a str
-        """The next attempt; None while others run that may be followed by more."""
+        """The next attempts, for one worker; None while others run that may be followed by more."""
         with self.errors.deferred():
             if self.campaign.live >= self.limit():
                 return None
-            job = self.campaign.next_job(trial_id)
-            if job is not None:
-                return to_dict(job)
+            jobs = self.campaign.next_jobs(trial_id, self.limit())
+            if jobs:
+                return {"jobs": [to_dict(job) for job in jobs]}
         if self.errors.first is None and self.campaign.live:
             return None
         finished: str = Searcher.FINISHED  # Tune never asks again: only when no trial is left that could fail

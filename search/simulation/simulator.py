@@ -20,18 +20,18 @@ __all__ = ["Point", "Policy", "Simulation", "Traces", "best_after", "compare", "
 
 
 class Simulation:
-    """Drives a campaign as Tune would: `slots` trials run at once and take turns, epoch by epoch.
+    """Drives a campaign as Tune would: `slots` workers take turns, an epoch of their trials each.
 
     Args:
         campaign: to drive.
         rows: gives the reports of a job's trial, one by one.
-        slots: maximum number of trials at once.
+        slots: number of workers.
     """
 
     def __init__(self, campaign: Campaign, rows: Callable[[Job], Iterator[TrialReport]], slots: int = 1) -> None:
         self.campaign = campaign
         self.slots = slots
-        self.running: dict[str, Iterator[TrialReport]] = {}
+        self.running: dict[str, dict[int, Iterator[TrialReport]]] = {}  # by ticket and place
         self._rows = rows
         self._tickets = 0
 
@@ -49,16 +49,17 @@ class Simulation:
         """Start trials until all slots are in use or nothing is left to start."""
         while len(self.running) < self.slots:
             self._tickets += 1
-            job = self.campaign.next_job(f"t{self._tickets}")
-            if job is None:
+            jobs = self.campaign.next_jobs(f"t{self._tickets}", self.slots)
+            if not jobs:
                 break
-            self.running[f"t{self._tickets}"] = self._rows(job)
+            self.running[f"t{self._tickets}"] = {place: self._rows(job) for place, job in enumerate(jobs)}
 
     def turn(self, ticket: str) -> None:
-        """Let a running trial report one epoch."""
-        rows = self.running.pop(ticket)
-        if not self.campaign.report(ticket, next(rows)):
-            self.running[ticket] = rows
+        """Let every trial of a worker report one epoch."""
+        trials = self.running.pop(ticket).items()
+        going = {place: rows for place, rows in trials if not self.campaign.report(ticket, next(rows), place)}
+        if going:
+            self.running[ticket] = going
 
 
 @dataclass(frozen=True, slots=True)

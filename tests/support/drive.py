@@ -3,6 +3,7 @@
 Stands in for `search.run`, which does the same with data, training and tracking around it; so that a test can kill it.
 """
 
+import functools
 import sys
 
 from search.campaign.campaign import Campaign
@@ -25,7 +26,9 @@ def drive(folder, factory, plan, time_budget=None, address=None, listeners=()):
         slots = resources.Slots(plan.search, grows=address is not None)
         campaign = Campaign(plan, store.append, store.events())
         campaign.listeners += [CheckpointCleanup(campaign, store), *listeners]
-        return campaign, run_search(campaign, store, Launch(slots.limit, time_budget), factory)
+        return campaign, run_search(
+            campaign, store, Launch(slots.limit, time_budget), functools.partial(fake_training.each, factory)
+        )
 
 
 if __name__ == "__main__":

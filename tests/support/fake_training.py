@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gear.config import TrainingConfig, TrialConfig
 from gear.results import EpochResult
+from gear.training.side_by_side import SideBySide
 from search.campaign.campaign import Campaign
 from search.campaign.trial_report import TrialReport
 from search.plan.campaign_plan import CampaignPlan, expand_pairs
@@ -141,6 +142,11 @@ def small_plan(
         search=SearchSettings(trials=trials, **settings),
         config=TrialConfig(training=TrainingConfig(epochs=epochs)),
     )
+
+
+def each(factory, specs):
+    """The fake runs of several trials."""
+    return SideBySide([factory(spec) for spec in specs])
 
 
 class Simulation(simulator.Simulation):

@@ -56,7 +56,7 @@ def test_what_is_proposed_follows_from_the_events_before(sampler, number):
     asked = [index for index, event in enumerate(events) if isinstance(event, TrialAsked)]
     assert sampler in {events[index].origin for index in asked}
     for index in asked[:: 7 if sampler == "tpe" else 5]:
-        assert Campaign(plan, events=events[:index])._ask_new() == events[index]
+        assert Campaign(plan, events=events[:index]).asking.new() == events[index]
 
 
 class BrokenAtTimes(FakeRun):
@@ -128,8 +128,8 @@ def test_a_proposal_that_could_not_be_recorded_is_made_again():
     plan = small_plan(trials=30, methods=["stl"], startup_trials=2)
     simulation = Simulation(plan, slots=1).run(turns=50)
     campaign = simulation.campaign
-    assert campaign._ask_new().origin == "tpe"
-    assert campaign._ask_new() == campaign._ask_new()
+    assert campaign.asking.new().origin == "tpe"
+    assert campaign.asking.new() == campaign.asking.new()
 
 
 def test_samplers_differ_once_they_have_learnt():

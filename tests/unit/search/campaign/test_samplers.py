@@ -97,7 +97,7 @@ def test_what_a_sampler_of_ones_own_proposes_follows_from_the_events_before(path
     asked = [index for index, event in enumerate(simulation.events) if isinstance(event, TrialAsked)]
     assert sum(simulation.events[index].origin == path for index in asked) > 5
     for index in asked:
-        assert Campaign(plan, events=simulation.events[:index])._ask_new() == simulation.events[index]
+        assert Campaign(plan, events=simulation.events[:index]).asking.new() == simulation.events[index]
 
 
 def test_the_example_keeps_most_of_the_best_trial(example):

@@ -109,7 +109,7 @@ def test_a_list_of_variables_that_looks_different_is_left_alone(monkeypatch, cap
     assert "ENV_VARS_TO_PROPAGATE is not a set" in caplog.text
 
 
-def tune_controller():
+def tune_controller(called=()):
     """Tune's, with one trial that waits for its worker, one that waits for any and one that was given up."""
     manager = SimpleNamespace(is_actor_started=lambda actor: actor == "started")
     return SimpleNamespace(
@@ -117,6 +117,7 @@ def tune_controller():
         _pending_trials=["starting", "pending"],
         _trial_to_actor={"starting": "started"},
         _actor_manager=manager,
+        _schedule_trial_task=lambda *call: called.append(call),
     )
 
 
@@ -124,6 +125,14 @@ def test_the_scheduler_sees_what_tune_keeps_to_itself():
     controller = controller_of(SimpleNamespace(_tune_controller=tune_controller()))
     assert list(controller.failed) == ["failed"]
     assert [trial for trial in controller.pending if not controller.is_starting(trial)] == ["pending"]
+
+
+def test_it_calls_a_trials_worker():
+    called = []
+    controller_of(SimpleNamespace(_tune_controller=tune_controller(called))).call("trial", "leave", [1])
+    assert called == [("trial", "leave", ([1],))]
+    tunes = ray.tune.execution.tune_controller.TuneController._schedule_trial_task
+    assert [*inspect.signature(tunes).parameters][1:4] == ["trial", "method_name", "args"]
 
 
 def test_tunes_controller_has_all_of_it():

@@ -1,16 +1,18 @@
 """A trial on its worker: rows, checkpoints in the campaign folder, errors as rows."""
 
 import dataclasses
+import functools
 import os
 
 import pytest
 
 from gear.errors import CheckpointError, StorageError
 from gear.parsing import to_dict
+from gear.training.side_by_side import SideBySide
 from search.campaign.campaign import Campaign
-from search.runtime.trainable import make_trainable, training_run
+from search.runtime.trainable import make_trainable, training_runs
 from search.storage import retry
-from tests.support.fake_training import BrokenRun, FakeRun, small_plan
+from tests.support.fake_training import BrokenRun, FakeRun, each, small_plan
 
 
 @pytest.fixture
@@ -18,13 +20,14 @@ def begin(storage):
     def build(factory=FakeRun, every=1, **changed):
         plan = small_plan(methods=["stl"], checkpoint_every=every)
         config = to_dict(Campaign(plan).next_job("x")) | changed
-        return make_trainable(storage, plan.search, factory)(config)
+        runs = factory if factory is training_runs else functools.partial(each, factory)
+        return make_trainable(storage, plan.search, runs)({"jobs": [config]})
 
     return build
 
 
 def rows(trial, n):
-    return [trial.step()["row"] for _ in range(n)]
+    return [trial.step()["rows"][0][1] for _ in range(n)]
 
 
 HOME = "checkpoints/hv_from_ds.random.stl/0000"
@@ -54,7 +57,7 @@ def test_the_checkpoint_before_stays_until_the_driver_has_recorded_the_next(begi
 def test_where_recording_may_lag_checkpoints_stay_until_it_is_sure(begin, storage, monkeypatch):
     monkeypatch.setattr(type(storage), "lag", 30.0)
     now = [0.0]
-    monkeypatch.setattr("search.runtime.trainable.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("search.runtime.attempt.time.monotonic", lambda: now[0])
     trial = begin()
     for _ in range(5):
         rows(trial, 1)
@@ -103,7 +106,7 @@ def test_a_worker_takes_one_trial_after_the_other(begin):
     first = rows(trial, 2)[-1]
     following = Campaign(small_plan(methods=["stl"]))
     following.next_job("x")
-    config = to_dict(following.next_job("y"))
+    config = {"jobs": [to_dict(following.next_job("y"))]}
     assert trial.reset(config) is True
     row = rows(trial, 1)[0]
     assert (row.epoch, first.epoch) == (1, 2)
@@ -141,8 +144,81 @@ def test_a_worker_has_the_keys_of_the_storage_and_they_are_nowhere_to_be_read(be
 
 
 def test_a_trial_of_a_plug_in_that_the_worker_does_not_have_fails_in_a_line(begin):
-    trial = begin(training_run)
-    trial.config["spec"]["config"]["method"] = "mine=no_such_module:Mine"
-    (row,) = rows(trial, 1)
+    spec = to_dict(Campaign(small_plan(methods=["stl"])).next_job("x").spec)
+    spec["config"]["method"] = "mine=no_such_module:Mine"
+    (row,) = rows(begin(training_runs, spec=spec), 1)
     assert (row.status, row.epoch) == ("failed", None)
     assert row.reason.startswith("InputDataError: method 'no_such_module:Mine': there is no module no_such_module")
+
+
+@pytest.fixture
+def array(storage):
+    """A worker with three trials, `factories` by the place of each."""
+
+    def build(*factories, **changed):
+        plan = small_plan(methods=["stl"])
+        campaign = Campaign(plan)
+        jobs = [to_dict(campaign.next_job(str(place))) | changed for place in range(3)]
+        chosen = factories or (FakeRun,) * 3
+        return make_trainable(storage, plan.search, functools.partial(by_place, chosen))({"jobs": jobs})
+
+    return build
+
+
+def by_place(factories, specs):
+    return SideBySide([factory(spec) for factory, spec in zip(factories, specs, strict=True)])
+
+
+def epochs(found):
+    return [(place, row.epoch, row.status) for place, row in found["rows"]]
+
+
+def test_several_trials_report_each_epoch_and_have_checkpoints_of_their_own(array, storage):
+    trial = array()
+    for epoch in (1, 2, 3):
+        assert epochs(trial.step()) == [(place, epoch, "running") for place in range(3)]
+    for number in range(3):
+        home = storage / f"checkpoints/hv_from_ds.random.stl/000{number}"
+        assert (home / "attempt-0/epoch-3/state.json").exists()
+
+
+def test_one_that_is_told_to_leave_is_trained_no_longer(array):
+    trial = array()
+    trial.step()
+    trial.leave([1])
+    assert epochs(trial.step()) == [(0, 2, "running"), (2, 2, "running")]
+    trial.leave([0])
+    for epoch in range(3, 9):
+        assert epochs(trial.step()) == [(2, epoch, "running")]
+    assert epochs(trial.step()) == [(2, 9, "complete")]
+
+
+def test_an_error_among_several_loses_the_attempt_of_all(array, storage):
+    trial = array(FakeRun, BrokenRun, FakeRun)
+    trial.step()
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        trial.step()
+    for number in range(3):
+        error = storage / f"checkpoints/hv_from_ds.random.stl/000{number}/attempt-0/error.txt"
+        assert "Traceback" in error.read_text()
+
+
+def test_a_damaged_checkpoint_of_one_costs_the_others_nothing(array, storage):
+    first = array()
+    for _ in range(4):
+        first.step()
+    (storage / "checkpoints/hv_from_ds.random.stl/0000/attempt-0/epoch-4/state.json").write_text('{"epo')
+    again = array(DamagedOnce, DamagedOnce, DamagedOnce)
+    for place, attempt in again.attempts.items():
+        attempt.checkpoint = f"checkpoints/hv_from_ds.random.stl/000{place}/attempt-0/epoch-4"
+    rows = again.step()["rows"]
+    assert [(place, row.epoch, bool(row.note)) for place, row in rows] == [(0, 1, True), (1, 5, False), (2, 5, False)]
+
+
+class DamagedOnce(FakeRun):
+    def restore(self, folder):
+        try:
+            super().restore(folder)
+        except ValueError as error:
+            self.epoch = 4
+            raise CheckpointError(f"the checkpoint in {folder} is damaged") from error
