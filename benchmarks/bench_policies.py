@@ -19,10 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from gear.command_line import Parser
 from search.campaign.pruning import PRUNERS
 from search.campaign.samplers import SAMPLERS
-from search.simulation import DEFAULT_CURVES
+from search.simulation import DEFAULT_CURVES, SURROGATES, SurrogateName
 from search.simulation.recorded_curves import Curves, read_curves
 from search.simulation.simulator import Policy, Traces, best_after, compare, policies, to_reach
-from search.simulation.surrogate import SURROGATES, SurrogateName, make_surrogate
+from search.simulation.surrogate import make_surrogate
 
 UNITS = ("trials", "epochs")
 

@@ -5,7 +5,6 @@ Nothing here changes the campaign; what is asked for takes effect once it is rec
 
 from collections.abc import Mapping, Sequence
 
-from gear.config import Value
 from gear.parsing import to_dict
 from search.campaign.arrays import can_join, has_company, held_by, max_running, room
 from search.campaign.events import TrialAsked
@@ -50,6 +49,7 @@ class Asking:
             trial.origin,
             trial.purpose,
             trial.of,
+            trial.array,
         )
 
     def new(self) -> TrialAsked | None:
@@ -83,15 +83,13 @@ class Asking:
             return None if waiting is None else self.again(waiting)
         study = self._studies[first.study]
         if first.purpose == "search":
-            return self._proposed(study, held=held_by(first)) if room(study, self._plan.search) > 0 else None
+            return self._proposed(study, first=first) if room(study, self._plan.search) > 0 else None
         alike = (again for again in repeats_to_start(study, self._plan.search) if again.trial.number == first.of)
         return next((self._repeated(study, again) for again in alike), None)
 
-    def _proposed(
-        self, study: Study, start: Start | None = None, held: Mapping[str, Value] | None = None
-    ) -> TrialAsked:
-        """The next trial of a study's search; `start`, `held`: see `Proposer.propose`."""
-        found = self._proposers[study.name].propose(study, start, held or {})
+    def _proposed(self, study: Study, start: Start | None = None, first: Trial | None = None) -> TrialAsked:
+        """The next trial of a study's search; `start`: see `Proposer.propose`; `first`: of its array."""
+        found = self._proposers[study.name].propose(study, start, held_by(first) if first is not None else {})
         return TrialAsked(
             study=study.name,
             number=len(study.trials),
@@ -100,6 +98,7 @@ class Asking:
             distributions=found.distributions,
             config=to_dict(found.config),
             origin=found.origin,
+            array=None if first is None else first.number,
         )
 
     def _repeated(self, study: Study, repeat: Repeat) -> TrialAsked:

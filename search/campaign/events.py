@@ -58,7 +58,8 @@ class TrialAsked:
     `config` is the whole `TrialConfig` with the seed. The attempt begins from `checkpoint`, relative to the campaign
     folder. `origin` is where the configuration came from: `default`, the name or import path of a sampler, or
     `study NAME #NUMBER`. `purpose` is `search`, or why trial number `of` is trained again with another seed, see
-    `search.campaign.selection`.
+    `search.campaign.selection`. `array` is the number of the trial that decided what the proposals of an array have in
+    common, see `search.campaign.arrays`; of that trial itself it is None, as where there is no array.
     """
 
     study: str
@@ -71,6 +72,7 @@ class TrialAsked:
     origin: str = ""
     purpose: Purpose = "search"
     of: int | None = None
+    array: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

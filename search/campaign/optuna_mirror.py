@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -50,15 +51,20 @@ class OptunaMirror:
 
     Args:
         place: gives the parameters and distributions that the study has of a trial.
+        arrays_as_one: of the trials of an array, which have most of their parameters in common, only the best has a
+            result, once all have ended; until then all are running. Otherwise a sampler would take their number for
+            evidence that these parameters are good.
     """
 
-    def __init__(self, place: Callable[[Trial], Placed] = as_recorded) -> None:
-        self._place = place
+    def __init__(self, place: Callable[[Trial], Placed] = as_recorded, *, arrays_as_one: bool = False) -> None:
+        self._place, self._arrays_as_one = place, arrays_as_one
         self._storage = optuna.storages.InMemoryStorage()  # of this study only, so the id of a trial is its number
         self.study = new_study(self._storage)
         self.space = IntersectionSearchSpace(include_pruned=True)
         self.size = 0
         self._running: set[int] = set()
+        self._sorted = 0  # number of trials whose arrays are known
+        self._arrays: dict[int, list[int]] = {}  # of the array's first trial by its number, the places of all
 
     def follow(self, trials: Sequence[Trial]) -> None:
         """Add what was recorded since the last call.
@@ -66,14 +72,29 @@ class OptunaMirror:
         Args:
             trials: of the search of a study, in order; those of the last call, and maybe more.
         """
+        for index, trial in enumerate(trials[self._sorted :], self._sorted):
+            self._arrays.setdefault(self._array(trial), []).append(index)
+        self._sorted = len(trials)
         for index in sorted(self._running):
-            if trials[index].state != "running":
-                self._end(index, trials[index])
+            if (state := self._state(trials, index)) != TrialState.RUNNING:
+                self._end(index, trials[index], state)
         for index, trial in enumerate(trials[self.size :], self.size):
-            self.study.add_trial(_frozen(trial, self._place(trial)))
-            if trial.state == "running":
+            state = self._state(trials, index)
+            self.study.add_trial(_frozen(trial, self._place(trial), state))
+            if state == TrialState.RUNNING:
                 self._running.add(index)
         self.size = len(trials)
+
+    def _state(self, trials: Sequence[Trial], index: int) -> TrialState:
+        """The state that a trial has in the study."""
+        array = [trials[place] for place in self._arrays[self._array(trials[index])]]
+        if any(trial.state == "running" for trial in array):
+            return TrialState.RUNNING
+        return _STATES[trials[index].state] if trials[index] is min(array, key=_rank) else TrialState.FAIL
+
+    def _array(self, trial: Trial) -> int:
+        """The number of the first trial of its array, which is its own where there is none."""
+        return trial.array if trial.array is not None and self._arrays_as_one else trial.number
 
     def ask(
         self, trials: Sequence[Trial], sampler: Sampler, seed: int, held: Mapping[str, Any] = MappingProxyType({})
@@ -100,11 +121,11 @@ class OptunaMirror:
                 internal = distribution.to_internal_repr(value)
                 self._storage.set_trial_param(trial.number, name, internal, distribution)
 
-    def _end(self, index: int, trial: Trial) -> None:
+    def _end(self, index: int, trial: Trial, state: TrialState) -> None:
         for epoch, value in trial.curve.items():
             self._storage.set_trial_intermediate_value(index, epoch, value)
-        result = _value(trial)
-        self._storage.set_trial_state_values(index, _STATES[trial.state], None if result is None else [result])
+        result = _value(trial, state)
+        self._storage.set_trial_state_values(index, state, None if result is None else [result])
         self._running.remove(index)
 
 
@@ -125,15 +146,20 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _frozen(trial: Trial, placed: Placed) -> FrozenTrial:
+def _rank(trial: Trial) -> tuple[bool, bool, float]:
+    """Lowest for the best trial: complete ones before those that were stopped, before failed ones."""
+    return trial.state == "failed", trial.state != "complete", min(trial.curve.values(), default=math.inf)
+
+
+def _frozen(trial: Trial, placed: Placed, state: TrialState) -> FrozenTrial:
     return create_trial(
-        state=_STATES[trial.state],
-        value=_value(trial),
+        state=state,
+        value=_value(trial, state),
         params=dict(placed.params),
         distributions=dict(placed.distributions),
         intermediate_values=trial.curve,
     )
 
 
-def _value(trial: Trial) -> float | None:
-    return min(trial.curve.values()) if trial.state in ("complete", "pruned") else None
+def _value(trial: Trial, state: TrialState) -> float | None:
+    return min(trial.curve.values()) if state in (TrialState.COMPLETE, TrialState.PRUNED) else None

@@ -51,7 +51,7 @@ class Proposer:
 
     def __init__(self, method: str, base: TrialConfig, settings: SearchSettings) -> None:
         self._method, self._base, self._settings = method, base, settings
-        self._mirror = OptunaMirror(self._placed)
+        self._mirror = OptunaMirror(self._placed, arrays_as_one=True)
 
     def propose(
         self, study: Study, start: Start | None = None, held: Mapping[str, Any] = MappingProxyType({})
@@ -76,7 +76,7 @@ class Proposer:
         else:
             not_recorded = self._mirror.size > len(trials)  # the last proposal
             if not_recorded or not sampler.built_in:
-                self._mirror = OptunaMirror(self._placed)
+                self._mirror = OptunaMirror(self._placed, arrays_as_one=True)
             trial = self._mirror.ask(trials, sampler, seed, held)
         config = suggest(trial, self._method, self._base, vary)
         params = {name: get_value(config, name) for name in trial.params}

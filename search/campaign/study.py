@@ -37,7 +37,8 @@ MIN_FAILURES = 4  # without any success, before a study is given up
 class Trial:
     """What is recorded of a trial. `curve`: by epoch, the best validation RMSE so far, standardised, if it is finite.
 
-    `purpose` and `of`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after its end.
+    `purpose`, `of` and `array`: see `search.campaign.events.TrialAsked`. `findings`: what looks wrong with it, after
+    its end.
     `versions`: of the launches that trained it, each once, oldest first; empty where an earlier version trained it.
     `lost`: why its checkpoint cannot be read, if that was recorded.
     """
@@ -50,6 +51,7 @@ class Trial:
     origin: str = ""
     purpose: Purpose = "search"
     of: int | None = None
+    array: int | None = None
     attempt: int = 0
     workers_lost: int = 0
     checkpoint: str | None = None
@@ -177,7 +179,7 @@ class Study:
             trial.versions = (*trial.versions, self.versions)
 
     def _add(self, event: TrialAsked) -> None:
-        what = (event.params, event.distributions, event.config, event.origin, event.purpose, event.of)
+        what = (event.params, event.distributions, event.config, event.origin, event.purpose, event.of, event.array)
         trial = Trial(event.study, event.number, *what)
         self.trials.append(trial)
         self.running[event.number] = trial

@@ -64,17 +64,26 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A way to search: sampler and pruner by name or import path, and whether studies take over starts."""
+    """A way to search.
+
+    Attributes:
+        sampler: by name or import path.
+        pruner: the same.
+        transfer_starts: whether studies take over starts.
+        fuse: how many trials a worker trains as one array, see `search.plan.settings`.
+    """
 
     sampler: str
     pruner: str = "none"
     transfer_starts: bool = False
+    fuse: str = "off"
 
     @property
     def name(self) -> str:
         """In words."""
         pruner = "" if self.pruner == "none" else f" + {self.pruner}"
-        return self.sampler + pruner + " + transferred starts" * self.transfer_starts
+        arrays = "" if self.fuse == "off" else f" + arrays of {self.fuse}"
+        return self.sampler + pruner + " + transferred starts" * self.transfer_starts + arrays
 
     def plan(self, recorded: CampaignPlan, trials: int, grace_epochs: int, seed: int) -> CampaignPlan:
         """The plan of the recorded campaign, searched by this policy."""
@@ -83,6 +92,7 @@ class Policy:
             sampler=self.sampler,
             pruner=self.pruner,
             transfer_starts=self.transfer_starts,
+            fuse=self.fuse,
             trials=trials,
             grace_steps=grace_epochs * recorded.config.training.epoch_steps,
             finalists=0,  # only the search: nothing is trained again

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 
 import pytest
+from optuna.trial import TrialState
 
 from gear.config import TrialConfig
 from gear.errors import InputDataError
@@ -12,6 +13,7 @@ from gear.structure import is_own, structure
 from search.campaign.arrays import array_size
 from search.campaign.campaign import Campaign
 from search.campaign.events import AttemptLost, TrialAsked
+from search.campaign.optuna_mirror import OptunaMirror
 from search.campaign.trial_report import TrialReport
 from search.plan.settings import SearchSettings
 from tests.support.fake_training import Simulation, small_plan
@@ -182,3 +184,41 @@ def test_what_is_asked_is_recorded_before_the_next_is_asked(begun):
     _, events, jobs = begun
     asked = [event.number for event in events if isinstance(event, TrialAsked)]
     assert asked == [0, *(job.number for job in jobs)]
+
+
+def test_to_the_sampler_an_array_is_one_trial_with_the_result_of_its_best(simulation, arrays):
+    study = simulation.campaign.studies["hv_from_ds.random.stl"]
+    mirror, plain = OptunaMirror(arrays_as_one=True), OptunaMirror()
+    for known in (mirror, plain):
+        known.follow(study.searched)
+    states = [trial.state for trial in plain.study.trials]
+    assert TrialState.FAIL not in states
+    members = {number: [trial for trial in study.searched if trial.array == number] for number in range(40)}
+    several = {number: [study.trials[number], *found] for number, found in members.items() if found}
+    assert several
+    for trials in several.values():
+        shown = [mirror.study.trials[trial.number] for trial in trials]
+        (best,) = [trial for trial in shown if trial.state != TrialState.FAIL]
+        complete = [trial.value for trial in trials if trial.state == "complete"]
+        assert best.value == min(complete or [min(trial.curve.values()) for trial in trials])
+
+
+def test_it_follows_an_array_step_by_step_to_the_same_study(simulation, arrays):
+    """A trial of an array is running until the last of it has ended."""
+    name, events = "hv_from_ds.random.stl", simulation.events
+    followed = OptunaMirror(arrays_as_one=True)
+    campaign = Campaign(simulation.campaign.plan)
+    seen_waiting = 0
+    for event in events:
+        campaign._apply(event)
+        followed.follow(campaign.studies[name].searched)
+        seen_waiting += any(
+            trial.state != "running" and followed.study.trials[trial.number].state == TrialState.RUNNING
+            for trial in campaign.studies[name].searched
+        )
+    assert seen_waiting
+    at_once = OptunaMirror(arrays_as_one=True)
+    at_once.follow(campaign.studies[name].searched)
+    assert [(t.state, t.value, t.params) for t in followed.study.trials] == [
+        (t.state, t.value, t.params) for t in at_once.study.trials
+    ]
