@@ -21,7 +21,7 @@ from search.plan.settings import SearchSettings
 
 __all__ = ["array_size", "can_join", "has_company", "held_by", "room"]
 
-AUTO = 8  # models of trials in an array, where nothing else is asked for
+AUTO = 8  # trials of one configuration in an array, where nothing else is asked for
 MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
 
 
@@ -29,8 +29,8 @@ def array_size(settings: SearchSettings, purpose: Purpose, waiting: int, slots: 
     """The number of trials that the next worker is given.
 
     Args:
-        settings: of the search. `auto` means 8; on a CPU only for trials of one configuration, since proposals gain too
-            little there for what they give up (docs/training.md).
+        settings: of the search. `auto` means 8 trials of one configuration, and no array of proposals: those give up more
+            than they gain unless an array is several times as fast (docs/training.md).
         purpose: of the first trial.
         waiting: trials that could start now, the first among them.
         slots: workers at once, none of which is to be idle while another has several trials.
@@ -40,7 +40,7 @@ def array_size(settings: SearchSettings, purpose: Purpose, waiting: int, slots: 
     if settings.fuse != "auto":
         wanted = int(settings.fuse)
     else:
-        wanted = AUTO if settings.gpus_per_trial or purpose != "search" else 1
+        wanted = AUTO if purpose != "search" else 1
     return min(wanted, math.ceil(waiting / max(slots, 1)))
 
 

@@ -85,8 +85,8 @@ class SearchSettings:
     gpus_per_trial: float = setting(0.0, "GPUs of a trial; a fraction shares a GPU", minimum=0, metavar="F")
     fuse: str = setting(
         "auto",
-        "trials of a study that a worker trains as one array of models where their shapes agree: a number, off, or "
-        "auto, which is 8 on GPUs, and on CPUs 8 for trials of one configuration",
+        "trials of a study that a worker trains as one array of models: a number, off, or auto, which is 8 for trials "
+        "of one configuration (finalists, refits) and otherwise 1",
         resume="free",
         metavar="N|auto|off",
     )

@@ -55,6 +55,45 @@ def test_a_trial_whose_worker_dies_goes_on_from_its_checkpoint(folder):
         assert epochs == list(range(1, 10))
 
 
+ARRAYS = {"methods": ["stl"], "fuse": "3", "startup_trials": 7}
+
+
+def test_trials_of_an_array_end_one_by_one_and_leave_only_what_counts(folder, monkeypatch):
+    monkeypatch.setattr(resources, "machine_cpus", lambda: 1)
+    campaign, outcome = drive(folder, fake_training.FakeRun, fake_training.small_plan(trials=7, **ARRAYS))
+    assert outcome == "done"
+    (study,) = campaign.studies.values()
+    assert [trial.array for trial in study.trials] == [None, None, 1, 1, None, 4, 4]
+    assert Counter(trial.state for trial in study.trials).keys() == {"complete", "pruned"}
+    # one that was stopped and trained on would have left a checkpoint
+    assert {str(path) for path in folder.path.glob("checkpoints/*/*/attempt-*/epoch-*")} == {
+        str(folder / study.best.checkpoint)
+    }
+
+
+def test_trials_of_an_array_whose_worker_dies_go_on_alone(folder, monkeypatch):
+    monkeypatch.setattr(resources, "machine_cpus", lambda: 1)
+    plan = fake_training.small_plan(trials=4, **ARRAYS, grace_period=9)
+    _, outcome = drive(folder, fake_training.DyingRun, plan)
+    events = events_of(folder)
+    assert outcome == "done"
+    assert [end.state for end in ends_of(events)] == ["complete"] * 4
+    lost = [event.number for event in events if isinstance(event, AttemptLost)]
+    assert sorted(lost) == [0, 1, 2, 3]
+    for number in range(4):
+        epochs = [event.epoch for event in events if isinstance(event, EpochReported) and event.number == number]
+        assert epochs == list(range(1, 10))
+
+
+def test_an_error_in_an_array_is_found_by_training_each_alone(folder, monkeypatch):
+    monkeypatch.setattr(resources, "machine_cpus", lambda: 1)
+    plan = fake_training.small_plan(trials=4, **ARRAYS, replacements=0)
+    campaign, _ = drive(folder, fake_training.BrokenRun, plan)
+    (study,) = campaign.studies.values()
+    assert [trial.reason for trial in study.trials] == ["RuntimeError: CUDA out of memory"] * 4
+    assert [trial.workers_lost for trial in study.trials] == [0, 1, 1, 1]
+
+
 def test_an_error_of_training_ends_the_trial_and_it_is_replaced_within_the_limit(folder):
     plan = fake_training.small_plan(trials=2, methods=["stl"], replacements=1)
     _, outcome = drive(folder, fake_training.BrokenRun, plan)
