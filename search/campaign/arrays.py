@@ -29,8 +29,8 @@ def array_size(settings: SearchSettings, purpose: Purpose, waiting: int, slots: 
     """The number of trials that the next worker is given.
 
     Args:
-        settings: of the search. `auto` means 8 trials of one configuration, and no array of proposals: those give up more
-            than they gain unless an array is several times as fast (docs/training.md).
+        settings: of the search. `auto` means 8 trials of one configuration, and no array of proposals: those give up
+            more than they gain unless an array is several times as fast (docs/training.md).
         purpose: of the first trial.
         waiting: trials that could start now, the first among them.
         slots: workers at once, none of which is to be idle while another has several trials.
