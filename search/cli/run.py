@@ -123,7 +123,7 @@ def _estimate(plan: CampaignPlan, options: "LaunchOptions", console: "Console") 
 
 def _confirmed(plan: CampaignPlan, args: argparse.Namespace) -> bool:
     """Ask before a big search, where there is somebody to ask."""
-    if plan.preset != "benchmark" or args.yes or sys.stdin is None or not sys.stdin.isatty():
+    if not plan.preset.startswith("benchmark") or args.yes or sys.stdin is None or not sys.stdin.isatty():
         return True
     trained = [study for study in plan.studies if not find_method(method_of(study.method).method).fits_at_once]
     epochs = sum(plan.folds(study.split, "search") for study in trained) * plan.search.trials * plan.epochs

@@ -3,15 +3,18 @@
     quick           few labels of two properties that a related one is known of: minutes on two cores
     small           the pairs that you name, by the methods that are quick and a blend of them; what --pairs and
                     --target-data take
-    benchmark       everything: all pairs, both splits, all methods
+    benchmark       all pairs and methods with few labels, 60 and 240
+    benchmark-all   six of the pairs with all of their labels, all methods; the rest of the same comparison
     sanity          does GEAR beat single-task learning on the pair with the most molecules?
     ablation        GEAR without each of its losses in turn
     noise           with a share of the target's training labels corrupted
     extrapolation   judged beyond the range of the training labels
+    sensitivity     random trials of GEAR with few labels, none stopped early, immersion and matched quantity varied too
     curves          random trials, none stopped early, on which `search.cli.simulator` compares policies
 
-Sanity to extrapolation are the first experiments of the method's paper, small by default; `--pairs` and `--trials`
-make them large.
+`benchmarks/run_benchmark.py` runs both parts of the benchmark for several split seeds, on GPUs as they stand here, or with
+fewer trials and folds on a CPU. Sanity to sensitivity are the experiments of the method's paper beside it, small by
+default; `--pairs` and `--trials` make them large.
 """
 
 from collections.abc import Sequence
@@ -24,6 +27,17 @@ __all__ = ["PRESETS"]
 
 BOTH = ("random", "scaffold")
 CLASSICAL = tuple(name for name, spec in METHODS.items() if spec.fits_at_once)  # seconds a trial
+FEW = tuple(f"{split}-n{labels}" for labels in (60, 240) for split in BOTH)
+ALL_LABELS = ("ct_from_bp", "hv_from_bp", "vp_from_bp", "fp_from_bp", "st_from_ri", "dk_from_lp")
+BENCHMARK: dict[str, Any] = {
+    "trials": 16,
+    "startup_trials": 6,
+    "grace_steps": 250,
+    "finalists": 2,
+    "checkpoint_every": 5,
+    "final": "blend",
+    "gpus_per_trial": 0.25,
+}
 WITHOUT = tuple(f"gear-no-{term}" for term in ("auto", "cons", "map", "metric", "curv"))
 
 
@@ -51,21 +65,8 @@ _ALL = (
     ),
     # a tenth of a few hundred labels is too few to choose by: docs/method.md
     _preset("small", ["hv_from_ds"], BOTH, ["gear", "stl", *CLASSICAL], 20, validation_folds=3, final="blend"),
-    _preset(
-        "benchmark",
-        ["all"],
-        BOTH,
-        [*METHODS],
-        100,
-        trials=50,
-        startup_trials=10,
-        grace_steps=250,
-        validation_folds=3,
-        finalists=3,
-        replacements=10,
-        checkpoint_every=5,
-        gpus_per_trial=0.25,
-    ),
+    _preset("benchmark", ["all"], FEW, [*METHODS], 40, **BENCHMARK),
+    _preset("benchmark-all", ALL_LABELS, BOTH, [*METHODS], 40, validation_folds=3, **BENCHMARK),
     _preset("sanity", ["hv_from_ds"], ["random"], ["gear", "stl"], 50, grace_steps=250),
     _preset("ablation", ["dk_from_lp"], ["random"], ["gear", *WITHOUT], 40, trials=4, pruner="none"),
     _preset(
@@ -83,6 +84,20 @@ _ALL = (
         ["gear", "mtl", "stl"],
         40,
         trials=4,
+    ),
+    _preset(
+        "sensitivity",
+        ["ct_from_bp", "hv_from_bp", "st_from_ri", "dk_from_lp"],
+        ["random-n60"],
+        ["gear"],
+        20,
+        trials=40,
+        sampler="random",
+        transfer_starts=False,
+        pruner="none",
+        validation_folds=3,
+        checkpoint_every=20,
+        vary=("curvature.matching", "curvature.immersion"),
     ),
     _preset(
         "curves",

@@ -108,10 +108,20 @@ def test_an_earlier_plan_keeps_the_single_fold_that_it_recorded():
     assert plan_from_dict(data).folds("random-n60", "search") == 1
 
 
-def test_benchmark_is_everything():
-    plan = PRESETS["benchmark"]
-    assert len(plan.studies) == len(PAIRS) * 2 * len(METHODS)
-    assert (plan.search.trials, plan.epochs) == (50, 100)
+def test_the_benchmark_is_every_pair_and_method_with_few_labels_and_six_pairs_with_all():
+    few, whole = PRESETS["benchmark"], PRESETS["benchmark-all"]
+    assert len(few.studies) == len(PAIRS) * 4 * len(METHODS)
+    assert set(few.splits) == {"random-n60", "random-n240", "scaffold-n60", "scaffold-n240"}
+    assert len(whole.studies) == 6 * 2 * len(METHODS)
+    assert (few.methods, few.epochs, few.search.trials) == (whole.methods, whole.epochs, whole.search.trials)
+    assert {few.search.final, whole.search.final} == {"blend"}
+    assert few.search.finalists > 1  # below two there are no fresh seeds
+
+
+def test_sensitivity_is_asked_of_whole_trials_that_no_sampler_chose():
+    plan = PRESETS["sensitivity"]
+    assert (plan.search.sampler, plan.search.pruner, plan.search.transfer_starts) == ("random", "none", False)
+    assert {"curvature.matching", "curvature.immersion"} <= set(plan.search.vary)
 
 
 def test_pairs_can_be_globs_and_come_once():
@@ -133,7 +143,7 @@ def test_the_papers_first_experiments_have_a_preset_each():
     assert [s.name for s in PRESETS["sanity"].studies] == ["hv_from_ds.random.gear", "hv_from_ds.random.stl"]
     assert "random-gaussian20" in PRESETS["noise"].splits
     assert "extrapolation-high" in PRESETS["extrapolation"].splits
-    small = set(PRESETS) - {"benchmark", "curves"}
+    small = set(PRESETS) - {"benchmark", "benchmark-all", "sensitivity", "curves"}
     for name in small:  # a method that is fitted at once takes seconds
         trained = [
             study for study in PRESETS[name].studies if not find_method(method_of(study.method).method).fits_at_once

@@ -1,0 +1,87 @@
+"""The benchmark in pieces: both parts, split seed after split seed, each a campaign of its own.
+
+    python benchmarks/run_benchmark.py cpu [--time-budget 4h]   # split seed 1
+    python benchmarks/run_benchmark.py gpu                      # split seeds 1 to 3
+
+One definition, the presets `benchmark` and `benchmark-all`, in two sizes. `gpu` is that of the presets. `cpu` is for two
+cores: fewer trials, folds, epochs and split seeds, but every pair, split and method. Campaigns that have ended are left as
+they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
+What follows `--` goes to each `gear-search run`, for instance `-- --address auto`.
+
+`--dry-run` prints what it takes.
+"""
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from gear.command_line import Parser, at_least
+from gear.errors import user_command
+from search.campaign.leaderboard import standings
+from search.cli.setting_flags import seconds
+from search.storage.base import StoragePath
+from search.storage.campaign_store import EXPORTS
+from search.storage.locate import DEFAULT_STORAGE, open_folder
+from search.storage.snapshot import take_snapshot
+
+PARTS = ("benchmark", "benchmark-all")
+SEEDS = {"cpu": (1,), "gpu": (1, 2, 3)}
+FLAGS = {
+    "cpu": "--trials 3 --startup-trials 3 --pruner none --finalist-seeds 1 --validation-folds 2 --epochs 20 "
+    "--checkpoint-every 20 --gpus-per-trial 0",
+    "gpu": "",
+}
+ENDED = 0
+
+
+def commands(size: str, seeds: Sequence[int], more: Sequence[str]) -> Iterator[list[str]]:
+    """The flags of `gear-search run` for each part and split seed, in order."""
+    for seed in seeds:
+        for part in PARTS:
+            name = f"{part}-{size}-{seed}"
+            again = ["--split-seed", str(seed), "--name", name, "--or-resume", "--yes"]
+            yield ["--preset", part, *shlex.split(FLAGS[size]), *again, *more]
+
+
+def is_delivered(folder: StoragePath) -> bool:
+    """Whether a campaign has ended and all that it tested is exported."""
+    if not folder.exists():
+        return False
+    campaign = take_snapshot(folder).campaign
+    tested = [row.study for row in standings(campaign) if row.test_rmse is not None]
+    return campaign.done and bool(tested) and all((folder / EXPORTS / study).exists() for study in tested)
+
+
+@user_command
+def main() -> int:
+    """Run what is missing; the exit code is that of the first search that failed or was stopped."""
+    own, more = sys.argv[1:], []
+    if "--" in own:
+        own, more = own[: own.index("--")], own[own.index("--") + 1 :]
+    parser = Parser(description=__doc__)
+    parser.add_argument("size", choices=sorted(FLAGS))
+    parser.add_argument("--seeds", nargs="+", type=at_least(0), metavar="N", help="split seeds")
+    parser.add_argument("--time-budget", type=seconds, metavar="T", help="stop after this time, for instance 45m or 4h")
+    parser.add_argument("--storage", default=DEFAULT_STORAGE, help="folder or s3://BUCKET/PREFIX of the campaigns")
+    parser.add_argument("--dry-run", action="store_true", help="print what each campaign takes, and start nothing")
+    args = parser.parse_args(own)
+    ends = None if args.time_budget is None else time.monotonic() + args.time_budget
+    for flags in commands(args.size, args.seeds or SEEDS[args.size], ["--storage", args.storage, *more]):
+        if is_delivered(open_folder(args.storage) / flags[flags.index("--name") + 1]):
+            continue
+        left = None if ends is None else int(ends - time.monotonic())
+        if left is not None and left <= 0:
+            print("the time budget is used up; go on with the same command", flush=True)
+            return ENDED
+        flags += [] if left is None else ["--time-budget", f"{left}s"]
+        print(shlex.join(["gear-search", "run", *flags]), flush=True)
+        code = subprocess.run([sys.executable, "-m", "search.run", *flags, *(["--dry-run"] * args.dry_run)]).returncode
+        if code and (ends is None or time.monotonic() < ends):
+            return code
+    return ENDED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
