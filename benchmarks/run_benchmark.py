@@ -3,9 +3,9 @@
     python benchmarks/run_benchmark.py cpu [--time-budget 4h]   # split seed 1
     python benchmarks/run_benchmark.py gpu                      # split seeds 1 to 3
 
-One definition, the presets `benchmark` and `benchmark-all`, in two sizes. `gpu` is that of the presets. `cpu` is for two
-cores: fewer trials, folds, epochs and split seeds, but every pair, split and method. Campaigns that have ended are left as
-they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
+One definition, the presets `benchmark` and `benchmark-all`, in two sizes. `gpu` is that of the presets. `cpu` is for
+two cores: fewer trials, folds, epochs and split seeds, but every pair, split and method. Campaigns that have ended are
+left as they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
 What follows `--` goes to each `gear-search run`, for instance `-- --address auto`.
 
 `--dry-run` prints what it takes.

@@ -140,17 +140,17 @@ def reference_verdict(change: Change) -> str:
     return "" if change.sure or change.interval is None else f"is not shown to beat {STRONGEST_WORDS}"
 
 
-def compare(study: Judged, baseline: Judged) -> Change:
+def compare(study: Judged, baseline: Judged, resamples: int = 2000) -> Change:
     """The change of the test RMSE; both were judged on the same test part, and the baseline has an error.
 
-    With the predictions of both, only molecules that both have predicted count.
+    With the predictions of both, only molecules that both have predicted count. `resamples` are those of the bootstrap.
     """
     if study.predictions is not None and baseline.predictions is not None:
         parts = study.predictions, baseline.predictions
         log = sees_logarithm(zip(parts, (study.rmse, baseline.rmse), strict=True))
         ours, theirs, molecules = _paired(*parts, log=log)
         if theirs.any():
-            found = difference(ours, theirs, molecules=molecules)
+            found = difference(ours, theirs, resamples=resamples, molecules=molecules)
             interval = Interval(found.ratio.value - 1, found.ratio.low - 1, found.ratio.high - 1)
             return Change(interval.value, interval, found.p_value, len(set(molecules)))
     return Change(study.rmse / baseline.rmse - 1)

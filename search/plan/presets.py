@@ -12,9 +12,9 @@
     sensitivity     random trials of GEAR with few labels, none stopped early, immersion and matched quantity varied too
     curves          random trials, none stopped early, on which `search.cli.simulator` compares policies
 
-`benchmarks/run_benchmark.py` runs both parts of the benchmark for several split seeds, on GPUs as they stand here, or with
-fewer trials and folds on a CPU. Sanity to sensitivity are the experiments of the method's paper beside it, small by
-default; `--pairs` and `--trials` make them large.
+`benchmarks/run_benchmark.py` runs both parts of the benchmark for several split seeds, on GPUs as they stand here, or
+with fewer trials and folds on a CPU. Sanity to sensitivity are the experiments of the method's paper beside it, small
+by default; `--pairs` and `--trials` make them large.
 """
 
 from collections.abc import Sequence

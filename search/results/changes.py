@@ -23,13 +23,13 @@ def change_of(row: Standing, rows: Sequence[Standing], folder: StoragePath) -> C
     return None if baseline is None else change_between(row, baseline, folder)
 
 
-def change_between(row: Standing, other: Standing, folder: StoragePath) -> Change:
-    """The change of the test RMSE against another that was tested on the same molecules.
+def change_between(row: Standing, other: Standing, folder: StoragePath, resamples: int = 2000) -> Change:
+    """The change of the test RMSE against another that was tested on the same molecules; `resamples`: see `compare`.
 
     Raises:
         StorageError: predictions cannot be read.
     """
-    return compare(_judged(row, folder), _judged(other, folder))
+    return compare(_judged(row, folder), _judged(other, folder), resamples)
 
 
 def warnings_of(findings: Iterable[Finding], method: str, against: Change | None) -> list[str]:

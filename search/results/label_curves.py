@@ -9,7 +9,7 @@ from search.campaign.leaderboard import Standing
 from search.results.references import Reference, reference_predictions_of, tested_predictions
 from search.storage.base import StoragePath
 
-__all__ = ["label_curves"]
+__all__ = ["label_curves", "tested_models"]
 
 
 def label_curves(
@@ -25,12 +25,17 @@ def label_curves(
     splits = {row.split for row in rows}
     if len({without(split, ["labels"]) for split in splits}) == len(splits):
         return []  # nothing to read
-    return learning_curves(_tested(rows, references, head, folder))
+    return learning_curves(tested_models(rows, references, head, folder))
 
 
-def _tested(
+def tested_models(
     rows: Sequence[Standing], references: Sequence[Reference], head: Mapping[str, Any], folder: StoragePath
 ) -> Iterator[TestedModel]:
+    """The winners, blends and references whose predictions and number of labels are recorded.
+
+    Raises:
+        StorageError: predictions cannot be read.
+    """
     for row in rows:
         labels, part = _labels(head, row.pair, row.split), tested_predictions(folder, row.study)
         if labels and part is not None and row.test_rmse is not None:

@@ -1,0 +1,135 @@
+"""The figures of the page: drawings by the marks that the report is made of."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST
+from tracking.report.axes import LABEL, Panel, Scale, shown, span, width_of
+from tracking.report.charts import WIDTH, method_colour, per_cent
+from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
+
+from .ratios import Ratio, ratio
+from .rows import Loss, Row
+from .tables import groups_of, rmse
+
+LINE, TOP = 17.0, 30.0  # pixels of a method's line, and above the first one
+HEIGHT, LEFT, RIGHT = 300.0, 70.0, WIDTH - 140  # of a chart of curves
+MEAN = REFERENCES["mean"]
+
+
+def colour_of(method: str) -> str:
+    """The colour of a method; references are black."""
+    return "ink" if method == REFERENCES[STRONGEST] else method_colour(method)
+
+
+def ratios_figure(rows: Sequence[Row]) -> Drawing | None:
+    """The change against single-task training of every method, with intervals: a block a kind of split and labels."""
+    blocks = {title: _against(group) for title, group in groups_of(rows).items()}
+    found = [one for block in blocks.values() for _, one in block]
+    if not found:
+        return None
+    left = max(width_of(name) for block in blocks.values() for name, _ in block) + 16
+    ends = [end - 1 for one in found for end in (one.mean, one.low, one.high) if math.isfinite(end)]
+    inside = span([min(end, 0.6) for end in ends], 0, 1, zero=True)
+    x = Scale(inside.low, inside.high, left, WIDTH - 90)
+    height = TOP + sum(len(block) * LINE + TOP for block in blocks.values())
+    panel = Panel(x, Scale(0, 1, height, 8))
+    ticks = [(value, f"{100 * value:g} %".replace("-", "−")) for value in x.ticks(8)]
+    marks = panel.frame(f"change of the test RMSE against {BASELINE}, mean over pairs", xticks=ticks, yticks=[])
+    top = TOP
+    for title, block in blocks.items():
+        marks.append(Text(left, top - 6, title, "ink", 12.5, bold=True))
+        for method, one in block:
+            marks += _bar(method, one, x, top + LINE / 2)
+            top += LINE
+        top += TOP
+    marks.append(Line(((x(0), 8), (x(0), height)), "ink", 1.2))
+    told = "; ".join(f"{title}: {m} {per_cent(one.mean - 1)}" for title, block in blocks.items() for m, one in block)
+    return Drawing("ratios", f"Test RMSE of every method against {BASELINE}", told, WIDTH, height + 42, marks)
+
+
+def _against(group: Sequence[Row]) -> list[tuple[str, Ratio]]:
+    """Every method over single-task training, the lowest first."""
+    methods = dict.fromkeys(row.method for row in group if row.method not in (BASELINE, MEAN))
+    found = [(method, one) for method in methods if (one := ratio(group, method, BASELINE, rmse)) is not None]
+    return sorted(found, key=lambda one: one[1].mean)
+
+
+def _bar(method: str, one: Ratio, x: Scale, at: float) -> Iterator[Mark]:
+    tip = f"{method}: {one.change}"
+    yield Text(x.start - 8, at + 4, method, colour_of(method), LABEL, "end")
+    if math.isfinite(one.low):
+        yield Line(((x(one.low - 1), at), (x(one.high - 1), at)), colour_of(method), 1.5, label=tip)
+    yield Dots(((x(one.mean - 1), at),), colour_of(method), 4, label=tip)
+    yield Text(x.end + 8, at + 4, per_cent(one.mean - 1), "muted", LABEL)
+
+
+def labels_figure(rows: Sequence[Row], split: str) -> Drawing | None:
+    """The change against single-task training with the same number of labels, by that number."""
+    of_split = [row for row in rows if row.split == split]
+    numbers = sorted({row.labels for row in of_split}, key=lambda one: one or math.inf)
+    if len(numbers) < 2:
+        return None
+    curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for place, labels in enumerate(numbers):
+        for method, one in _against([row for row in of_split if row.labels == labels]):
+            curves[method].append((float(place), one.mean - 1))
+    ticks = [(float(place), f"{labels or 'all'}") for place, labels in enumerate(numbers)]
+    what = f"test RMSE against {BASELINE}"
+    title = f"{split.capitalize()} split: {what} with as many labels"
+    drawing = _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, zero=True)
+    ends = [(value, f"{100 * value:g} %".replace("-", "−")) for value in drawing[1].y.ticks(6)]
+    return _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, ends, zero=True)[0]
+
+
+def losses_figure(losses: Sequence[Loss], term: str, title: str) -> Drawing | None:
+    """A number of each epoch by method, geometric mean over the studies that all methods have."""
+    values: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for loss in losses:
+        if loss.term == term and loss.value > 0:
+            values[loss.method][loss.epoch].append(math.log(loss.value))
+    curves = {
+        method: [(float(epoch), math.exp(sum(logs) / len(logs))) for epoch, logs in sorted(epochs.items())]
+        for method, epochs in values.items()
+    }
+    if not curves:
+        return None
+    name = "ablation-" + term.replace("/", "-").replace("_", "-")
+    return _curves(name, title, curves, "epoch", term.partition("/")[2] or "validation RMSE", log=True)[0]
+
+
+def _curves(
+    name: str,
+    title: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    xlabel: str,
+    ylabel: str,
+    xticks: Sequence[tuple[float, str]] | None = None,
+    yticks: Sequence[tuple[float, str]] | None = None,
+    *,
+    log: bool = False,
+    zero: bool = False,
+) -> tuple[Drawing, Panel]:
+    """A line a method, with its name at the right end."""
+    xs, ys = ([point[axis] for points in curves.values() for point in points] for axis in (0, 1))
+    panel = Panel(span(xs, LEFT, RIGHT), span(ys, HEIGHT, TOP, log=log, zero=zero))
+    marks = panel.frame(xlabel, ylabel, title, xticks=xticks, yticks=yticks)
+    styles = {method: rank for rank, method in enumerate(curves)}
+    for method, points in curves.items():
+        places, dash = panel.place(points), _repeats(method, styles)
+        marks.append(Line(places, colour_of(method), 2, dash=dash, label=method))
+        if len(points) <= 5:
+            marks.append(Dots(places, colour_of(method), 3.5, label=method))
+    lowest = 0.0
+    for method in sorted(curves, key=lambda one: panel.y(curves[one][-1][1])):
+        at = max(panel.y(curves[method][-1][1]) + 4, lowest)
+        lowest = at + LINE - 3
+        marks.append(Text(RIGHT + 8, at, method, colour_of(method), LABEL, bold=True))
+    told = "; ".join(f"{method} {shown(points[-1][1])} at the end" for method, points in curves.items())
+    return Drawing(name, title, told, WIDTH, max(HEIGHT + 42, lowest), marks), panel
+
+
+def _repeats(method: str, order: Mapping[str, int]) -> bool:
+    """Whether a method before this one has its colour: its line is dashed."""
+    return any(colour_of(other) == colour_of(method) for other, rank in order.items() if rank < order[method])
