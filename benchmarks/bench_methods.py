@@ -4,13 +4,13 @@
 
 A seed changes the split and the initialisation. A cell is the mean and the standard deviation over seeds of the RMSE on
 the target's test part, of the epoch that is best on validation, in standard deviations of the training part. The last
-two columns hold every method against single-task training on the same seeds: the geometric mean of the ratio with its
-standard error, and how often the method was better. What has been run is kept in a file and not run again.
+columns hold every method against single-task training on the same seeds: the geometric mean of the ratio with its
+standard error over pairs (the seeds of a pair share molecules), and how often the method was better. What has been run
+is kept in a file and not run again.
 """
 
 import itertools
 import json
-import math
 import statistics
 import tempfile
 import time
@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import joblib
 import torch
+from results.ratios import ratio
 from tqdm import tqdm
 
 from gear.command_line import Parser
@@ -51,6 +52,15 @@ class Outcome(NamedTuple):
     rmse: float
     seconds: float
 
+    @property
+    def method(self) -> str:
+        return self.run.method
+
+    @property
+    def cell(self) -> tuple[str, str, int]:
+        """What its error is compared within."""
+        return self.run.pair, self.run.split, self.run.seed
+
 
 def trained(run: Run) -> Outcome:
     """Train a method at its defaults, in one thread, and test it."""
@@ -75,17 +85,6 @@ def kept(path: Path) -> dict[Run, Outcome]:
     return {Run(*run): Outcome(Run(*run), rmse, seconds) for run, rmse, seconds in found}
 
 
-def against(outcomes: dict[Run, Outcome], method: str, peer: str) -> tuple[float, float, int, int]:
-    """Geometric mean of the ratio of RMSEs, its standard error, how often it is below 1, of how many."""
-    logs = [
-        math.log(outcome.rmse / outcomes[run._replace(method=peer)].rmse)
-        for run, outcome in outcomes.items()
-        if run.method == method
-    ]
-    error = statistics.stdev(logs) / math.sqrt(len(logs)) if len(logs) > 1 else math.nan
-    return math.exp(statistics.mean(logs)), error, sum(log < 0 for log in logs), len(logs)
-
-
 def table(outcomes: dict[Run, Outcome], methods: list[str], peer: str) -> Iterator[str]:
     """The lines, as Markdown."""
     cells: dict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -97,9 +96,9 @@ def table(outcomes: dict[Run, Outcome], methods: list[str], peer: str) -> Iterat
     yield "|--" * (len(columns) + 4) + "|"
     for method in methods:
         shown = [_spread(cells[pair, split, method]) for pair, split in columns]
-        ratio, error, better, runs = against(outcomes, method, peer)
+        found = ratio(outcomes.values(), method, peer, lambda outcome: outcome.rmse)
         seconds = statistics.median(o.seconds for run, o in outcomes.items() if run.method == method)
-        last = [f"{ratio:.3f} ± {error:.3f}", f"{better} of {runs}", f"{seconds:.1f}"]
+        last = [f"{found.mean:.3f} ± {found.error:.3f}", f"{found.lower} of {found.cells}", f"{seconds:.1f}"]
         yield f"| `{method}` | " + " | ".join([*shown, *last]) + " |"
 
 

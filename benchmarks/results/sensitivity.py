@@ -70,8 +70,10 @@ def _of_method(experiment: str, method: str, studies: Mapping[str, Sequence[Tria
 
 
 def _levels(values: Sequence[object]) -> dict[object, str]:
-    """The level of each value, in order: the third of the values that its mean rank is in; of whole numbers that are few,
-    and of what is no number, the value itself."""
+    """The level of each value, in order: the third of all values that its mean rank is in.
+
+    Whole numbers that are few, and what is no number, are levels themselves.
+    """
     known = list(dict.fromkeys(values))
     if any(isinstance(value, str | bool) for value in known):
         return {value: str(value) for value in sorted(known, key=str)}

@@ -2,21 +2,30 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from gear.config import EmbeddingConfig, TrialConfig
 from gear.evaluation.diagnostics import expected_memory_mb
-from search.campaign.proposer import random_configs
 from search.launch import estimate
-from search.launch.estimate import Probe, probe, report, trial_seconds
+from search.launch.estimate import Probe, probe, report
+from search.launch.timing import TrialTime
 from search.plan.settings import SearchSettings
 from search.runtime import resources
 from tests.support.fake_training import small_plan
 
 NODE = {"CPU": 4.0, "memory": 16 * 2**30}
-PROBES = [Probe("gear", 2048.0, 20.0, 60.0), Probe("stl", 1024.0, 30.0, 30.0)]
+HERE = ("hv_from_ds", "random")
+
+
+def probes(*places):
+    """What the methods take, the same at every place."""
+    times = {"gear": TrialTime(20.0, 60.0), "stl": TrialTime(30.0, 30.0)}
+    memory = {"gear": 2048.0, "stl": 1024.0}
+    return [Probe(name, memory[name], dict.fromkeys(places or [HERE], times[name])) for name in times]
+
+
+PROBES = probes()
 
 
 def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
@@ -29,12 +38,30 @@ def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
 
 
 def test_a_trial_and_the_campaign_take_as_long_as_their_folds():
-    few = small_plan(trials=8, splits=("random-n60", "random", "random-n600"))
-    lines = report(few, [NODE], None, PROBES)
-    assert "gear on hv_from_ds random-n60, 5 validation folds: up to 2.0 GB, 1:40 by default, 5:00 as" in lines[1]
-    assert "about 21:00, the others taken to be like hv_from_ds random-n60;" in lines[3]  # 8 x (5 + 1 + 1) x 90 s on 4
-    fixed = report(small_plan(trials=8, splits=("random",), validation_folds=2), [NODE], None, PROBES)
-    assert "campaign: about 6:00;" in fixed[3]
+    few = small_plan(trials=8, splits=("random-n60", "random"))
+    times = {("hv_from_ds", "random-n60"): TrialTime(60.0, 90.0), HERE: TrialTime(100.0, 150.0)}
+    lines = report(few, [NODE], None, [Probe("gear", 2048.0, times), Probe("stl", 1024.0, times)])
+    assert "gear on hv_from_ds random-n60, 5 validation folds: up to 2.0 GB, 1:00 by default, 1:30 as" in lines[1]
+    assert "gear on hv_from_ds random: up to 2.0 GB, 1:40 by default, 2:30 as a mean" in lines[2]
+    assert "campaign: about 16:00;" in lines[5]  # 8 x (90 + 150) s x 2 methods on 4
+
+
+def test_pairs_with_equally_many_labels_have_one_line_with_their_mean():
+    plan = small_plan(pairs=["hv_from_ds", "dk_from_lp"], splits=("random-n60", "scaffold-n60"), methods=["stl"])
+    places = [(pair, split) for pair in ("hv_from_ds", "dk_from_lp") for split in plan.splits]
+    times = {place: TrialTime(10.0 * (k + 1), 20.0) for k, place in enumerate(places)}
+    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, times)])
+    expected = "stl on random-n60, scaffold-n60, mean of 2 pairs, 5 validation folds: up to 1.0 GB, 0:25 by default"
+    assert expected in lines[1]
+    del times[places[-1]]
+    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, times)])
+    assert "about 2:40, data not built yet as the others;" in lines[2]  # 8 x 4 x 20 s on 4
+
+
+def test_trials_on_fresh_seeds_count():
+    plain, finals = (report(small_plan(trials=8, finalists=n), [NODE], None, PROBES)[3] for n in (0, 2))
+    assert "about 3:00;" in plain
+    assert "about 4:30;" in finals  # 8 and 2 x 2 trials
 
 
 def test_a_trial_holds_the_models_of_all_its_folds(monkeypatch):
@@ -68,65 +95,28 @@ def test_data_that_are_not_built_are_not_built_for_a_probe(monkeypatch):
     monkeypatch.setattr(estimate, "is_built", lambda code: False)
     monkeypatch.setattr(estimate, "load_pair", None)
     found = probe(small_plan())
-    assert [one.seconds for one in found] == [None, None]
+    assert [one.times for one in found] == [{}, {}]
     assert all("time not probed" in line for line in report(small_plan(), [NODE], None, found)[1:3])
 
 
 def test_a_probe_pretrains_nothing(monkeypatch):
     asked = []
     monkeypatch.setattr(estimate, "is_built", lambda code: True)
-    monkeypatch.setattr(estimate, "load_pair", lambda *args: "data")
-    monkeypatch.setattr(estimate, "trial_seconds", lambda config, pair: asked.append(config) or 1.0)
+    monkeypatch.setattr(estimate, "_cell", lambda *_: "cell")
+    monkeypatch.setattr(estimate, "trial_times", lambda configs, cells: asked.extend(configs) or {})
     config = TrialConfig(embedding=EmbeddingConfig(width=24, depth=5, pretrained="descriptors"))
     probe(dataclasses.replace(small_plan(), config=config))
     assert {(one.embedding.pretrained, one.embedding.width, one.embedding.depth) for one in asked} == {("none", 24, 5)}
 
 
-class TimedRun:
-    """An epoch takes a second and 0.1 s a batch; the sources' training 2 s for every batch of theirs."""
-
-    def __init__(self, config, pair):
-        self.model = SimpleNamespace(begins_with_sources=config.method == "kd")
-        size = config.training.batch_size
-        self.seconds = 1 + 0.1 * len(pair.target.train.rows) / size
-        self.before = self.model.begins_with_sources * 2 * len(pair.sources[0].train.rows) / size
-
-    def epochs(self):
-        return iter([SimpleNamespace(seconds=self.before + self.seconds), SimpleNamespace(seconds=self.seconds)])
-
-
-@pytest.mark.parametrize(("method", "seconds"), [("stl", 8 * 2), ("kd", 8 * 2 + 4 * 2 * 9)])
-def test_a_trial_is_its_epochs_and_the_training_of_its_sources(pair, quick_config, monkeypatch, method, seconds):
-    monkeypatch.setattr("gear.training.loop.TrainingRun", TimedRun)
-    config = quick_config(method, epochs=8, batch_size=10, source_epochs=4)
-    assert (len(pair.target.train.rows), len(pair.sources[0].train.rows)) == (100, 90)
-    assert trial_seconds(config, pair) == pytest.approx(seconds)
-
-
-def test_what_is_fitted_at_once_is_timed_once_whatever_the_epochs(pair, quick_config):
-    short, long = (trial_seconds(quick_config("svr", epochs=epochs), pair) for epochs in (1, 100_000))
-    assert 0 < short < 60
-    assert 0 < long < 60
-
-
-def test_the_methods_of_a_plan_are_timed_on_its_first_pair(pair, monkeypatch):
+def test_the_methods_of_a_plan_are_timed_where_their_data_are_at_hand(pair, monkeypatch):
     monkeypatch.setattr(estimate, "is_built", lambda code: True)
     monkeypatch.setattr(estimate, "load_pair", lambda *_: pair)
-    assert all(one.seconds > 0 for one in probe(small_plan(epochs=2)))
-
-
-def test_a_probe_is_of_the_default_configuration_and_of_others_of_the_space(pair, monkeypatch):
-    """Here a trial takes as long as its embedding is wide. The defaults are small."""
-    monkeypatch.setattr(estimate, "is_built", lambda code: True)
-    monkeypatch.setattr(estimate, "load_pair", lambda *_: pair)
-    monkeypatch.setattr(estimate, "trial_seconds", lambda config, pair: config.embedding.width)
-    plan = small_plan(methods=["gear"])
-    (found,) = probe(plan)
-    assert found.by_default == plan.config.embedding.width == 64
-    drawn = [config.embedding.width for config in random_configs("gear", plan.config, (), 3)]
-    assert len(set(drawn)) > 1
-    assert found.seconds == (64 + sum(drawn)) / 4
-    assert found.memory_mb > expected_memory_mb(plan.config)
+    monkeypatch.setattr(estimate, "TIMED", 0)
+    found = probe(small_plan(methods=["stl"], epochs=2, splits=("random", "scaffold")))
+    assert [list(one.times) for one in found] == [[HERE, ("hv_from_ds", "scaffold")]]
+    assert all(time.by_default > 0 for one in found for time in one.times.values())
+    assert found[0].memory_mb > expected_memory_mb(small_plan().config)
 
 
 def test_the_autoscaler_may_start_as_many_nodes_as_its_configuration_says(tmp_path):

@@ -1,0 +1,58 @@
+"""Rows of campaign folders."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from results.collect import TERMS, collected, read, rows_of
+
+from gear.errors import InputDataError
+
+RECORDED = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one trial of gear and of stl
+
+
+def copy(folder, preset, **search):
+    """The recorded campaign under another preset."""
+    shutil.copytree(RECORDED, folder)
+    head = json.loads((folder / "campaign.json").read_text())
+    head["plan"]["preset"] = preset
+    head["plan"]["search"] |= search
+    (folder / "campaign.json").write_text(json.dumps(head))
+    return folder
+
+
+def test_winners_are_rows(tmp_path):
+    rows = list(rows_of(read(copy(tmp_path / "one", "benchmark-all"))))
+    assert [(row.experiment, row.method, row.kind, row.labels) for row in rows] == [
+        ("benchmark", "gear", "method", 0),
+        ("benchmark", "stl", "method", 0),
+    ]
+    assert len({row.cell for row in rows}) == 1
+    assert all(row.seconds > 0 and 0 < row.mae < row.rmse for row in rows)
+
+
+def test_parts_and_seeds_of_an_experiment_come_together(tmp_path):
+    folders = [copy(tmp_path / str(seed), "benchmark", split_seed=seed) for seed in (1, 2)]
+    found = collected(folders)
+    assert {row.split_seed for row in found["errors"]} == {1, 2}
+    assert [facts.split_seed for facts in found["campaigns"]] == [1, 2]
+    assert found["losses"] == []
+    first, second = found["changes"]
+    assert (first.method, first.other, first.split_seed, second.split_seed) == ("gear", "stl", 1, 2)
+    gear, stl = found["errors"][:2]
+    assert first.value == pytest.approx(gear.rmse / stl.rmse - 1, rel=1e-6)
+    assert first.low <= first.value <= first.high
+    assert 1e-5 < first.p_value <= 1
+
+
+def test_a_study_that_was_tested_twice_is_refused(tmp_path):
+    folders = [copy(tmp_path / name, "benchmark") for name in ("a", "b")]
+    with pytest.raises(InputDataError, match="gear on ef_from_hv random, all labels, split seed 0 is in two campaigns"):
+        collected(folders)
+
+
+def test_of_an_ablation_the_epochs_of_the_first_trial_are_kept(tmp_path):
+    losses = collected([copy(tmp_path / "one", "ablation")])["losses"]
+    assert {loss.term for loss in losses if loss.method == "gear"} == set(TERMS)
+    assert [loss.epoch for loss in losses if (loss.method, loss.term) == ("stl", "validation_rmse")] == [1, 2, 3, 4]

@@ -1,0 +1,79 @@
+"""The benchmark in two sizes of one definition, in pieces."""
+
+import subprocess
+
+import pytest
+import run_benchmark
+from run_benchmark import SEEDS, commands
+
+from search.cli.run_options import make_parser, new_plan
+from search.plan.presets import PRESETS
+
+
+def plans(size):
+    return [new_plan(make_parser().parse_args(flags), gpu=False)[0] for flags in commands(size, [1], [])]
+
+
+def test_both_sizes_are_one_definition():
+    for small, large, part in zip(plans("cpu"), plans("gpu"), ("benchmark", "benchmark-all"), strict=True):
+        for plan in (small, large):
+            preset = PRESETS[part]
+            assert (plan.pairs, plan.splits, plan.methods) == (preset.pairs, preset.splits, preset.methods)
+            assert plan.search.split_seed == 1
+            assert plan.search.finalists > 1  # fresh seeds decide
+            assert plan.search.final == "blend"
+        assert small.search.trials < large.search.trials
+        assert (small.search.gpus_per_trial, large.search.gpus_per_trial) == (0.0, 0.25)
+        assert small.name != large.name
+    assert 0 not in {*SEEDS["cpu"], *SEEDS["gpu"]}  # defaults were developed on it
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """The script, and the searches that it starts; each is said to end with a code."""
+    started = []
+
+    def script(*words, codes=()):
+        left = iter(codes)
+
+        def start(command):
+            started.append(command)
+            return subprocess.CompletedProcess(command, next(left, 0))
+
+        monkeypatch.setattr(subprocess, "run", start)
+        monkeypatch.setattr("sys.argv", ["run_benchmark.py", "--storage", str(tmp_path), *words])
+        return run_benchmark.main(), started
+
+    return script
+
+
+def test_parts_and_seeds_follow_each_other(run):
+    code, started = run("gpu", "--seeds", "1", "2", "--", "--address", "auto")
+    names = [command[command.index("--name") + 1] for command in started]
+    assert code == 0
+    assert names == ["benchmark-gpu-1", "benchmark-all-gpu-1", "benchmark-gpu-2", "benchmark-all-gpu-2"]
+    assert all(command[-2:] == ["--address", "auto"] for command in started)
+    assert all("--or-resume" in command for command in started)
+
+
+def test_a_search_that_fails_ends_it(run):
+    code, started = run("cpu", codes=[2])
+    assert (code, len(started)) == (2, 1)
+
+
+def test_nothing_is_started_after_the_time(run, monkeypatch):
+    clock = iter([0.0, 0.0, 50.0, 200.0])
+    monkeypatch.setattr("run_benchmark.time.monotonic", lambda: next(clock, 200.0))
+    code, started = run("cpu", "--time-budget", "100s", codes=[1])
+    assert (code, len(started)) == (1, 1)  # it failed before the time was over
+    clock = iter([0.0, 0.0, 200.0])
+    started.clear()
+    code, started = run("cpu", "--time-budget", "100s", codes=[1])  # without a winner within the time
+    assert (code, len(started)) == (0, 1)
+    assert started[0][started[0].index("--time-budget") + 1] == "100s"
+
+
+def test_what_is_delivered_is_left_alone(run, monkeypatch):
+    monkeypatch.setattr(run_benchmark, "is_delivered", lambda folder: folder.name == "benchmark-cpu-1")
+    _, started = run("cpu")
+    assert [command[command.index("--name") + 1] for command in started] == ["benchmark-all-cpu-1"]
