@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST
 from tracking.report.axes import LABEL, Panel, Scale, shown, span, width_of
@@ -16,6 +16,8 @@ from .tables import groups_of, rmse
 LINE, TOP = 17.0, 30.0  # pixels of a method's line, and above the first one
 HEIGHT, LEFT, RIGHT = 300.0, 70.0, WIDTH - 140  # of a chart of curves
 MEAN = REFERENCES["mean"]
+FEW = 5  # points of a curve, which are marked
+HUES = ("blue", "orange", "green", "purple", "olive", "brown", "ink", "muted")
 
 
 def colour_of(method: str) -> str:
@@ -66,21 +68,23 @@ def _bar(method: str, one: Ratio, x: Scale, at: float) -> Iterator[Mark]:
 
 
 def labels_figure(rows: Sequence[Row], split: str) -> Drawing | None:
-    """The change against single-task training with the same number of labels, by that number."""
-    of_split = [row for row in rows if row.split == split]
-    numbers = sorted({row.labels for row in of_split}, key=lambda one: one or math.inf)
-    if len(numbers) < 2:
+    """The change against single-task training with the same number of labels, by that number.
+
+    It is of the pairs that every number of labels has.
+    """
+    numbers = sorted({row.labels for row in rows if row.split == split}, key=lambda one: one or math.inf)
+    pairs = [{row.pair for row in rows if row.group == (split, labels)} for labels in numbers]
+    shared = set.intersection(*pairs) if pairs else set()
+    if len(numbers) < 2 or not shared:
         return None
     curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for place, labels in enumerate(numbers):
-        for method, one in _against([row for row in of_split if row.labels == labels]):
+        for method, one in _against([row for row in rows if row.group == (split, labels) and row.pair in shared]):
             curves[method].append((float(place), one.mean - 1))
     ticks = [(float(place), f"{labels or 'all'}") for place, labels in enumerate(numbers)]
     what = f"test RMSE against {BASELINE}"
-    title = f"{split.capitalize()} split: {what} with as many labels"
-    drawing = _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, zero=True)
-    ends = [(value, f"{100 * value:g} %".replace("-", "−")) for value in drawing[1].y.ticks(6)]
-    return _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, ends, zero=True)[0]
+    title = f"{split.capitalize()} split, {len(shared)} pairs: {what} with as many labels"
+    return _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, changes=True)
 
 
 def losses_figure(losses: Sequence[Loss], term: str, title: str) -> Drawing | None:
@@ -96,7 +100,7 @@ def losses_figure(losses: Sequence[Loss], term: str, title: str) -> Drawing | No
     if not curves:
         return None
     name = "ablation-" + term.replace("/", "-").replace("_", "-")
-    return _curves(name, title, curves, "epoch", term.partition("/")[2] or "validation RMSE", log=True)[0]
+    return _curves(name, title, curves, "epoch", term.partition("/")[2] or "validation RMSE")
 
 
 def _curves(
@@ -106,30 +110,34 @@ def _curves(
     xlabel: str,
     ylabel: str,
     xticks: Sequence[tuple[float, str]] | None = None,
-    yticks: Sequence[tuple[float, str]] | None = None,
     *,
-    log: bool = False,
-    zero: bool = False,
-) -> tuple[Drawing, Panel]:
-    """A line a method, with its name at the right end."""
+    changes: bool = False,
+) -> Drawing:
+    """A line a method, with its name at the right end; of changes in per cent, else of positive values, logarithmic."""
     xs, ys = ([point[axis] for points in curves.values() for point in points] for axis in (0, 1))
-    panel = Panel(span(xs, LEFT, RIGHT), span(ys, HEIGHT, TOP, log=log, zero=zero))
+    panel = Panel(span(xs, LEFT, RIGHT), span(ys, HEIGHT, TOP, log=not changes, zero=changes))
+    yticks = [(value, f"{100 * value:g} %".replace("-", "−")) for value in panel.y.ticks(6)] if changes else None
     marks = panel.frame(xlabel, ylabel, title, xticks=xticks, yticks=yticks)
-    styles = {method: rank for rank, method in enumerate(curves)}
+    colours = _distinct(curves)
     for method, points in curves.items():
-        places, dash = panel.place(points), _repeats(method, styles)
-        marks.append(Line(places, colour_of(method), 2, dash=dash, label=method))
-        if len(points) <= 5:
-            marks.append(Dots(places, colour_of(method), 3.5, label=method))
+        places = panel.place(points)
+        marks.append(Line(places, colours[method], 2, label=method))
+        if len(points) <= FEW:
+            marks.append(Dots(places, colours[method], 3.5, label=method))
     lowest = 0.0
     for method in sorted(curves, key=lambda one: panel.y(curves[one][-1][1])):
         at = max(panel.y(curves[method][-1][1]) + 4, lowest)
         lowest = at + LINE - 3
-        marks.append(Text(RIGHT + 8, at, method, colour_of(method), LABEL, bold=True))
+        marks.append(Text(RIGHT + 8, at, method, colours[method], LABEL, bold=True))
     told = "; ".join(f"{method} {shown(points[-1][1])} at the end" for method, points in curves.items())
-    return Drawing(name, title, told, WIDTH, max(HEIGHT + 42, lowest), marks), panel
+    return Drawing(name, title, told, WIDTH, max(HEIGHT + 42, lowest), marks)
 
 
-def _repeats(method: str, order: Mapping[str, int]) -> bool:
-    """Whether a method before this one has its colour: its line is dashed."""
-    return any(colour_of(other) == colour_of(method) for other, rank in order.items() if rank < order[method])
+def _distinct(methods: Iterable[str]) -> dict[str, str]:
+    """The colour of each method, or the next free one where another has it already, as variants do."""
+    found: dict[str, str] = {}
+    for method in methods:
+        free = [hue for hue in HUES if hue not in found.values()]
+        colour = colour_of(method)
+        found[method] = colour if colour not in found.values() or not free else free[0]
+    return found
