@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST
+from gear.variants import VARIANTS
 from tracking.report.axes import LABEL, Panel, Scale, shown, span, width_of
 from tracking.report.charts import WIDTH, method_colour, per_cent
 from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 
 from .ratios import Ratio, ratio
 from .rows import Loss, Row
-from .tables import groups_of, rmse
+from .tables import counted, groups_of, rmse
 
 LINE, TOP = 17.0, 30.0  # pixels of a method's line, and above the first one
 HEIGHT, LEFT, RIGHT = 300.0, 70.0, WIDTH - 140  # of a chart of curves
@@ -83,7 +84,7 @@ def labels_figure(rows: Sequence[Row], split: str) -> Drawing | None:
             curves[method].append((float(place), one.mean - 1))
     ticks = [(float(place), f"{labels or 'all'}") for place, labels in enumerate(numbers)]
     what = f"test RMSE against {BASELINE}"
-    title = f"{split.capitalize()} split, {len(shared)} pairs: {what} with as many labels"
+    title = f"{split.capitalize()} split, {counted(len(shared), 'pair')}: {what} with as many labels"
     return _curves(f"labels-{split}", title, curves, "number of labels of the target", what, ticks, changes=True)
 
 
@@ -134,10 +135,7 @@ def _curves(
 
 
 def _distinct(methods: Iterable[str]) -> dict[str, str]:
-    """The colour of each method, or the next free one where another has it already, as variants do."""
-    found: dict[str, str] = {}
-    for method in methods:
-        free = [hue for hue in HUES if hue not in found.values()]
-        colour = colour_of(method)
-        found[method] = colour if colour not in found.values() or not free else free[0]
-    return found
+    """The colour of each method. Variants, which would all have that of their method, have the next free ones."""
+    found = {method: colour_of(method) for method in methods}
+    free = (hue for hue in HUES if hue not in {found[method] for method in found if method not in VARIANTS})
+    return {method: next(free, colour) if method in VARIANTS else colour for method, colour in found.items()}

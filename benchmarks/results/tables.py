@@ -87,6 +87,15 @@ def grid(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> Iterator[st
         yield "| " + " | ".join(map(str, line)) + " |"
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))
+
+
 def headline(rows: Sequence[Row], lead: str = LEAD) -> Iterator[str]:
     """The leading method against its three rivals, by kind of split and number of labels."""
     lines, p_values = [], []
@@ -123,7 +132,7 @@ def methods_table(rows: Sequence[Row], peer: str = BASELINE) -> Iterator[str]:
     adjusted = holm([one.p_value for _, _, one, _, _ in found])
     for title, group in groups.items():
         pairs, seeds = {row.pair for row in group}, sorted({row.split_seed for row in group})
-        yield f"**{title}**: {len(pairs)} pairs, split seeds {', '.join(map(str, seeds))}"
+        yield f"**{title}**: {counted(len(pairs), 'pair')}, split seed {_listed(seeds)}"
         yield ""
         lines = [
             [name_of(m), r.change, a.change, f"{r.lower} of {r.cells}", _p(q), seconds]

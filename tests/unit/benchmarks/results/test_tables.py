@@ -30,7 +30,7 @@ def test_methods_are_in_the_order_of_their_errors(rows):
     lines = text(tables.methods_table(rows)).split("**random, 240 labels**")[0].splitlines()
     names = [line.split(" | ")[0].strip("| `") for line in lines[4:] if line]
     assert names == ["blend", "gear", "delta", "mtl", "gp", "svr", "untuned SVR"]
-    assert lines[0] == "**random, 60 labels**: 6 pairs, split seeds 1"
+    assert lines[0] == "**random, 60 labels**: 6 pairs, split seed 1"
 
 
 def change(pair, value, p_value, other="stl"):
