@@ -96,13 +96,15 @@ def render(found: Tables, text: str, errors: str = f"{DATA}/{ERRORS}") -> dict[s
         "# Errors of all pairs and methods\n\nMade by `benchmarks/make_results.py`, like [the results](../results.md)."
     )
     mine = [row for row in found["errors"] if row.experiment == MAIN]
-    table = "\n".join(tables.errors_tables(mine)).strip()
+    changes = [change for change in found["changes"] if change.experiment == MAIN]
+    table = "\n".join([*tables.errors_tables(mine), *tables.changes_tables(changes, mine)]).strip()
     return {PAGE: page, errors: f"{heading} {EXPLAINED}\n\n{table or NOT_RUN}\n", **files}
 
 
 EXPLAINED = (
     "In standard deviations of the target's training part; lowest in bold. Of several split seeds the mean ± their "
-    "standard deviation, of one the 95 % interval of a bootstrap over the test molecules."
+    "standard deviation, of one the 95 % interval of a bootstrap over the test molecules. Changes have the 95 % interval of "
+    "a paired bootstrap, one for each split seed."
 )
 
 

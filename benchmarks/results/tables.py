@@ -167,6 +167,32 @@ def wins_table(changes: Sequence[CellChange], rows: Sequence[Row], lead: str = L
     yield from grid(heads, lines)
 
 
+def changes_tables(changes: Sequence[CellChange], rows: Sequence[Row], lead: str = LEAD) -> Iterator[str]:
+    """The leading method against its rivals on every pair, with intervals; split seeds one after the other."""
+    for title, group in groups_of(rows).items():
+        against = rivals(group, lead)
+        mine = [one for one in changes if one.method == lead and title_of(one.split, one.labels) == title]
+        if not mine:
+            continue
+        yield f"### {title}: `{lead}` against others"
+        yield ""
+        lines = []
+        for pair in dict.fromkeys(one.pair for one in mine):
+            found = {one.other: [] for one in mine} | {SVR: []}
+            for one in mine:
+                if one.pair == pair:
+                    found[one.other].append(_change(one))
+            lines.append([f"`{pair}`", *("; ".join(found.get(other, [])) for other in (*against.values(), SVR))])
+        heads = [what if what == f"`{name}`" else f"{what}, `{name}`" for what, name in against.items()]
+        yield from grid(["", *heads, SVR], lines)
+        yield ""
+
+
+def _change(one: CellChange) -> str:
+    value, low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in (one.value, one.low, one.high))
+    return f"{value} % ({low} to {high})" if math.isfinite(one.low) else f"{value} %"
+
+
 def blend_table(rows: Sequence[Row]) -> Iterator[str]:
     """The blend against the winner that validation chooses, the best single method, and the references."""
     lines = []

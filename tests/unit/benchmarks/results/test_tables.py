@@ -44,6 +44,15 @@ def test_wins_are_sure_after_the_correction_only(rows):
     assert "kd" not in found  # no rival
 
 
+def test_every_pair_has_its_change_with_its_interval(rows):
+    changes = [change("a", -0.2, 0.001), change("a", -0.1, 0.03, "delta"), change("b", 0.1, 0.02)]
+    found = text(tables.changes_tables(changes, rows))
+    assert "|  | `stl` | the best other transfer method, `delta` | the best classical method, `gp` |" in found
+    assert "| `a` | −20.0 % (−30.0 to −10.0) | −10.0 % (−20.0 to +0.0) |  |" in found
+    assert "| `b` | +10.0 % (+0.0 to +20.0) |" in found
+    assert "240 labels" not in found  # no changes there
+
+
 def test_a_blend_is_held_against_what_validation_chooses(rows):
     """Validation may choose another method than the best."""
     worse = [dataclasses.replace(r, validation_rmse=0.01) if r.method == "svr" else r for r in rows]
