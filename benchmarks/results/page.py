@@ -103,8 +103,8 @@ def render(found: Tables, text: str, errors: str = f"{DATA}/{ERRORS}") -> dict[s
 
 EXPLAINED = (
     "In standard deviations of the target's training part; lowest in bold. Of several split seeds the mean ± their "
-    "standard deviation, of one the 95 % interval of a bootstrap over the test molecules. Changes have the 95 % interval of "
-    "a paired bootstrap, one for each split seed."
+    "standard deviation, of one the 95 % interval of a bootstrap over the test molecules. Changes have the 95 % "
+    "interval of a paired bootstrap, one for each split seed."
 )
 
 
