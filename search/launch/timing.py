@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "TrialTime", "trial_times"]
 
-FEW, MORE = 4, 12  # steps of the two epochs that are timed
+FEW, MORE = 4, 12  # steps of the epochs of the two runs that are timed
+EPOCHS = 3  # of either: the first one, and the faster of the others, for the first steps of a process are slow
 ALIKE = 4.0  # sizes of data whose ratio is below this are one size
 ENOUGH = 5.0  # seconds of measuring a method, after which no further configuration is drawn
 
@@ -109,7 +110,7 @@ def _drawn(configs: Sequence[TrialConfig], cell: Cell) -> Iterator[float]:
         if spent > ENOUGH:
             return
         cost = _cost(config, cell)
-        spent += cost.whole or 2 * (FEW + MORE) * cost.step
+        spent += cost.whole or EPOCHS * (FEW + MORE) * cost.step
         yield cost.seconds(config, cell)
 
 
@@ -123,13 +124,14 @@ def _cost(config: TrialConfig, cell: Cell) -> _Cost:
     size = config.training.batch_size
     times = []
     for steps, passes in ((FEW, 1), (MORE, 2)):
-        short = dataclasses.replace(config.training, epochs=2, epoch_steps=steps, source_epochs=passes, patience=0)
+        short = dataclasses.replace(config.training, epochs=EPOCHS, epoch_steps=steps, source_epochs=passes, patience=0)
         pairs = [_cut(pair, steps * size) for pair in data]
         trial = dataclasses.replace(config, training=short)
         run = FoldedRun(trial, pairs) if len(pairs) > 1 else single_run(trial, pairs[0])
-        first, second = (row.seconds for row in run.epochs())
+        first, *others = (row.seconds for row in run.epochs())
+        later = min(others)
         of_sources = passes * sum(len(source.train.rows) for source in pairs[0].sources)
-        times.append((_steps(pairs[0], short.batch_size, steps), second, max(first - second, 0.0), of_sources))
+        times.append((_steps(pairs[0], short.batch_size, steps), later, max(first - later, 0.0), of_sources))
     (few_steps, few, little, some), (more_steps, more, much, all_of_them) = times
     step = max(more - few, 0.0) / (more_steps - few_steps) or more / more_steps
     grows = getattr(run.model, "begins_with_sources", False) and all_of_them > some
