@@ -1,11 +1,11 @@
 """A campaign of real trainings in this process: its decisions, tests and references, without Ray and MLflow."""
 
 from gear.testing.pairs import molecules
+from gear.training.folds import make_run
 from search.campaign.campaign import Campaign
 from search.campaign.trial_report import TrialReport
 from search.launch.prepare import create_store, prepare_data
 from search.results.finalize import judge_results
-from search.runtime.trainable import training_run
 from search.simulation.simulator import Simulation
 
 
@@ -23,7 +23,7 @@ def real_campaign(plan, folder):
     data = prepare_data(plan, print)
 
     def rows(job):
-        run = training_run(job.spec)
+        run = make_run(job.spec)
         for result in run.epochs():
             place = f"checkpoints/{job.study}/{job.number:04d}/attempt-0/epoch-{result.epoch}"
             with (folder / place).written() as path:

@@ -10,7 +10,7 @@ from tests.support.fake_training import Simulation, small_plan
 def found():
     """A learning rate of 2e-3 is best and the seed matters a little; nothing else does."""
     plan = small_plan(
-        pairs=["hv_from_ds", "dk_from_lp"], methods=["stl"], trials=15, sampler="random", pruner="none", epochs=3
+        pairs=["hv_from_ds", "dk_from_lp"], methods=["stl"], trials=60, sampler="random", pruner="none", epochs=3
     )
     campaign = Simulation(plan).run().campaign
     return effects([("benchmark", campaign)])
@@ -25,7 +25,7 @@ def test_the_setting_that_decides_is_the_most_important(found):
 def test_levels_share_all_trials_and_are_relative_to_their_study(found):
     levels = [effect for effect in found if effect.setting == "training.learning_rate"]
     assert {effect.level for effect in levels} == {"low third", "middle third", "high third"}
-    assert sum(effect.trials for effect in levels) == 30
+    assert sum(effect.trials for effect in levels) == 120
     assert {effect.studies for effect in levels} == {2}
     best = min(levels, key=lambda effect: effect.change)
     assert best.level == "middle third"
