@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gear.data.user_files.numbers import Cell, Commas, commas_in, number_in
+from gear.data.user_files.parquet_file import open_parquet, parquet_rows
 from gear.data.user_files.text_file import Layout, count_lines, layout, text_rows
 from gear.errors import InputDataError
 
 __all__ = ["Cell", "Row", "TableFile", "number_in", "open_table", "require_column", "require_smiles"]
 
-PARQUET_ROWS = 10_000  # read at once
 SMILES = "smiles"  # the name of the column where none is given
 
 
@@ -121,25 +120,6 @@ def _means_smiles(column: str) -> bool:
 
 
 def _open_parquet(path: Path) -> TableFile:
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputDataError(f"{path} is a damaged Parquet file ({_first_line(error)})") from error
-    schema = file.schema_arrow
-    rows = _parquet_rows(path, file)
-    return TableFile(path, tuple(schema.names), tuple(schema.types), rows, count=file.metadata.num_rows)
-
-
-def _parquet_rows(path: Path, file: pq.ParquetFile) -> Iterator[Row]:
-    number = 0
-    try:
-        for batch in file.iter_batches(PARQUET_ROWS):
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                number += 1
-                yield Row(number, cells)
-    except (pa.ArrowException, OSError) as error:
-        raise InputDataError(f"{path} is damaged after row {number} ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    schema, count = open_parquet(path)
+    rows = (Row(*row) for row in parquet_rows(path))
+    return TableFile(path, tuple(schema.names), tuple(schema.types), rows, count=count)

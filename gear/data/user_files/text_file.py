@@ -13,14 +13,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from gear.data.user_files.unpacking import ROW, check_unpacked
 from gear.errors import InputDataError
 
 __all__ = ["Layout", "count_lines", "layout", "text_rows"]
 
 DELIMITERS = ("\t", ";", ",")  # of equally good ones the first: a comma is often part of a number or a name
 LONGEST = 16 * 2**20  # characters of a row
-UNPACKED = 64 * 2**20  # characters of a gzip file that are always read
-RATIO = 200  # by which a larger one may unpack; text unpacks to 3 to 20 times its size
 SAMPLE = 50  # lines by which the delimiter is chosen
 
 
@@ -129,21 +128,17 @@ def _lines(path: Path, *, zipped: bool) -> Iterator[str]:
     """Lines of a UTF-8 text file with any line ending."""
     try:
         with path.open("rb") as raw:
-            packed = path.stat().st_size
             binary: IO[bytes] = gzip.open(raw) if zipped else raw  # type: ignore[assignment]
             text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
-            read = 0
+            packed, unpacked = path.stat().st_size, 0
             for number in itertools.count(1):
                 line = text.readline(LONGEST + 1)
-                read += len(line)
                 if not line:
                     return
                 _check(path, number, line)
-                if zipped and read > max(UNPACKED, RATIO * packed):
-                    raise InputDataError(
-                        f"{path} unpacks to more than {RATIO} times its size, which no table does: unpack it yourself "
-                        "and look at it"
-                    )
+                if zipped:
+                    unpacked += max(len(line), ROW)
+                    check_unpacked(path, packed, unpacked)
                 yield line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputDataError(f"{path} is a damaged gzip file ({error})") from error

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gear.data.user_files import text_file
+from gear.data.user_files import text_file, unpacking
 from gear.data.user_files.table_file import open_table, require_column, require_smiles
 from gear.errors import InputDataError
 
@@ -102,8 +102,8 @@ def test_a_long_cell_that_nobody_asked_for_does_not_matter(tmp_path):
 @pytest.mark.parametrize("content", ["line", "quoted", "cells", "rows"])
 def test_a_gzip_bomb_is_one_line_in_bounded_time_and_memory(tmp_path, content, monkeypatch):
     monkeypatch.setattr(text_file, "LONGEST", 2**18)
-    monkeypatch.setattr(text_file, "UNPACKED", 2**18)
-    monkeypatch.setattr(text_file, "RATIO", 20)
+    monkeypatch.setattr(unpacking, "UNPACKED", 2**18)
+    monkeypatch.setattr(unpacking, "RATIO", 20)
     head = b"smiles,value\nCCO,1\n"
     one = {"line": b"C" * 2**18, "quoted": b"a\n" * 2**17, "cells": b'"\n",' * 2**16, "rows": b"CCCCCCCC,1\n" * 2**15}[
         content
