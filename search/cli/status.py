@@ -1,6 +1,6 @@
 """A campaign seen from another terminal: `gear-search status NAME`.
 
-Reads the campaign folder and never writes.
+Reads the campaign folder. It writes only an empty file that is gone at once, which shows the time by the storage's clock.
 """
 
 import sys

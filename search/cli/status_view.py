@@ -47,11 +47,11 @@ def status_table(snapshot: Snapshot, height: int | None = None) -> Table:
 
 def driver_line(folder: StoragePath, snapshot: Snapshot) -> str:
     """Which process runs the campaign, or how to resume it."""
-    holder, now = snapshot.holder, time.time()
+    holder = snapshot.holder
     resume = resume_command(folder.name, folder.parent)
     if holder is None:
         return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
     if not holder.alive:
         return f"its driver, {holder}, was last heard of {duration(holder.age)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")
-    return f"run by {holder} since {since}, {duration(now - holder.since)}"
+    return f"run by {holder} since {since}, {duration(holder.drove + holder.age)}"

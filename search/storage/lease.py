@@ -55,12 +55,14 @@ class Holder:
         token: of this driver only.
         process: that drives.
         since: when it began, by its clock, in seconds since 1970.
-        age: seconds since it renewed the lease, by the clocks of reader and storage: to be shown.
+        drove: seconds from then until it renewed the lease, by its clock.
+        age: seconds since it renewed the lease, by the clock of the storage.
     """
 
     token: str
     process: ProcessIdentity
     since: float
+    drove: float = 0.0
     age: float = 0.0
 
     @property
@@ -91,10 +93,18 @@ def read_lease(folder: StoragePath) -> Holder | None:
     if newest.holder is None:
         return None
     try:
-        age = max(time.time() - _file(folder, newest.number).modified(), 0.0)
+        age = max(_clock(folder) - _file(folder, newest.number).modified(), 0.0)
     except FileNotFoundError:  # another driver has just taken over
         age = 0.0
     return replace(newest.holder, age=age)
+
+
+def _clock(folder: StoragePath) -> float:
+    """The time now by the clock of the storage; by that of this machine where the folder may only be read."""
+    try:
+        return folder.clock()
+    except OSError:
+        return time.time()
 
 
 def stored_lines(folder: StoragePath) -> int | None:
@@ -257,7 +267,8 @@ def _parsed(number: int, content: bytes) -> _Newest:
         lines = data.get("lines")
         if "token" not in data:
             return _Newest(number, None, lines)
+        since = data["since"]
         who = ProcessIdentity(*(data.get(name, "") for name in ("host", "pid", "boot", "namespace", "start")))
-        return _Newest(number, Holder(data["token"], who, data["since"]), lines)
-    except (ValueError, KeyError, AttributeError):
+        return _Newest(number, Holder(data["token"], who, since, max(data["heartbeat"] - since, 0.0)), lines)
+    except (ValueError, KeyError, AttributeError, TypeError):
         return _Newest(number)

@@ -185,6 +185,32 @@ def test_a_clock_that_is_wrong_takes_no_lease(folder, ahead, monkeypatch):
         CampaignStore.resume(folder)
 
 
+@pytest.mark.parametrize("ahead", [91.0, -91.0, 10_000.0])
+def test_whoever_looks_judges_a_driver_by_the_clock_of_the_storage(folder, ahead, make_old, monkeypatch):
+    create(folder).__exit__()
+    began = time.time() - 50.0
+    file = write_lease(folder, number=2, since=began, heartbeat=began + 45.0)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
+    holder = read_lease(folder)
+    assert holder.alive
+    assert 45.0 <= holder.drove + holder.age < 60.0
+    make_old(file)
+    assert not read_lease(folder).alive
+    assert not folder.glob(".clock*")
+
+
+def test_where_a_folder_may_only_be_read_the_clock_of_the_reader_serves(folder, monkeypatch):
+    create(folder).__exit__()
+    write_lease(folder, number=2)
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(type(folder), "write_bytes", refuse)
+    assert read_lease(folder).alive
+
+
 @pytest.mark.parametrize("age", [91.0, -91.0])
 def test_a_lease_that_changes_while_it_is_watched_is_not_stale(tmp_path, age, monkeypatch, caplog):
     """Whatever the clock of the storage says, which may have been set meanwhile."""
