@@ -20,7 +20,7 @@ from gear.data.splits.noise import corrupt, planted
 from gear.data.splits.split import Assignment, assign
 from gear.data.splits.split_name import ParsedSplit, parse_split
 from gear.data.task import TaskTable
-from gear.data.user_files.task_file import read_task
+from gear.data.user_files.task_file import DROPPED, read_task
 from gear.errors import InputDataError
 
 __all__ = ["PairData", "Part", "TaskData", "described_task", "load_pair", "load_task"]
@@ -40,7 +40,8 @@ class TaskData:
     """One task of a pair. If `log10`, models learn the logarithm. The test part of a source is empty.
 
     `bounds` (R,), for all R rows of the pair, says which training values are learnt as bounds: the truth is at most
-    (-1) or at least (1) the value; 0 elsewhere. None if all values are learnt as they are.
+    (-1) or at least (1) the value; 0 elsewhere. None if all values are learnt as they are. `censored` counts the values
+    that are only bounds: those of the training part or, where these were dropped, of the whole table.
     """
 
     property: str
@@ -51,6 +52,7 @@ class TaskData:
     validation: Part
     test: Part
     bounds: np.ndarray | None = None
+    censored: int = 0
 
     def parts(self) -> tuple[Part, Part, Part]:
         """Training, validation and test part."""
@@ -117,7 +119,7 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     _refuse_twins(spec, labels)
     assigned = map(at_points, assign(tables[0], tables[1:], parsed, seed, fold), tables)
     rows = len(smiles) if points is None else len(points.molecule)
-    target, *sources = (_task_data(*task, rows) for task in zip(specs, labels, assigned, strict=True))
+    target, *sources = (_task_data(*task, rows) for task in zip(specs, tables, labels, assigned, strict=True))
     members = [_known_by(part, points) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
@@ -168,9 +170,9 @@ def load_task(task: TaskSpec) -> TaskTable:
     return read_task(task) if task.file is not None else built_in_task(task.property)
 
 
-def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment, count: int) -> TaskData:
+def _task_data(spec: TaskSpec, table: TaskTable, labels: Labels, assigned: Assignment, count: int) -> TaskData:
     """The parts of a task in a pair of so many rows. No error is of a censored value, whose truth nobody knows."""
-    bounds = None
+    bounds, censored = None, int(table.facts.get(DROPPED, 0))
     if labels.bound is not None:
         exact = [[row for row in rows if not labels.bound[row]] for rows in assigned[1:]]
         if any(rows and not left for rows, left in zip(assigned[1:], exact, strict=True)):
@@ -178,11 +180,12 @@ def _task_data(spec: TaskSpec, labels: Labels, assigned: Assignment, count: int)
                 f"{spec.property}: all values that a split would validate or test on are bounds: add exact ones"
             )
         assigned = Assignment(assigned.train, *exact)
+        censored = int(np.count_nonzero(labels.bound[assigned.train]))
     if labels.bound is not None and spec.censored == "learn":
         bounds = np.zeros(count, np.int8)
         bounds[labels.rows[assigned.train]] = labels.bound[assigned.train]
     train, validation, test = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
-    task = TaskData(spec.property, *described_task(spec), train, validation, test, bounds)
+    task = TaskData(spec.property, *described_task(spec), train, validation, test, bounds, censored)
     if (task.train.value == task.train.value[0]).all():
         count = len(task.train.value)
         raise InputDataError(

@@ -36,8 +36,9 @@ from gear.export.config_file import ColumnRange, MemberInfo, column_ranges, memb
 from gear.export.legacy_formats import current_config, current_weights
 from gear.export.model_card import model_card, usage
 from gear.label_scaler import Scaler
-from gear.methods import build_method
+from gear.methods import build_method, find_method
 from gear.methods.base import Model
+from gear.methods.plugin import short_name
 from gear.parsing import to_dict
 from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
@@ -216,6 +217,7 @@ def _described(
             "target": {part: len(getattr(pair.target, part).value) for part in ("train", "validation", "test")},
             "sources": {task.property: len(task.train.value) for task in (pair.sources if transfers else ())},
         },
+        "censored": _censored(members, pair),
         "columns": {name: _range(column) for name, column in pair.features_of(pair.target.train).items()},
         "members": [
             {
@@ -229,6 +231,19 @@ def _described(
         ],
         "evidence": dict(evidence),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _censored(members: Sequence[Member], pair: PairData) -> dict[str, dict[str, Any]]:
+    """Of each task with values that are only bounds, how many, what was done with them, and by which methods not."""
+    spec = members[0].spec.pair
+    how = {task.property: task.censored for task in (spec.target, *spec.sources)}
+    methods = {member.spec.config.method for member in members}
+    fitted = sorted(short_name(method) for method in methods if find_method(method).fits_at_once)
+    return {
+        task.property: {"labels": task.censored, "how": how[task.property], "exact_for": fitted}
+        for task in (pair.target, *pair.sources)
+        if task.censored
     }
 
 

@@ -12,6 +12,12 @@ __all__ = ["model_card", "usage"]
 ALL_LABELS = """These parts served to choose and to test the model. Then it was trained again on all their molecules,
 those for validation and test included. The errors below are estimates: they are those of models of the same
 configuration that were trained without these molecules."""
+DONE_WITH_BOUNDS = {
+    "drop": "left out",
+    "bound": "taken as if the bound were the value",
+    "learn": "learnt as bounds, by a one-sided loss",
+}
+EXACT = "The errors below are of exact values only."
 LIMITS = """## Limits
 
 The model ignores stereochemistry and isotopes. It extrapolates to structures that the training molecules lack; a low
@@ -122,7 +128,7 @@ def _data(info: Mapping[str, Any]) -> str:
     return f"""## Data
 
 Target: {target["train"]} {what} for training, {target["validation"]} for validation, {target["test"]} for test.
-{_learnt_from(info, what)}{whole}
+{_learnt_from(info, what)}{_bounds(info)}{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|
@@ -139,6 +145,19 @@ def _learnt_from(info: Mapping[str, Any], what: str) -> str:
     embeddings = [member["trial"]["config"].get("embedding", {}) for member in info["members"]]
     begun = sorted({embedding.get("pretrained", "none") for embedding in embeddings} - {"none"})
     return told + (f" Embeddings began with pretrained weights: {', '.join(begun)}." if begun else "")
+
+
+def _bounds(info: Mapping[str, Any]) -> str:
+    """What was done with censored values, a line for each task that had some."""
+    told = []
+    for task, found in info.get("censored", {}).items():  # missing in earlier exports
+        done = DONE_WITH_BOUNDS[found["how"]]
+        if found["how"] == "learn" and found["exact_for"]:
+            done += f", but taken as if they were exact by {', '.join(found['exact_for'])}"
+        told.append(f"{found['labels']} of {task}, {done}")
+    if not told:
+        return ""
+    return f"\n\nCensored values, of which only a bound is known (such as `<0.5`): {'; '.join(told)}. {EXACT}"
 
 
 def _columns(columns: Mapping[str, Mapping[str, float]]) -> str:

@@ -30,13 +30,17 @@ def write_page(page: Page, to: Path) -> None:
         StorageError: the files cannot be written.
     """
     folder = plots_folder(to)
+    if folder.is_symlink():
+        raise StorageError(f"cannot write the plots: {folder} is a link, whose files would be replaced: remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in (*folder.glob("*.svg"), *folder.glob("*.png")):
             old.unlink()
         for drawing in page.drawings:
-            (folder / f"{drawing.name}.svg").write_text(to_svg(drawing), encoding="utf-8")
-            (folder / f"{drawing.name}.png").write_bytes(to_png(drawing))
+            with draft_file(folder / f"{drawing.name}.svg") as draft:
+                draft.write_text(to_svg(drawing), encoding="utf-8")
+            with draft_file(folder / f"{drawing.name}.png") as draft:
+                draft.write_bytes(to_png(drawing))
         with draft_file(to) as draft:
             draft.write_text(page.html, encoding="utf-8")
     except OSError as error:

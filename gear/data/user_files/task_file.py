@@ -30,7 +30,7 @@ from gear.data.user_files.numbers import Cell, Commas, Measured, is_missing, mea
 from gear.data.user_files.table_file import TableFile, open_table, require_column, require_smiles
 from gear.errors import InputDataError
 
-__all__ = ["check_columns", "few_values", "read_task"]
+__all__ = ["DROPPED", "check_columns", "few_values", "read_task"]
 
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
@@ -38,6 +38,7 @@ LACKING = "pass --features, or --source-features with those that the source's ta
 KINDRED = ("parent", "organics", "scaffold", "key", "keys")  # of a molecule, by which splits keep molecules together
 COLUMNS = ("smiles", "value", *KINDRED, "part", "rows", "spread", "bound")
 FEW, MANY = 10, 20  # different whole numbers that may be classes, where there are at least so many molecules
+DROPPED = "censored, dropped"  # among the counts
 WORD = {"bound": "taken at their bound", "learn": "learnt as bounds"}
 
 
@@ -196,7 +197,7 @@ def _checked(table: TableFile, task: TaskSpec, counts: Counter[str]) -> tuple[li
             if isinstance(row, BadRow):
                 bad.append(row)
             elif row.value.bound and task.censored == "drop":
-                counts["censored, dropped"] += 1
+                counts[DROPPED] += 1
             else:
                 good.append(row)
     counts["bad rows dropped"] = len(bad)

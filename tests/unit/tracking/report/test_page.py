@@ -4,18 +4,21 @@ import html.parser
 import re
 import shutil
 import sys
+import uuid
 import xml.etree.ElementTree as ET
 
 import pytest
 
 import tracking
+from gear.drafts import draft_name
+from gear.errors import StorageError
 from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, record, study, trial
 from tests.support.report_page import NOW, page_of, words
 from tracking.client import open_client
 from tracking.report import __main__ as command
-from tracking.report.drawing import Dots, to_svg
+from tracking.report.drawing import Dots, Drawing, to_svg
 from tracking.report.page import make_page
-from tracking.report.publish import plots_folder
+from tracking.report.publish import plots_folder, write_page
 from tracking.report.reading import read_campaigns
 from tracking.report.study_charts import curves_chart
 
@@ -194,6 +197,33 @@ def test_a_report_replaces_the_one_before(report, recorded, client, tmp_path):
     assert "plots/hv_from_ds.random.gear-curves.png" in artifacts
     assert "plots/hv_from_ds.random.stl-curves.png" not in artifacts
     assert not (plots_folder(tmp_path / "report.html") / "hv_from_ds.random.stl-curves.png").exists()
+
+
+class Blank:
+    """A page with one drawing that has nothing on it."""
+
+    html = "<p>new</p>"
+    drawings = (Drawing("chart", "a chart", "nothing", 10, 10),)
+
+
+def test_planted_links_are_not_followed(tmp_path, monkeypatch):
+    """Of the page, of a plot, of a draft whose name somebody has guessed, and of the folder of plots."""
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
+    to, victim = tmp_path / "report.html", tmp_path / "precious.svg"
+    victim.write_text("precious")
+    plots_folder(to).mkdir()
+    for planted in (to, plots_folder(to) / "chart.svg", plots_folder(to) / "chart.png"):
+        planted.symlink_to(victim)
+    write_page(Blank, to)
+    assert not any(path.is_symlink() for path in (to, *plots_folder(to).iterdir()))
+    draft_name(plots_folder(to) / "chart.png").symlink_to(victim)
+    with pytest.raises(StorageError, match="cannot write"):
+        write_page(Blank, to)
+    other = tmp_path / "other.html"
+    plots_folder(other).symlink_to(tmp_path)
+    with pytest.raises(StorageError, match="other-plots is a link"):
+        write_page(Blank, other)
+    assert victim.read_text() == "precious"
 
 
 def test_a_report_on_several_campaigns_has_an_experiment_of_its_own(report, recorded, client):

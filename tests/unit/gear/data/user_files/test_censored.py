@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig
+from gear.config import PairSpec, TaskSpec, TrainingConfig, TrialConfig, TrialSpec
 from gear.data import load_pair
 from gear.data.all_labels import with_all_labels
 from gear.data.user_files.task_file import read_task
 from gear.errors import InputDataError
+from gear.export import Member, export_model
 from gear.methods import METHODS
 from gear.testing.pairs import molecules
+from gear.train import train_trial
 from gear.training.batching import TrainingData
 
 MOLECULES = molecules()
@@ -178,3 +180,31 @@ def test_every_network_is_not_taught_that_a_bound_is_exceeded(name):
 
 def test_specification_records_what_becomes_of_bounds():
     assert dataclasses.asdict(TaskSpec("a", file="b", column="c", censored="learn"))["censored"] == "learn"
+
+
+@pytest.mark.parametrize(
+    ("censored", "method", "says"),
+    [
+        ("drop", "stl", "10 of mine, left out."),
+        ("bound", "stl", "7 of mine, taken as if the bound were the value."),
+        ("learn", "stl", "7 of mine, learnt as bounds, by a one-sided loss."),
+        ("learn", "svr", "7 of mine, learnt as bounds, by a one-sided loss, but taken as if they were exact by svr."),
+    ],
+)
+def test_the_card_of_a_model_says_what_was_done_with_bounds(tmp_path, censored, method, says):
+    config = TrialConfig(method, training=TrainingConfig(epochs=1))
+    spec = TrialSpec(PairSpec(task(censored), (TaskSpec("hv"),)), "random", config=config)
+    train_trial(spec, tmp_path / "run")
+    data = load_pair(spec.pair, spec.split)
+    export_model([Member(tmp_path / "run", spec, data)], data, tmp_path / "model", {})
+    card = (tmp_path / "model/README.md").read_text()
+    left = sum(smiles in BOUNDS for smiles in data.target.train.smiles)
+    assert data.target.censored == (10 if censored == "drop" else left)
+    assert says.replace("7", str(left), 1) in card
+    assert "errors below are of exact values only" in card
+
+
+def test_exact_values_are_not_counted_as_censored():
+    exact = TaskSpec("mine", file=write([f"{smiles},{place}" for place, smiles in enumerate(MOLECULES)]), column="value")
+    data = load_pair(PairSpec(exact, (TaskSpec("hv"),)), "random")
+    assert data.target.censored == data.sources[0].censored == 0
