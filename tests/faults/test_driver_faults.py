@@ -26,6 +26,8 @@ from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from pathlib import Path
 
+now = time.time
+time.time = lambda: now() + float(sys.argv[2])
 lease.HEARTBEAT_SECONDS = 0.05
 with CampaignStore.resume(LocalPath(Path(sys.argv[1]))) as store:
     print("has it", flush=True)
@@ -35,9 +37,9 @@ with CampaignStore.resume(LocalPath(Path(sys.argv[1]))) as store:
 """
 
 
-def writer(folder, *before):
-    """A driver that writes an epoch every millisecond, until it is refused."""
-    command = [*before, sys.executable, "-c", WRITER, str(folder)]
+def writer(folder, *before, ahead=0.0):
+    """A driver that writes an epoch every millisecond, until it is refused; its clock may be wrong by some seconds."""
+    command = [*before, sys.executable, "-c", WRITER, str(folder), str(ahead)]
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -62,10 +64,11 @@ def unshare():
     return command
 
 
-def test_a_driver_in_another_pid_namespace_of_this_host_keeps_its_campaign(folder):
+@pytest.mark.parametrize("ahead", [0.0, 91.0, -91.0, 1e6])
+def test_a_driver_keeps_its_campaign_from_another_pid_namespace_whatever_the_clock_there_says(folder, ahead):
     """Both have one host name, and neither sees the processes of the other."""
     with CampaignStore.resume(folder) as store:
-        outside = writer(folder, *unshare())
+        outside = writer(folder, *unshare(), ahead=ahead)
         _, said = outside.communicate(timeout=120)
         assert outside.returncode == 1
         assert f"is in use by process {os.getpid()} on" in said
