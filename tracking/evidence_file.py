@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tracking.mlflow_api import MlflowClient, ModelVersion, mlflow
+from tracking.mlflow_api import MlflowClient, ModelVersion, get_artifact_repository, mlflow
 
 __all__ = ["FILTERS", "evidence_tags", "read_evidence", "write_evidence"]
 
@@ -42,15 +42,21 @@ def write_evidence(client: MlflowClient, model_id: str, evidence: Mapping[str, s
 
 
 def read_evidence(version: ModelVersion) -> dict[str, str]:
-    """All evidence of a version, with its other tags.
+    """All evidence of a version, with its other tags; its tags by themselves where the file is gone or damaged.
 
     Raises:
-        MlflowException, OSError: the file cannot be read.
+        MlflowException, OSError: the artifacts cannot be read now.
     """
     tags = {name: str(value) for name, value in version.tags.items()}
     if FORMAT_TAG not in tags:
         return tags
+    repository = get_artifact_repository(str(version.source))
+    if FILE not in (artifact.path for artifact in repository.list_artifacts()):
+        return tags
     with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
         place = f"models:/{version.name}/{version.version}/{FILE}"
-        found = json.loads(Path(mlflow.artifacts.download_artifacts(place, dst_path=scratch)).read_text("utf-8"))
-    return {**found["evidence"], **tags}
+        text = Path(mlflow.artifacts.download_artifacts(place, dst_path=scratch)).read_bytes()
+    try:
+        return {**json.loads(text)["evidence"], **tags}
+    except (ValueError, KeyError, TypeError):
+        return tags

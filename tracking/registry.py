@@ -279,5 +279,4 @@ def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersi
     aliases = client.get_registered_model(name).aliases
     held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
     found = client.get_model_version(name, version)
-    known = read_evidence(found) if _has_files(found) else {tag: str(value) for tag, value in found.tags.items()}
-    return RegisteredVersion(name, str(version), held, known)
+    return RegisteredVersion(name, str(version), held, read_evidence(found))

@@ -6,8 +6,6 @@ incomplete, whatever crashes. Checksums tell a damaged one from a whole one. Tho
 
 import contextlib
 import json
-import shutil
-import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,8 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from gear.drafts import draft_name
-from gear.durable import make_folder, sync, sync_tree
+from gear.drafts import draft_folder
 from gear.errors import CheckpointError, StorageError
 
 __all__ = ["load_module", "module_tensors", "read_state", "restoring", "write_folder", "write_state"]
@@ -38,24 +35,11 @@ def write_folder(folder: Path, fill: Callable[[Path], None], *, durable: bool = 
     Raises:
         StorageError: the folder cannot be written.
     """
-    draft, old = draft_name(folder), folder.with_name(f".{folder.name}.old-{uuid.uuid4().hex}")
     try:
-        make_folder(draft.parent)
-        draft.mkdir()
-        fill(draft)
-        if durable:
-            sync_tree(draft)
-        if folder.exists():
-            folder.rename(old)
-        draft.rename(folder)
-        if durable:
-            sync(folder.parent)
+        with draft_folder(folder, durable=durable) as draft:
+            fill(draft)
     except (OSError, SafetensorError, StorageError) as error:  # SafetensorError: on a full disk, for instance
-        shutil.rmtree(draft, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
         raise StorageError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any], *, durable: bool = True) -> None:

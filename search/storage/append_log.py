@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from gear.durable import make_folder, sync
+from gear.drafts import make_folder, sync
 
 __all__ = ["FLUSH_SECONDS", "AppendedLog", "Log", "RewrittenLog"]
 

@@ -5,12 +5,11 @@ import errno
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gear.durable import make_folder, sync, write_durably
+from gear.drafts import draft_file, draft_name, make_folder, sync, write_new
 from search.storage.append_log import AppendedLog, Log
 from search.storage.base import StoragePath
 
@@ -59,13 +58,14 @@ class LocalPath(StoragePath):
 
     def write_bytes(self, data: bytes) -> None:
         make_folder(self.path.parent)
-        write_durably(self.path, data, self._draft())
+        with draft_file(self.path, durable=True) as draft:
+            draft.write_bytes(data)
 
     def create(self, data: bytes) -> None:
         make_folder(self.path.parent)
-        draft = self._draft()
+        draft = draft_name(self.path)
         try:
-            write_durably(draft, data, self._draft())
+            write_new(draft, data)
             os.link(draft, self.path)
         except FileExistsError:
             if draft.stat().st_nlink == 1:
@@ -74,10 +74,7 @@ class LocalPath(StoragePath):
         except OSError as error:
             if error.errno not in NO_HARD_LINKS:
                 raise
-            with self.path.open("xb") as file:  # seen without its content for a moment
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_new(self.path, data)  # seen without its content for a moment
         finally:
             draft.unlink(missing_ok=True)
         sync(self.path.parent)
@@ -107,6 +104,3 @@ class LocalPath(StoragePath):
 
     def new_log(self) -> Log:
         return AppendedLog(self.path)
-
-    def _draft(self) -> Path:
-        return self.path.with_name(f".{self.name}.{uuid.uuid4().hex}")

@@ -20,6 +20,7 @@ from tests.support.tiny_export import make_export
 from tracking import export as export_command
 from tracking import models, registry
 from tracking.evidence import rival_lines
+from tracking.evidence_file import read_evidence
 from tracking.identity import CampaignIdentity
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
@@ -218,6 +219,17 @@ def test_tags_are_what_a_person_filters_by_and_the_rest_is_a_file(recorded, expo
     assert (written["format"], written["evidence"]["test_mae"]) == (2, "0.4")
     assert written["evidence"].items() <= found.evidence.items()
     assert "`evidence.json` among the model's artifacts" in version.description
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_text("{"), lambda file: file.write_text("[]")])
+def test_where_the_evidence_is_gone_or_damaged_the_tags_are_read(recorded, export, client, damage):
+    register_winner(recorded, export, winner())
+    found = client.get_model_version(NAME, "1")
+    damage(Path(found.source.removeprefix("file://")) / "evidence.json")
+    known = read_evidence(found)
+    assert known["method"] == "gear"
+    assert "config" not in known
+    assert champions(recorded)[0].evidence == known
 
 
 def test_a_version_of_an_earlier_program_has_its_evidence_as_tags_and_is_compared(

@@ -6,7 +6,6 @@ import shutil
 import pytest
 import torch
 
-from gear import durable
 from gear.config import EmbeddingConfig, TrainingConfig, TrialConfig
 from gear.errors import CheckpointError, StorageError
 from gear.methods import build_method
@@ -96,7 +95,7 @@ def synced(monkeypatch):
         names.append(os.path.basename(os.readlink(f"/proc/self/fd/{file}")))
         fsync(file)
 
-    monkeypatch.setattr(durable.os, "fsync", note)
+    monkeypatch.setattr(os, "fsync", note)
     monkeypatch.setattr(os, "rename", lambda *places: (names.append("rename"), rename(*places)))
     return names
 
