@@ -1,6 +1,6 @@
 """A campaign seen from another terminal: `gear-search status NAME`.
 
-Reads the campaign folder. It writes only an empty file that is gone at once, which shows the time by the storage's clock.
+Reads the campaign folder. All that it writes is an empty file, gone at once, by which the clock of the storage is read.
 """
 
 import sys

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 5.0
 SHORT = "/tmp/ray"  # Ray's own default where no variable says otherwise
 LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107  # bytes of its path
 SOCKET = "/session_2026-01-31_12-00-00_000000_4194304/sockets/plasma_store"  # the longest that Ray makes
-OBJECT_STORE_SHARE = 0.3  # of the memory, as Ray's own default, which does not know the limit of a batch job
+OBJECT_STORE_SHARE, OBJECT_STORE = 0.1, 2 * 2**30  # of the memory, and bytes at most: a search keeps little there
 PROJECT = str(Path(__file__).parents[2])  # the folder of the packages that this process runs
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -101,7 +101,7 @@ def _start(address: str | None) -> None:
     start = functools.partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, job_config=paths)
     try:
         if address is None:
-            store = int(OBJECT_STORE_SHARE * usable_memory())
+            store = min(int(OBJECT_STORE_SHARE * usable_memory()), OBJECT_STORE)  # Ray's own knows no batch job's limit
             cpus = resources.machine_cpus()
             start("local", num_cpus=cpus, object_store_memory=store, include_dashboard=False, _temp_dir=folder)
         else:

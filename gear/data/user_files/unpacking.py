@@ -12,12 +12,13 @@ ROW = 64  # bytes that a row counts as at least: many short rows take memory too
 
 
 def check_unpacked(path: Path, packed: int, unpacked: int) -> None:
-    """Check that a file of `packed` bytes does not unpack to too many bytes, or characters, of which some may be unread.
+    """Check that a file of `packed` bytes does not unpack to too many bytes or characters, as far as they are known.
 
     Raises:
         InputDataError: it does.
     """
     if unpacked > UNPACKED and unpacked > RATIO * packed:
         raise InputDataError(
-            f"{path} unpacks to more than {RATIO} times its size, which no table does: unpack it yourself and look at it"
+            f"{path} unpacks to more than {RATIO} times its size, which no table does: unpack it yourself and look "
+            "at it"
         )

@@ -33,6 +33,7 @@ def groups(tmp_path, monkeypatch):
     return write
 
 
+ROOT = Path(__file__).parents[3]
 CONTAINER, JOB = "0::/\n", "0::/system.slice/job_7/step_0\n"
 OLD_JOB = "9:name=systemd:/\n4:memory:/slurm/job_7\n2:cpu,cpuacct:/slurm/job_7\n0::/\n"
 OTHER_NAMESPACE = "0::/../../host/docker/0a1b\n"
@@ -111,7 +112,7 @@ def test_a_real_control_group_limits_what_may_be_used(controller, limits, place,
     folder = made_group(controller, **limits)
     try:
         command = ["sh", "-c", ENTER, str(folder), sys.executable, "-c", ASK]
-        asked = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(machine.__file__).parents[1])
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     finally:
         folder.rmdir()
     assert asked.stdout.split()[place] == says

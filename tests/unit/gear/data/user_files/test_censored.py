@@ -205,6 +205,8 @@ def test_the_card_of_a_model_says_what_was_done_with_bounds(tmp_path, censored, 
 
 
 def test_exact_values_are_not_counted_as_censored():
-    exact = TaskSpec("mine", file=write([f"{smiles},{place}" for place, smiles in enumerate(MOLECULES)]), column="value")
+    exact = TaskSpec(
+        "mine", file=write([f"{smiles},{place}" for place, smiles in enumerate(MOLECULES)]), column="value"
+    )
     data = load_pair(PairSpec(exact, (TaskSpec("hv"),)), "random")
     assert data.target.censored == data.sources[0].censored == 0

@@ -47,6 +47,8 @@ def test_every_type_comes_back_as_it_is(tmp_path, monkeypatch, name, unpacked):
 
 
 ROWS = 1000
+MAP = pa.map_(pa.string(), pa.string())
+HUGE = ["x" * 2**25, *[""] * (ROWS - 1)]
 
 
 def same(values):
@@ -58,11 +60,11 @@ BOMBS = {
     "one text in every row": lambda: {"note": same(pa.array(["x" * 100_000]))},
     "one list of texts in every row": lambda: {"note": pa.array([["x" * 50_000, "y"]] * ROWS)},
     "one struct in every row": lambda: {"note": pa.array([{"a": "x" * 50_000}] * ROWS)},
-    "one map in every row": lambda: {"note": pa.array([[("x", "y" * 50_000)]] * ROWS, pa.map_(pa.string(), pa.string()))},
+    "one map in every row": lambda: {"note": pa.array([[("x", "y" * 50_000)]] * ROWS, MAP)},
     "long lists": lambda: {"note": pa.array([[0] * 10_000] * ROWS)},
-    "a huge cell": lambda: {"note": pa.array(["x" * 2**25, *[""] * (ROWS - 1)])},
-    "a huge cell without a dictionary": lambda: {"note": pa.array(["x" * 2**25, *[""] * (ROWS - 1)], pa.large_string())},
-    "a column of names nobody asked for": lambda: {"smiles": same(pa.array(["C" * 20_000])).cast(pa.string())},
+    "a huge cell": lambda: {"note": pa.array(HUGE)},
+    "a huge cell without a dictionary": lambda: {"note": pa.array(HUGE, pa.large_string())},
+    "one long molecule in every row": lambda: {"smiles": same(pa.array(["C" * 20_000])).cast(pa.string())},
 }
 
 
