@@ -42,6 +42,11 @@ def plan_from_dict(data: Mapping[str, Any]) -> CampaignPlan:
     for name in ("pairs", "splits", "methods"):
         if not isinstance(data.get(name), list):
             raise InputDataError(f"the plan's {name} must be a list")
+    for name in ("splits", "methods"):
+        if not all(isinstance(item, str) for item in data[name]):
+            raise InputDataError(f"the plan's {name} must be names")
+    if not isinstance(data.get("config", {}), Mapping):
+        raise InputDataError("the plan's config must be a table")
     pairs: list[PairSpec] = []
     for pair in data["pairs"]:
         found = [from_dict(PairSpec, pair, "pairs")] if isinstance(pair, dict) else expand_pairs([str(pair)])

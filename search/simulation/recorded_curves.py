@@ -21,7 +21,7 @@ from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict, plan_to_dict
 from search.simulation import SHIPPED
 from search.storage.base import StoragePath
-from search.storage.campaign_store import read_campaign, read_events
+from search.storage.campaign_store import plan_in, read_campaign, read_events
 from search.storage.locate import open_folder
 
 __all__ = ["Curve", "Curves", "read_curves", "write_curves"]
@@ -77,7 +77,7 @@ def write_curves(curves: Curves, path: Path) -> None:
 
 
 def _of_campaign(folder: StoragePath) -> Curves:
-    plan = plan_from_dict(read_campaign(folder)["plan"])
+    plan = plan_in(folder, read_campaign(folder))
     trials = [
         Curve(trial.study, trial.params, trial.state, _values(trial), round(trial.seconds, 2))
         for study in Campaign(plan, events=read_events(folder)).studies.values()

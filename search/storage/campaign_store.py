@@ -28,9 +28,11 @@ import pyarrow.parquet as pq
 from gear.config import TrialSpec
 from gear.data import PairData
 from gear.data.split_table import save_split
-from gear.errors import CheckpointError, StorageError
+from gear.errors import CheckpointError, InputDataError, StorageError
 from gear.parsing import to_dict
 from search.campaign.events import EpochReported, Event, decode, encode
+from search.plan.campaign_plan import CampaignPlan
+from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
 from search.storage.event_log import EventLog, Line, read_lines, segments
 from search.storage.layout import predictions_file, references_file, trial_folder
@@ -38,7 +40,16 @@ from search.storage.lease import Lease, stored_lines
 from search.storage.moved_files import with_moved_files
 from search.storage.retry import retry_while_unavailable
 
-__all__ = ["FORMAT", "CampaignStore", "newest_campaign", "next_name", "read_campaign", "read_events", "read_head"]
+__all__ = [
+    "FORMAT",
+    "CampaignStore",
+    "newest_campaign",
+    "next_name",
+    "plan_in",
+    "read_campaign",
+    "read_events",
+    "read_head",
+]
 
 # 5 has no numbers and checksums of lines; 4 also has no id, and among its events neither launches nor evaluations that
 # began; 3 also has no blends; 2 also lacks settings of a trial (`gear.recorded`) and counts the grace period in epochs
@@ -248,6 +259,19 @@ def read_head(folder: StoragePath) -> dict[str, Any]:
     if head.pop("format") not in FORMATS:
         raise StorageError(f"{folder} was written by another version of this program: use that version")
     return head
+
+
+def plan_in(folder: StoragePath, head: Mapping[str, Any]) -> CampaignPlan:
+    """The plan in the contents of a campaign.json.
+
+    Raises:
+        StorageError: it is damaged.
+        UnknownNameError: it has a name, of a method of one's own for instance, that is unknown here.
+    """
+    try:
+        return plan_from_dict(head["plan"])
+    except InputDataError as error:
+        raise StorageError(f"{folder / HEAD} is damaged: {error}; {RESTORE}") from error
 
 
 def _read_json(folder: StoragePath) -> dict[str, Any]:

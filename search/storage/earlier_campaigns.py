@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from search.campaign.campaign import Campaign
 from search.campaign.study import Study
 from search.plan.campaign_plan import CampaignPlan, StudyPlan
-from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
-from search.storage.campaign_store import read_campaign, read_events
+from search.storage.campaign_store import plan_in, read_campaign, read_events
 
 __all__ = ["Earlier", "earlier_studies"]
 
@@ -27,7 +26,7 @@ def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -
     found: dict[str, list[Study]] = {study.name: [] for study in plan.studies}
     for name in plan.search.earlier_campaigns:
         head = read_campaign(storage / name)
-        campaign = Campaign(plan_from_dict(head["plan"]), events=read_events(storage / name))
+        campaign = Campaign(plan_in(storage / name, head), events=read_events(storage / name))
         for study in campaign.studies.values():
             for trial in study.ranking:
                 trial.study = f"{name}/{study.name}"

@@ -16,9 +16,16 @@ from gear.errors import StorageError
 from gear.recorded import complete
 from search.campaign.event_order import EventOrder
 from search.campaign.events import Event, TrialAsked, TrialEnded, encode
-from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
-from search.storage.campaign_store import EVENTS, decode_line, events_folder, read_events, read_head, write_head
+from search.storage.campaign_store import (
+    EVENTS,
+    decode_line,
+    events_folder,
+    plan_in,
+    read_events,
+    read_head,
+    write_head,
+)
 from search.storage.event_log import EventLog, Line, lines_of, segments, span
 from search.storage.layout import trial_folder
 from search.storage.lease import Lease
@@ -52,7 +59,7 @@ def repair(folder: StoragePath) -> list[str]:
 
 
 def _repair(folder: StoragePath, head: dict[str, Any], lease: Lease) -> list[str]:
-    studies = [study.name for study in plan_from_dict(head["plan"]).studies]
+    studies = [study.name for study in plan_in(folder, head).studies]
     if _fits(folder, studies):
         return []
     said: list[str] = []

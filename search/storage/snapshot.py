@@ -7,9 +7,8 @@ from typing import Any
 from gear.errors import InputDataError
 from search.campaign.campaign import Campaign
 from search.plan.campaign_plan import CampaignPlan
-from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
-from search.storage.campaign_store import read_campaign, read_events
+from search.storage.campaign_store import plan_in, read_campaign, read_events
 from search.storage.lease import Holder, read_lease
 
 __all__ = ["Snapshot", "recorded_plan", "take_snapshot"]
@@ -41,7 +40,7 @@ def take_snapshot(folder: StoragePath) -> Snapshot:
         StorageError: there is no campaign, or it is damaged.
     """
     head, holder = read_campaign(folder), read_lease(folder)
-    return Snapshot(Campaign(plan_from_dict(head["plan"]), events=read_events(folder)), head, holder)
+    return Snapshot(Campaign(plan_in(folder, head), events=read_events(folder)), head, holder)
 
 
 def recorded_plan(storage: StoragePath, name: str) -> CampaignPlan:
@@ -55,7 +54,7 @@ def recorded_plan(storage: StoragePath, name: str) -> CampaignPlan:
         InputDataError: the name is a path.
         StorageError: there is no such campaign.
     """
-    plan = plan_from_dict(read_campaign(storage / name)["plan"])
+    plan = plan_in(storage / name, read_campaign(storage / name))
     if plan.name != name:
         raise InputDataError(f"--name {name}: give the name of a folder in {storage}, or another --storage")
     return plan

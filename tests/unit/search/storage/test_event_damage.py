@@ -1,6 +1,7 @@
 """Damage of a campaign's events: the same campaign is read, or one line names what lacks; a repair keeps the rest."""
 
 import dataclasses
+import functools
 import json
 import re
 import shutil
@@ -8,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from gear.errors import StorageError
+from gear.errors import StorageError, UnknownNameError
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported, TrialAsked, TrialEnded, encode
 from search.cli import repair as command
 from search.cli import status
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.append_log import AppendedLog
-from search.storage.campaign_store import CampaignStore, read_events
+from search.storage.campaign_store import CampaignStore, plan_in, read_events
 from search.storage.event_log import make_line
 from search.storage.layout import trial_folder
 from search.storage.local import LocalPath
@@ -258,6 +259,34 @@ def test_a_damaged_campaign_json_is_one_line(damaged, content):
     with pytest.raises(StorageError, match=r"campaign\.json is damaged: .*restore it from a copy") as error:
         take_snapshot(damaged)
     assert "\n" not in str(error.value)
+
+
+def places(value, path=()):
+    """The path of everything in a JSON value."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield from places(item, (*path, name))
+
+
+@pytest.mark.parametrize("path", [("plan", *path) for path in places(HEAD["plan"])], ids=lambda path: ".".join(map(str, path)))
+def test_a_plan_of_another_shape_is_one_line_that_names_the_file(tmp_path, path):
+    """Or a plan, where the value may be such a one."""
+    for wrong in (None, [], {}, "x", -1, 1.5, True):
+        head = json.loads(json.dumps(HEAD))
+        *above, last = path
+        functools.reduce(lambda value, name: value[name], above, head)[last] = wrong
+        try:
+            plan_in(LocalPath(tmp_path), head)
+        except UnknownNameError as error:
+            line = str(error)
+        except StorageError as error:
+            line = str(error)
+            assert "campaign.json is damaged: " in line
+        else:
+            continue
+        assert "\n" not in line
 
 
 def old_campaign(folder, steps, number):
