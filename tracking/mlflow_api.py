@@ -1,10 +1,11 @@
 """The names of MLflow that this package uses, imported with MLflow's telemetry off.
 
 MLflow decides when it is imported whether it reports usage to its makers, so every module here takes its names from
-this one. The variables that turn telemetry off are unset again after the import; who sets them otherwise is obeyed.
+this one. The variables that turn telemetry off, and the home folder that it asks for, are unset again after the import;
+who sets them otherwise is obeyed.
 """
 
-from gear.environment import with_defaults
+from gear.environment import with_defaults, with_home
 
 __all__ = [
     "DATABASE_ENGINES",
@@ -33,7 +34,7 @@ __all__ = [
     "mlflow",
 ]
 
-with with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}):
+with with_home(), with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}):
     import mlflow
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag

@@ -5,12 +5,11 @@ import logging
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gear.environment import with_defaults
+from gear.environment import with_defaults, with_home
 from gear.errors import GearError, InputDataError
 from gear.machine import usable_memory
 from search.runtime import resources
@@ -69,7 +68,7 @@ def connected(address: str | None) -> Iterator[None]:
     """
     if address is not None:
         _check_address(address)
-    with _home() as home, with_defaults({**_QUIET, "HOME": home}):
+    with with_home(), with_defaults(_QUIET):  # Ray keeps a token at home
         import ray
 
         if ray.is_initialized():
@@ -80,16 +79,6 @@ def connected(address: str | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-
-
-@contextmanager
-def _home() -> Iterator[str]:
-    """The user's home folder or, for a user that the system does not know, an empty one: Ray keeps a token there."""
-    if (home := os.path.expanduser("~")) != "~":
-        yield home
-        return
-    with tempfile.TemporaryDirectory(prefix="gear-home-") as home:
-        yield home
 
 
 def _start(address: str | None) -> None:

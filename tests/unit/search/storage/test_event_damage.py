@@ -270,7 +270,9 @@ def places(value, path=()):
         yield from places(item, (*path, name))
 
 
-@pytest.mark.parametrize("path", [("plan", *path) for path in places(HEAD["plan"])], ids=lambda path: ".".join(map(str, path)))
+@pytest.mark.parametrize(
+    "path", [("plan", *path) for path in places(HEAD["plan"])], ids=lambda path: ".".join(map(str, path))
+)
 def test_a_plan_of_another_shape_is_one_line_that_names_the_file(tmp_path, path):
     """Or a plan, where the value may be such a one."""
     for wrong in (None, [], {}, "x", -1, 1.5, True):
