@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gear.command_line import SCRIPT
+from gear.data.cache import cache_folder
+from gear.environment import with_home
 from gear.errors import InputDataError, StorageError, user_command
 from gear.methods import find_method
 from gear.variants import method_of
@@ -38,8 +40,10 @@ def main() -> int:
     from search.cli.console import make_console  # the rest imports late, so that a wrong flag is answered at once
 
     console = make_console()
+    cache_folder()  # asks for GEAR_CACHE where there is no home folder; then Ray and MLflow make do with an empty one
     try:
-        return _run(args, console)
+        with with_home():
+            return _run(args, console)
     except KeyboardInterrupt:
         console.print("stopped before anything began", soft_wrap=True)
         return INTERRUPTED

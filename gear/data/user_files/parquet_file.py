@@ -66,7 +66,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[int, tuple[Any, ...]]]:
         raise InputDataError(f"{path} is damaged after row {number} ({_first_line(error)})") from error
 
 
-def _size(column: pa.Array) -> int:
+def _size(column: Any) -> int:  # noqa: ANN401 - an array of any type
     """Bytes of the texts in a column, each as often as it is there; any other value counts as one byte."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -77,11 +77,11 @@ def _size(column: pa.Array) -> int:
     if pa.types.is_map(kind):
         return len(column) + _size(column.keys) + _size(column.items)
     if pa.types.is_struct(kind):
-        return sum(map(_size, column.flatten()))
+        return sum(_size(field) for field in column.flatten())
     return len(column) + int(_lengths(column).sum())
 
 
-def _lengths(values: pa.Array) -> np.ndarray:
+def _lengths(values: Any) -> np.ndarray:  # noqa: ANN401 - an array of any type
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         found: np.ndarray = pc.binary_length(values).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -89,12 +89,13 @@ def _lengths(values: pa.Array) -> np.ndarray:
     return np.zeros(len(values), np.int64)
 
 
-def _cells(column: pa.Array) -> list[Any]:
+def _cells(column: Any) -> list[Any]:  # noqa: ANN401 - an array of any type
     """The values of a column; those of a dictionary are made once for all rows that have them."""
     if not pa.types.is_dictionary(column.type):
         cells: list[Any] = column.to_pylist()
         return cells
-    used, place = np.unique(column.indices.fill_null(-1).to_numpy(), return_inverse=True)
+    indices: np.ndarray = column.indices.fill_null(-1).to_numpy()
+    used, place = np.unique(indices, return_inverse=True)
     values = column.dictionary.take(pa.array(used[used >= 0])).to_pylist()
     values = [None] * int((used < 0).sum()) + values
     return [values[index] for index in place.tolist()]
