@@ -26,7 +26,7 @@ def everything_in(folder):
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
 def test_a_project_goes_on_where_it_lies_and_what_is_gone_is_named(how, tmp_path):
-    before, after = tmp_path / "a project", tmp_path / "elsewhere" / "project"
+    before, after = tmp_path / "ein Projekt für Öle", tmp_path / "elsewhere" / "project"
     before.mkdir()
     shutil.copytree(FINISHED, before / "campaigns/mine")
     assert gear_search(before, "run", "--resume", "--name", "mine")[0] == 0
