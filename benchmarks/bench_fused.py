@@ -1,12 +1,20 @@
-"""What it brings to train models as one: a step before and now, and validation folds fused and one after the other.
+"""What it brings to train models as one: a step before and now, validation folds, and arrays against more processes.
 
     python benchmarks/bench_fused.py [--older DIR] [--device cuda] [--methods stl gear] [--widths 64 128]
                                      [--folds 3 5] [--labels 60 all] [--every 4] [--repeats 9]
+    python benchmarks/bench_fused.py --arrays 1 4 8 16 [--processes 1 4 8 16] [--mps] [--device cuda] [--widths 128]
+                                     [--budget 600] [--seconds 2] [--repeats 3]
 
 Every way has a process of its own with one thread. They take turns, an epoch each, and the median of the processor time
 of an epoch is compared (of the wall clock on a GPU). `--older` is another checkout of this project, such as
 `git worktree add /tmp/older COMMIT` makes; without it only this one is measured. hv_from_ds, random split, depth 3,
 batch 64, the source not trained first. Epochs of the folds are validated, those of the step have almost no validation.
+
+The second form measures molecules a second of all models together: P processes on one device, each with an array of K
+models that differ in seed and learning rate, for every K of `--arrays` and P of `--processes`, with validation. All P
+train at the same time for `--seconds`, `--repeats` times; medians, and their ratio to one process with one model. With
+`--mps` also with NVIDIA's multi-process service, which is started with files of its own and stopped again. Everything
+ends within `--budget` seconds: what does not fit is named and left out, the largest first.
 """
 
 import argparse
@@ -21,7 +29,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from gear.command_line import Parser
+from packing import Array
+from packing import compare as compare_arrays
+
+from gear.command_line import Parser, at_least
 
 HERE = Path(__file__).resolve().parents[1]
 BATCH, STEPS = 64, 25  # of a step; least number of steps of an epoch
@@ -133,27 +144,54 @@ def main() -> None:
     parser.add_argument("--older", type=Path, metavar="DIR")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--methods", nargs="+", default=["stl", "gear"])
-    parser.add_argument("--widths", type=int, nargs="+", default=[64, 128])
+    parser.add_argument("--widths", type=int, nargs="+", help="default: 64 128, with --arrays 128")
     parser.add_argument("--folds", type=int, nargs="*", default=[3, 5])
     parser.add_argument("--labels", nargs="+", default=["60", "all"])
     parser.add_argument("--every", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=at_least(1), help="default: 9, with --arrays 3")
+    parser.add_argument("--arrays", type=at_least(1), nargs="+", metavar="K", help="models of a process")
+    parser.add_argument("--processes", type=at_least(1), nargs="+", default=[1], metavar="P")
+    parser.add_argument("--mps", action="store_true", help="several processes also with NVIDIA's multi-process service")
+    parser.add_argument("--budget", type=float, default=600.0, help="seconds of everything (default: 600)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a measurement (default: 2)")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
         return work(Task(*json.loads(args.worker)))
+    return arrays(args) if args.arrays else folds(args)
+
+
+def arrays(args: argparse.Namespace) -> None:
+    """Print how fast processes with arrays are."""
+    compare_arrays(
+        [
+            Array(method, width, members, "hv_from_ds", "random", args.device)
+            for members in sorted({1, *args.arrays})
+            for width in args.widths or [128]
+            for method in args.methods
+        ],
+        sorted({1, *args.processes}),
+        args.budget,
+        args.seconds,
+        args.repeats or 3,
+        with_mps=args.mps,
+    )
+
+
+def folds(args: argparse.Namespace) -> None:
+    """Print how long steps and epochs of folds take."""
     older = None if args.older is None else args.older.resolve()
-    for method, width in itertools.product(args.methods, args.widths):
+    repeats = args.repeats or 9
+    for method, width in itertools.product(args.methods, args.widths or [64, 128]):
         for labels in args.labels:
             task = Task(method, width, labels, 0, fused=True, device=args.device, every=args.every)
             ways = {} if older is None else {"before": (task, older)}
-            compare(f"{method} width {width}, {labels} labels, steps", ways | {"now": (task, HERE)}, args.repeats)
+            compare(f"{method} width {width}, {labels} labels, steps", ways | {"now": (task, HERE)}, repeats)
             for folds in sorted({min(folds, MOST_FOLDS.get(labels, folds)) for folds in args.folds}):
                 fused = task._replace(folds=folds)
                 ways = {} if older is None else {"before": (fused, older)}
                 ways |= {"separate": (fused._replace(fused=False), HERE), "fused": (fused, HERE)}
-                compare(f"{method} width {width}, {labels} labels, {folds} folds", ways, args.repeats)
-    return None
+                compare(f"{method} width {width}, {labels} labels, {folds} folds", ways, repeats)
 
 
 if __name__ == "__main__":
