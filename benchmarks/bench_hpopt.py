@@ -26,6 +26,7 @@ import json
 import math
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,8 @@ from gear.data.task import PARTS
 
 HERE = Path(__file__).resolve().parents[1]
 CHEMPROP_PARTS = dict(zip(PARTS, ("train", "val", "test"), strict=True))
+# one thread for each trial; workers of Ray have the priority that the script was started with, not a lower one
+COMMON = {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
 SIDES = ("chemprop hpopt", "ours", "ours, as it comes", "chemprop train, defaults")
 
 
@@ -145,7 +148,7 @@ def run(task: Task, folder: Path) -> Outcome:
 
 def run_chemprop(task: Task, pair: PairData, folder: Path) -> Outcome:
     # Ray Tune writes to the home folder, and must not join a cluster that happens to run here
-    environment = {"HOME": str(folder), "RAY_ADDRESS": "local", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+    environment = {"HOME": str(folder), "RAY_ADDRESS": "local", "RAY_USAGE_STATS_ENABLED": "0"}
 
     def cost(name: str, command: Sequence[str]) -> Cost:
         return checked(command, folder / f"{name}.log", folder, task.timeout, environment)
@@ -179,7 +182,7 @@ def run_ours(task: Task, folder: Path) -> Outcome:
 
 def checked(command: Sequence[str], log: Path, folder: Path, timeout: float, environment: dict[str, str]) -> Cost:
     """The cost of a command, which must succeed if its time was enough."""
-    cost = measured(command, timeout=timeout, log=log, folder=folder, environment=environment)
+    cost = measured(command, timeout=timeout, log=log, folder=folder, environment=environment | COMMON)
     if cost.code:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         raise SystemExit(f"{' '.join(command)}\nended with {cost.code}:\n{last}")
@@ -236,6 +239,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path("hpopt.jsonl"), metavar="FILE")
     parser.add_argument("--work", type=Path, metavar="DIR", help="keep logs and results here (default: nowhere)")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that what runs is ended too
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.cores :])
     outcomes = kept(args.keep)
     tasks = [

@@ -1,5 +1,6 @@
 """What a command costs with everything that it starts, daemons too: wall time, processor time and memory."""
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -57,16 +58,16 @@ def measured(
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder, env=_merged(environment)
         )
         code = None
-        while code is None and (left := timeout - (time.perf_counter() - started)) > 0:
+        try:
+            while code is None and (left := timeout - (time.perf_counter() - started)) > 0:
+                seen.look()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    code = process.wait(min(SAMPLE, left))
+            seconds = time.perf_counter() - started
             seen.look()
-            try:
-                code = process.wait(min(SAMPLE, left))
-            except subprocess.TimeoutExpired:
-                continue
-        seconds = time.perf_counter() - started
-        seen.look()
-        _end_all()
-        process.wait()
+        finally:
+            _end_all()
+            process.wait()
     # each of both misses something: samples what starts and ends between two looks, the kernel's sum processes whose
     # parent does not wait for them
     return Cost(seconds, max(seen.cpu, _reaped() - reaped), seen.peak, code)
@@ -109,10 +110,8 @@ def _end_all() -> None:
     for end in (psutil.Process.terminate, psutil.Process.kill):
         left = psutil.Process().children(recursive=True)
         for process in left:
-            try:
+            with contextlib.suppress(psutil.Error):  # it ended meanwhile
                 end(process)
-            except psutil.Error:
-                continue
         psutil.wait_procs(left, timeout=LAST_WORDS)
 
 
