@@ -147,8 +147,12 @@ def run(task: Task, folder: Path) -> Outcome:
 
 
 def run_chemprop(task: Task, pair: PairData, folder: Path) -> Outcome:
-    # Ray Tune writes to the home folder, and must not join a cluster that happens to run here
-    environment = {"HOME": str(folder), "RAY_ADDRESS": "local", "RAY_USAGE_STATS_ENABLED": "0"}
+    environment = {
+        "HOME": str(folder),  # Ray Tune writes there
+        "RAY_ADDRESS": "local",  # not a cluster that happens to run here
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(task.timeout),  # a trainer waits for a core, and starts once
+    }
 
     def cost(name: str, command: Sequence[str]) -> Cost:
         return checked(command, folder / f"{name}.log", folder, task.timeout, environment)

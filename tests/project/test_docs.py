@@ -1,5 +1,6 @@
 """Every command in the docs works."""
 
+import dataclasses
 import io
 import itertools
 import re
@@ -19,6 +20,8 @@ from gear.testing.pairs import molecules
 from search.cli import main as cli
 from search.cli.main import COMMANDS
 from search.cli.run_options import make_parser
+from search.plan.plan_file import plan_to_toml
+from search.plan.presets import PRESETS
 from tests.support.s3_server import Server
 from tests.support.settings_table import settings_table
 
@@ -44,7 +47,10 @@ def workplace(tmp_path_factory):
     """A folder where the smallest possible search has run; two files of molecules and the examples lie there."""
     folder = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(ROOT / "examples/plugins", folder, dirs_exist_ok=True)
-    done = run(["-m", "search.run", "--trials", "1", "--epochs", "1"], folder)
+    training = dataclasses.replace(PRESETS["quick"].config.training, source_epochs=1)
+    config = dataclasses.replace(PRESETS["quick"].config, training=training)
+    (folder / "small.toml").write_text(plan_to_toml(dataclasses.replace(PRESETS["quick"], config=config)))
+    done = run(["-m", "search.run", "--plan", "small.toml", "--trials", "1", "--epochs", "1"], folder)
     assert done.returncode == 0, done.stderr
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
     parts = itertools.cycle(("train", "train", "train", "validation", "test"))
@@ -150,15 +156,6 @@ def test_counts_in_the_docs_are_those_of_the_installed_packages():
 
 def test_the_table_of_settings_is_that_of_the_program():
     assert settings_table() in (ROOT / "docs" / "operations.md").read_text()
-
-
-def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "search.run", "--dry-run"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "hv_from_bp" in done.stdout
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

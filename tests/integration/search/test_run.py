@@ -107,12 +107,14 @@ def test_an_existing_name_is_refused_without_resume(call, tmp_path):
     assert (code, "campaigns/mine exists" in err) == (2, True)
 
 
-def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path):
+def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("search.launch.estimate.TIMED", 0)  # the defaults are timed, and no drawn configurations
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
     assert "campaign quick-1: 12 studies" in out
     assert "72 in all" in out
+    assert "hv_from_bp" in out
     assert list(tmp_path.iterdir()) == []
 
 

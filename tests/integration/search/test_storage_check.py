@@ -76,7 +76,8 @@ def test_a_node_that_does_not_see_the_storage_is_named(two, joined, tmp_path):
 def test_a_search_on_such_a_cluster_does_not_start(two, nodes, tmp_path, monkeypatch, capsys, flags, code):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("search.cli.common_options.open_folder", lambda uri: PrivatePath(tmp_path / uri))
-    monkeypatch.setattr("sys.argv", ["search.run", "--address", nodes.address, *flags])
+    what = ["--pairs", "hv_from_ds", "--splits", "random", "--methods", "svr"]
+    monkeypatch.setattr("sys.argv", ["search.run", "--address", nodes.address, *what, *flags])
     assert run.main() == code
     shown = capsys.readouterr()
     said = f"does not see the campaign folder {tmp_path}/campaigns"
