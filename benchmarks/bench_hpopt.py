@@ -12,7 +12,7 @@ the winner. Two more show our search as it comes, and `chemprop train` with its 
 
 Costs are of whole process trees, Ray's daemons included. The test error is that of the best epoch by validation, in the
 unit of the property, on the same molecules. A command whose time is up is ended, and the table says how many of its
-trials had ended. What has been run is kept in a file and not run again.
+trials had ended. What has been run is kept in a file and not run again, but for commands that may take longer now.
 
 Ray gets more logical CPUs than there are cores for `chemprop hpopt`: all trials start at once, and each holds one CPU
 while the trainer that it starts waits for another, so with as many as there are trials none would ever train. With one
@@ -43,6 +43,7 @@ from gear.data.task import PARTS
 
 HERE = Path(__file__).resolve().parents[1]
 CHEMPROP_PARTS = dict(zip(PARTS, ("train", "val", "test"), strict=True))
+NOTHING = Cost(0.0, 0.0, 0.0, 0)  # of what was not run
 # one thread for each trial; workers of Ray have the priority that the script was started with, not a lower one
 COMMON = {"OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
 SIDES = ("chemprop hpopt", "ours", "ours, as it comes", "chemprop train, defaults")
@@ -57,15 +58,15 @@ class Task(NamedTuple):
     trials: int
     epochs: int
     cores: int
-    algorithm: str  # of chemprop hpopt
-    timeout: float  # seconds of each command
+    algorithm: str  # of chemprop hpopt; empty for others
 
 
 class Outcome(NamedTuple):
     """How it ended.
 
     Attributes:
-        search, final: what the search and the training after it cost; ours trains nothing after it.
+        search, final: what the search and the training after it cost; ours trains nothing after it, and a search whose
+            time was up leaves nothing to train.
         ended: trials that ended.
         rmse: on the test part, in the property's unit; NaN if there is no model.
     """
@@ -75,6 +76,10 @@ class Outcome(NamedTuple):
     final: Cost
     ended: int
     rmse: float
+
+    def would_go_on(self, timeout: float) -> bool:
+        """Whether a command was ended that may take longer now."""
+        return any(cost.code is None and cost.seconds < timeout for cost in (self.search, self.final))
 
 
 def write_molecules(pair: PairData, path: Path) -> None:
@@ -139,25 +144,27 @@ def predicted_rmse(path: Path, pair: PairData) -> float:
     return math.sqrt(float(np.mean(((10**predictions if pair.target.log10 else predictions) - test.value) ** 2)))
 
 
-def run(task: Task, folder: Path) -> Outcome:
-    """Search in an empty folder, and test what is found."""
+def run(task: Task, folder: Path, timeout: float) -> Outcome:
+    """Search in an empty folder, and test what is found; a command has so many seconds."""
     pair = load_pair(task.pair, task.split)
     write_molecules(pair, folder / "molecules.csv")
-    return run_ours(task, folder) if task.side.startswith("ours") else run_chemprop(task, pair, folder)
+    if task.side.startswith("ours"):
+        return run_ours(task, folder, timeout)
+    return run_chemprop(task, pair, folder, timeout)
 
 
-def run_chemprop(task: Task, pair: PairData, folder: Path) -> Outcome:
+def run_chemprop(task: Task, pair: PairData, folder: Path, timeout: float) -> Outcome:
     environment = {
         "HOME": str(folder),  # Ray Tune writes there
         "RAY_ADDRESS": "local",  # not a cluster that happens to run here
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(task.timeout),  # a trainer waits for a core, and starts once
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(timeout),  # a trainer waits for a core, and starts once
     }
 
     def cost(name: str, command: Sequence[str]) -> Cost:
-        return checked(command, folder / f"{name}.log", folder, task.timeout, environment)
+        return checked(command, folder / f"{name}.log", folder, timeout, environment)
 
-    search, ended, configuration = Cost(0.0, 0.0, 0.0, 0), 0, []
+    search, ended, configuration = NOTHING, 0, []
     if task.side == "chemprop hpopt":
         with tempfile.TemporaryDirectory(
             prefix="ray-", ignore_cleanup_errors=True
@@ -165,23 +172,23 @@ def run_chemprop(task: Task, pair: PairData, folder: Path) -> Outcome:
             search = cost("search", hpopt(task, Path(scratch)))
         ended = ended_trials((folder / "search.log").read_text(errors="replace"))
         if search.code is None:
-            return Outcome(task, search, Cost(0.0, 0.0, 0.0, None), ended, math.nan)
+            return Outcome(task, search, NOTHING, ended, math.nan)
         configuration = ["--config-path", "search/best_config.toml"]
     final = cost("final", chemprop("train", task, *configuration, "--output-dir", "final"))
     found = sorted((folder / "final").rglob("test_predictions.csv"))
     return Outcome(task, search, final, ended, predicted_rmse(found[0], pair) if found else math.nan)
 
 
-def run_ours(task: Task, folder: Path) -> Outcome:
+def run_ours(task: Task, folder: Path, timeout: float) -> Outcome:
     from search.launch.campaign_result import load_campaign
 
     (folder / "plan.toml").write_text(plan(task))
-    cost = checked(ours(task), folder / "search.log", folder, task.timeout, {"PYTHONPATH": str(HERE)})
+    cost = checked(ours(task), folder / "search.log", folder, timeout, {"PYTHONPATH": str(HERE)})
     result = load_campaign("search", str(folder / "campaigns"))
     (study,) = result.campaign.studies.values()
     ended = sum(trial.state != "running" for trial in study.trials)
     (rmse,) = result.leaderboard()["test_rmse_units"]
-    return Outcome(task, cost, Cost(0.0, 0.0, 0.0, 0), ended, math.nan if rmse is None else float(rmse))
+    return Outcome(task, cost, NOTHING, ended, math.nan if rmse is None else float(rmse))
 
 
 def checked(command: Sequence[str], log: Path, folder: Path, timeout: float, environment: dict[str, str]) -> Cost:
@@ -209,12 +216,14 @@ def table(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield "|--" * 9 + "|"
     for outcome in outcomes:
         task, cost = outcome.task, outcome.search + outcome.final
-        own = next((one for one in outcomes if one.task == task._replace(side="ours")), None)
+        same = task._replace(side="ours", algorithm="")
+        own = next((one for one in outcomes if one.task == same), None)
         more = "" if None not in (outcome.search.code, outcome.final.code) else "at least "
-        ratios = (math.nan, math.nan) if own is None else (cost.cpu / own.search.cpu, outcome.rmse / own.rmse)
+        ratio = "" if own is None else f"{more}{cost.cpu / own.search.cpu:.1f}"
         ended = "no search" if task.side.endswith("defaults") else f"{outcome.ended} of {task.trials}"
-        shown = [f"{more}{cost.seconds:.0f}", f"{more}{cost.cpu:.0f}", f"{more}{ratios[0]:.1f}", f"{cost.peak:.0f}"]
-        errors = ["none", ""] if math.isnan(outcome.rmse) else [f"{outcome.rmse:.4g}", f"{ratios[1]:.2f}"]
+        shown = [f"{more}{cost.seconds:.0f}", f"{more}{cost.cpu:.0f}", ratio, f"{cost.peak:.0f}"]
+        error_ratio = "" if own is None else f"{outcome.rmse / own.rmse:.2f}"
+        errors = ["none", ""] if math.isnan(outcome.rmse) else [f"{outcome.rmse:.4g}", error_ratio]
         yield "| " + " | ".join([task.pair, task.side, ended, *shown, *errors]) + " |"
 
 
@@ -247,15 +256,15 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.cores :])
     outcomes = kept(args.keep)
     tasks = [
-        Task(side, pair, args.split, args.trials, args.epochs, args.cores, args.algorithm, args.timeout)
+        Task(side, pair, args.split, args.trials, args.epochs, args.cores, args.algorithm * (side == "chemprop hpopt"))
         for pair in args.pairs
         for side in args.sides
     ]
     for task in tasks:
-        if task in outcomes:
+        if task in outcomes and not outcomes[task].would_go_on(args.timeout):
             continue
         with empty_folder(args.work) as folder:
-            outcomes[task] = run(task, folder)
+            outcomes[task] = run(task, folder, args.timeout)
         with args.keep.open("a") as file:
             file.write(json.dumps(outcomes[task]) + "\n")
         print("\n".join(table([outcomes[one] for one in tasks if one in outcomes])), flush=True)

@@ -108,7 +108,7 @@ def test_an_existing_name_is_refused_without_resume(call, tmp_path):
 
 
 def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.launch.estimate.TIMED", 0)  # the defaults are timed, and no drawn configurations
+    monkeypatch.setattr("search.launch.estimate.trial_seconds", lambda *_: 1.0)
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out

@@ -14,7 +14,7 @@ from process_tree import Cost
 from gear.testing.pairs import synthetic_pair
 from search.plan.plan_file import plan_from_dict
 
-TASK = Task("ours", "ct_from_bp", "random", 4, 20, 2, "random", 60.0)
+TASK = Task("ours", "ct_from_bp", "random", 4, 20, 2, "")
 COST = Cost(100.0, 50.0, 900.0, 0)
 NONE = Cost(0.0, 0.0, 0.0, 0)
 
@@ -97,10 +97,17 @@ def test_what_has_been_run_is_kept(tmp_path):
     assert math.isnan(found[late.task].rmse)
 
 
+def test_a_command_that_was_ended_is_run_again_only_with_more_time():
+    late = Outcome(TASK, COST._replace(code=None), NONE, 1, math.nan)
+    assert late.would_go_on(200.0)
+    assert not late.would_go_on(50.0)
+    assert not Outcome(TASK, COST, NONE, 4, 12.5).would_go_on(200.0)
+
+
 def test_the_table_compares_with_ours_and_says_what_is_only_a_bound():
-    peer = TASK._replace(side="chemprop hpopt")
+    peer = TASK._replace(side="chemprop hpopt", algorithm="random")
     whole = Outcome(peer, COST._replace(cpu=500.0), COST, 4, 25.0)
-    late = Outcome(peer, COST._replace(cpu=500.0, code=None), NONE._replace(code=None), 1, math.nan)
+    late = Outcome(peer, COST._replace(cpu=500.0, code=None), NONE, 1, math.nan)
     default = Outcome(TASK._replace(side="chemprop train, defaults"), NONE, COST, 0, 15.0)
     *_, first, second, third = bench_hpopt.table([Outcome(TASK, COST, NONE, 4, 12.5), whole, default])
     assert first == "| ct_from_bp | ours | 4 of 4 | 100 | 50 | 1.0 | 900 | 12.5 | 1.00 |"

@@ -1,5 +1,6 @@
 """Arrays against processes: what is measured in which order, what goes wrong, what does not fit in the budget."""
 
+import functools
 import multiprocessing
 import os
 import threading
@@ -85,11 +86,12 @@ class FakeFleet:
 
     name = "a fake device"
 
-    def __init__(self, count, device, until, memory=8, seconds=0.0):
-        self.processes, self.memory, self.seconds = [None] * count, memory, seconds
+    def __init__(self, count, device, until, memory=8, clock=None):
+        self.processes, self.memory, self.clock = [None] * count, memory, clock
 
     def measure(self, array, processes, seconds, windows):
-        time.sleep(self.seconds)
+        if self.clock:
+            self.clock.now += 2.0
         if array.members * processes > self.memory:
             self.close()
             return Packed(error="OutOfMemoryError: no more")
@@ -102,8 +104,8 @@ class FakeFleet:
 ALL = packing.order([ARRAY, ARRAY._replace(members=4)], [1, 4])
 
 
-def rows_of(capsys, fleet, until=60.0, note="", rows=None):
-    (rows or Rows(4, "cpu", 0.001, 3, fleet)).measure(ALL, time.monotonic() + until, note)
+def rows_of(capsys, fleet, note=""):
+    Rows(4, "cpu", 0.001, 3, fleet).measure(ALL, time.monotonic() + 600, note)
     return capsys.readouterr().out.splitlines()
 
 
@@ -115,14 +117,25 @@ def test_a_row_has_the_median_of_the_windows_and_its_ratio(capsys):
 
 
 def test_after_a_failure_new_processes_measure_the_rest(capsys):
-    rows = rows_of(capsys, lambda *given: FakeFleet(*given, memory=3))
+    rows = rows_of(capsys, functools.partial(FakeFleet, memory=3))
     assert [row for row in rows if "OutOfMemoryError: no more" in row] == [rows[2], rows[4], rows[6]]
     assert [row for row in rows if row.startswith("4 processes on")] == [rows[0], rows[3], rows[5]]
 
 
-def test_what_does_not_fit_in_the_budget_is_named(capsys):
-    rows = rows_of(capsys, lambda *given: FakeFleet(*given, seconds=0.2), until=0.5)
+def test_what_does_not_fit_in_the_budget_is_named(capsys, monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(packing, "time", clock)
+    fleet = functools.partial(FakeFleet, clock=clock)
+    Rows(4, "cpu", 0.001, 3, fleet).measure(ALL, until=5.0)  # a configuration takes 2 s
+    rows = capsys.readouterr().out.splitlines()
     assert [row.endswith("skipped: it does not fit in the budget") for row in rows[1:]] == [False, False, True, True]
+
+
+class FakeClock:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
 
 
 def test_where_the_device_cannot_be_opened_one_line_says_so(capsys):
