@@ -1,12 +1,14 @@
 """The user cache: files that are built once and can be built again, separate for every combination of versions."""
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,13 +19,23 @@ import pyarrow.parquet as pq
 from gear.drafts import draft_file
 from gear.errors import StorageError
 
-__all__ = ["DamagedFileError", "cache_folder", "cached", "content_key", "read_table", "replace_file", "write_table"]
+__all__ = [
+    "DamagedFileError",
+    "cache_folder",
+    "cached",
+    "content_key",
+    "one_builder",
+    "read_table",
+    "replace_file",
+    "write_table",
+]
 
 FORMAT = 4  # of all cached files; raised when the code that builds them changes their content
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
 ABANDONED = 24 * 3600  # seconds after which the writer of a draft must have died
 
 Content = TypeVar("Content")
+_locked: set[Path] = set()  # folders that this process builds in
 
 
 class DamagedFileError(Exception):
@@ -70,6 +82,28 @@ def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], obje
             raise StorageError(f"cannot read {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
     build()
     return read(path)
+
+
+@contextlib.contextmanager
+def one_builder(folder: Path) -> Iterator[None]:
+    """Let other processes that would build in a folder wait; where its file system has no locks, all of them build."""
+    if folder in _locked:
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _locked.add(folder)
+        yield
+    finally:
+        _locked.discard(folder)
+        os.close(lock)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

@@ -6,8 +6,8 @@ three after the second. Bonds, and atoms, that no step can tell apart form a cla
 Lehman), and the network computes one state a class. That changes no value and no gradient, only how often a number is
 computed.
 
-`Levels` finds the classes of all molecules, once. `Environments` are those that a batch needs; or several batches, one
-for each member of an array of models, whose numbers of states are filled up to the largest.
+`gear.model.levels` finds the classes of all molecules, once. `Environments` are those that a batch needs; or several
+batches, one for each member of an array of models, whose numbers of states are filled up to the largest.
 """
 
 import functools
@@ -20,11 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gear.data.molecules.pack import PackedGraphs, spans, starts
+from gear.data.molecules.pack import spans, starts
 from gear.device import send
 from gear.model.incidence import Incidence
+from gear.model.levels import Level, Levels
 
-__all__ = ["Environments", "Kinds", "Levels", "gather_environments"]
+__all__ = ["Environments", "Kinds", "gather_environments"]
 
 Numbers = NDArray[np.int64]
 
@@ -55,94 +56,6 @@ class Kinds(NamedTuple):
     bonds: Tensor  # (kinds, d_v + d_e)
 
 
-class Level(NamedTuple):
-    """The N states that directed bonds or atoms have at one level, each a sum over a kind and states below.
-
-    The number of a state below is counted on from the kinds.
-    """
-
-    state: Numbers  # of each directed bond or atom
-    kinds: int
-    summed: Numbers  # one state after the other
-    start: Numbers  # (N + 1,) where those of each state begin
-
-
-class Levels:
-    """The states of all directed bonds and atoms of packed graphs, level by level, each found when first asked for.
-
-    Args:
-        graphs: M molecules. A bond (u, v) is two directed ones, (v, u) after it.
-        merged: one state for all that no step can tell apart; or one each, as dropout needs it.
-    """
-
-    def __init__(self, graphs: PackedGraphs, *, merged: bool) -> None:
-        self.merged = merged
-        self.atom_offset, self.bond_offset = graphs.atom_offset, 2 * graphs.bond_offset
-        self.atom_kind = graphs.atoms.astype(np.int64)
-        ends = graphs.ends + np.repeat(graphs.atom_offset[:-1], np.diff(graphs.bond_offset))[:, None]
-        self.source, self.target = ends.ravel(), ends[:, ::-1].ravel()
-        self.by_target = np.argsort(self.target, kind="stable")
-        self.by_target_start = starts(np.bincount(self.target, minlength=len(self.atom_kind)))
-        # a kind of directed bond: the kinds of its bond and of the atom that it leaves
-        bond_kind = np.repeat(graphs.bonds.astype(np.int64), 2)
-        pair = self.atom_kind[self.source] * (len(graphs.bond_kinds) + 1) + bond_kind
-        _, first, self.bond_kind = np.unique(pair, return_index=True, return_inverse=True)
-        self.kind_source, self.kind_bond = self.atom_kind[self.source[first]], bond_kind[first]
-        self.atom_kinds, self.bond_kinds = len(graphs.atom_kinds), len(first)
-        self._bonds: list[Level] = []
-        self._atoms: dict[int, Level] = {}
-
-    def bonds(self, depth: int) -> list[Level]:
-        """The depth - 1 levels of directed bonds above their kinds."""
-        while len(self._bonds) < depth - 1:
-            self._bonds.append(self._bond_level(self._below(len(self._bonds) + 1)))
-        return self._bonds[: depth - 1]
-
-    def atoms(self, depth: int) -> Level:
-        """The level of the atoms, above depth - 1 levels of bonds."""
-        if depth not in self._atoms:
-            self.bonds(depth)
-            self._atoms[depth] = self._atom_level(self._below(depth))
-        return self._atoms[depth]
-
-    def _below(self, depth: int) -> Numbers:
-        return self._bonds[depth - 2].state if depth > 1 else self.bond_kind
-
-    def _bond_level(self, below: Numbers) -> Level:
-        """A bond sums what enters the atom that it leaves, but not itself backwards."""
-        label, backwards = _labels(below), np.arange(len(below)) ^ 1
-        state, first = self._merge(self._sum_entering(label)[self.source] - label[backwards], self.bond_kind)
-        entering, start = self._entering(self.source[first])
-        summed = self.bond_kinds + below[entering]
-        # the place of the bond itself is taken by its kind
-        summed[entering == np.repeat(backwards[first], np.diff(start))] = self.bond_kind[first]
-        return Level(state, self.bond_kinds, summed, start)
-
-    def _atom_level(self, below: Numbers) -> Level:
-        state, first = self._merge(self._sum_entering(_labels(below)), self.atom_kind)
-        entering, start = self._entering(first)
-        summed = np.insert(self.atom_kinds + below[entering], start[:-1], self.atom_kind[first])
-        return Level(state, self.atom_kinds, summed, start + np.arange(len(start)))
-
-    def _entering(self, atoms: Numbers) -> tuple[Numbers, Numbers]:
-        """Directed bonds that enter the atoms, one atom after the other, and where those of each begin."""
-        items, start = spans(self.by_target_start, atoms)
-        return self.by_target[items], start
-
-    def _sum_entering(self, label: Numbers) -> Numbers:
-        total = np.zeros(len(self.atom_kind), np.int64)
-        np.add.at(total, self.target, label)
-        return total
-
-    def _merge(self, label: Numbers, kind: Numbers) -> tuple[Numbers, Numbers]:
-        """State of each bond or atom, and the first bond or atom of each state."""
-        if not self.merged:
-            each = np.arange(len(kind))
-            return each, each
-        _, first, state = np.unique(label + _labels(kind, seed=1), return_index=True, return_inverse=True)
-        return state, first
-
-
 def gather_environments(
     levels: Levels, members: Sequence[Numbers], depth: int, kinds: Kinds, groups: int | None = None
 ) -> Environments:
@@ -160,16 +73,17 @@ def gather_environments(
     atoms, atom_start = spans(levels.atom_offset, molecules.number)
     bonds, bond_start = spans(levels.bond_offset, molecules.number)
     of_atom, of_bond = molecules.member_of(atom_start), molecules.member_of(bond_start)
-    own = atom_kinds = _Rows.distinct(levels.atom_kind[atoms], of_atom, sizes)
-    bond_kinds = _Rows.distinct(levels.bond_kind[bonds], of_bond, sizes)
+    own = atom_kinds = _Rows.distinct(_taken(levels.atom_kind, atoms), of_atom, sizes)
+    bond_kinds = _Rows.distinct(_taken(levels.bond_kind, bonds), of_bond, sizes)
     top = levels.atoms(depth)
-    states = _Rows.distinct(top.state[atoms], of_atom, sizes)
-    matrices, counts = [_matrix([(states, 0)], top.state[atoms], atom_start, molecules, copies)], []
+    of_atoms = _taken(top.state, atoms)
+    states = _Rows.distinct(of_atoms, of_atom, sizes)
+    matrices, counts = [_matrix([(states, 0)], of_atoms, atom_start, molecules, copies)], []
     levels_down = [top, *reversed(levels.bonds(depth))]
     for level in levels_down:
         counts.append(states.counts)
         items, start = spans(level.start, states.number)
-        wanted, of_item = level.summed[items], states.member_of(start)
+        wanted, of_item = _taken(level.summed, items), states.member_of(start)
         below = bond_kinds if level is levels_down[-1] else _states_below(level, wanted, of_item, sizes)
         matrices.append(_matrix([(own, 0), (below, level.kinds)], wanted, start, states, copies))
         own, states = bond_kinds, below
@@ -306,11 +220,10 @@ def _matrix(
     )
 
 
-def _labels(state: Numbers, seed: int = 0) -> Numbers:
-    """A random number for each state: sums of them are equal if the states are, else with a chance of 2^-64 a pair."""
-    random = np.random.default_rng(seed).integers(-(2**63), 2**63, state.max(initial=0) + 1)
-    labels: Numbers = random[state]
-    return labels
+def _taken(numbers: np.ndarray, places: Numbers) -> Numbers:
+    """Some numbers of a table, whose type is as small as it can be."""
+    taken: Numbers = numbers[places].astype(np.int64)
+    return taken
 
 
 def _distinct(numbers: Numbers) -> Numbers:

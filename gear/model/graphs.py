@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gear.data.molecules.pack import PackedGraphs, spans
-from gear.model.environments import Environments, Kinds, Levels, gather_environments
+from gear.model.environments import Environments, Kinds, gather_environments
+from gear.model.levels import Levels
 
 __all__ = ["GraphBatch", "GraphStore", "PlainGraphs"]
 
@@ -31,10 +32,10 @@ class GraphStore:
 
     def __init__(self, graphs: PackedGraphs, device: torch.device) -> None:
         self.graphs, self.device = graphs, device
-        self.merged = Levels(graphs, merged=True)
+        self.levels = Levels(graphs)
         # copies, for the arrays are read-only views of a memory map
         atoms, bonds = torch.tensor(graphs.atom_kinds), torch.tensor(graphs.bond_kinds)
-        pairs = torch.cat([atoms[self.merged.kind_source], bonds[self.merged.kind_bond]], 1)
+        pairs = torch.cat([atoms[torch.tensor(self.levels.kind_source)], bonds[torch.tensor(self.levels.kind_bond)]], 1)
         self.kinds = Kinds(atoms.to(device), pairs.to(device))
 
     def __len__(self) -> int:
@@ -46,11 +47,6 @@ class GraphStore:
         Several are the batches of the members of an array of models.
         """
         return GraphBatch(self, [part.cpu().numpy() for part in rows])
-
-    @cached_property
-    def separate(self) -> Levels:
-        """As `merged`, with a state for every single bond and atom."""
-        return Levels(self.graphs, merged=False)
 
 
 class GraphBatch:
@@ -75,29 +71,35 @@ class GraphBatch:
         """
         key = depth, merged, groups
         if key not in self._environments:
-            levels = self.store.merged if merged else self.store.separate
-            self._environments[key] = gather_environments(levels, self.members, depth, self.store.kinds, groups)
+            levels, members = (self.store.levels, self.members) if merged else self._apart
+            self._environments[key] = gather_environments(levels, members, depth, self.store.kinds, groups)
         return self._environments[key]
+
+    @cached_property
+    def _apart(self) -> tuple[Levels, list[np.ndarray]]:
+        """Levels of only these molecules, with a state for every single bond and atom, and the rows among them."""
+        molecules = np.unique(np.concatenate(self.members))
+        return self.store.levels.apart(molecules), [np.searchsorted(molecules, rows) for rows in self.members]
 
     @cached_property
     def plain(self) -> PlainGraphs:
         """The batch as chemprop has it, which training never needs."""
-        levels, kinds = self.store.separate, self.store.kinds
-        (rows,) = self.members
+        (levels, (rows,)), kinds = self._apart, self.store.kinds
+        source, target = levels.ends()
         atoms, start = spans(levels.atom_offset, rows)
         bonds, bond_start = spans(levels.bond_offset, rows)
         counts, bond_counts = np.diff(start), np.diff(bond_start)
-        # atoms are numbered within the store: count them within the batch
+        # atoms are numbered by the levels: count them within the batch
         shift = (start[:-1] - levels.atom_offset[rows]).repeat(bond_counts)
 
         def on_device(numbers: np.ndarray) -> Tensor:
             return torch.from_numpy(numbers).to(self.device)
 
         return PlainGraphs(
-            atoms=kinds.atoms[on_device(levels.atom_kind[atoms])],
+            atoms=kinds.atoms[on_device(levels.atom_kind[atoms].astype(np.int64))],
             bonds=kinds.bonds[on_device(levels.bond_kind[bonds]), kinds.atoms.shape[1] :],
-            bond_source=on_device(levels.source[bonds] + shift),
-            bond_target=on_device(levels.target[bonds] + shift),
+            bond_source=on_device(source[bonds] + shift),
+            bond_target=on_device(target[bonds] + shift),
             reverse=on_device(np.arange(len(bonds)) ^ 1),
             molecule=on_device(np.arange(self.size).repeat(counts)),
             atom_counts=on_device(counts),

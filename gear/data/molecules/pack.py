@@ -6,16 +6,14 @@ the size.
 """
 
 import dataclasses
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from gear.data.cache import DamagedFileError, replace_file
+from gear.data.array_file import open_arrays, write_arrays
+from gear.data.cache import DamagedFileError
 
 __all__ = ["ATOM_FEATURES", "BOND_FEATURES", "PackedGraphs", "empty_pack", "join", "open_pack", "take", "write_pack"]
 
@@ -25,7 +23,10 @@ FORMAT = "2"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedGraphs:
-    """M molecules with A atoms and U bonds in all, one after the other; atoms are counted within a molecule."""
+    """M molecules with A atoms and U bonds in all, one after the other; atoms are counted within a molecule.
+
+    `key` names them where they are those of a file of the cache, so that what is computed of them can be kept there.
+    """
 
     atom_kinds: np.ndarray  # (K, 72) float32, feature vectors of atoms, each once
     bond_kinds: np.ndarray  # (L, 14) float32, of bonds
@@ -34,6 +35,7 @@ class PackedGraphs:
     ends: np.ndarray  # (U, 2) uint16, the two atoms of each bond
     atom_offset: np.ndarray  # (M + 1,) int64, molecule i has atoms atom_offset[i] to atom_offset[i + 1]
     bond_offset: np.ndarray  # (M + 1,) int64
+    key: str = ""
 
     def __len__(self) -> int:
         return len(self.atom_offset) - 1
@@ -48,6 +50,9 @@ _FIELDS: dict[str, tuple[type[np.generic], int]] = {
     "atom_offset": (np.int64, 1),
     "bond_offset": (np.int64, 1),
 }
+
+
+_WIDTHS = [(name, width) for name, (_, width) in _FIELDS.items()]
 
 
 def empty_pack() -> PackedGraphs:
@@ -102,6 +107,7 @@ def take(pack: PackedGraphs, molecules: np.ndarray) -> PackedGraphs:
         ends=pack.ends[bonds],
         atom_offset=atom_offset,
         bond_offset=bond_offset,
+        key="",
     )
 
 
@@ -121,25 +127,12 @@ def starts(counts: np.ndarray) -> np.ndarray:
 
 
 def write_pack(path: Path, graphs: PackedGraphs) -> None:
-    """Write a pack as an Arrow IPC file of one row: a list column for each array, and a checksum over all of them.
+    """Write a pack as a file of arrays (`gear.data.array_file`).
 
     Raises:
         StorageError: the file cannot be written.
     """
-    arrays = [
-        pa.LargeListArray.from_arrays(
-            pa.array([0, getattr(graphs, name).size], pa.int64()), pa.array(getattr(graphs, name).reshape(-1))
-        )
-        for name in _FIELDS
-    ]
-    head = {"format": FORMAT, "checksum": _checksum(graphs)}
-    table = pa.table(arrays, names=list(_FIELDS)).replace_schema_metadata(head)
-
-    def write(draft: Path) -> None:
-        with pa.OSFile(str(draft), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-
-    replace_file(path, write)
+    write_arrays(path, {name: getattr(graphs, name) for name in _FIELDS}, FORMAT)
 
 
 def open_pack(path: Path) -> PackedGraphs:
@@ -148,31 +141,9 @@ def open_pack(path: Path) -> PackedGraphs:
     Raises:
         DamagedFileError: the file is not a pack of this format, or was changed.
     """
+    arrays, _ = open_arrays(path, {name: dtype for name, (dtype, _) in _FIELDS.items()}, FORMAT)
     try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        head = table.schema.metadata or {}
-        if head.get(b"format") != FORMAT.encode():
-            raise DamagedFileError("it is not a pack of this format")
-        graphs = PackedGraphs(**{name: _view(table, name) for name in _FIELDS})
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise DamagedFileError(str(error).splitlines()[0]) from error
-    if head.get(b"checksum") != _checksum(graphs).encode():
-        raise DamagedFileError("its checksum is wrong")
-    return graphs
-
-
-def _view(table: pa.Table, name: str) -> np.ndarray:
-    dtype, width = _FIELDS[name]
-    (cell,) = table[name].chunks
-    flat = pc.list_flatten(cell).to_numpy(zero_copy_only=True)
-    if flat.dtype != dtype:
-        raise DamagedFileError(f"{flat.dtype} where {np.dtype(dtype)} should be")
-    return flat.reshape(-1, width) if width > 1 else flat
-
-
-def _checksum(graphs: PackedGraphs) -> str:
-    """CRC-32 of all arrays. It detects damage; the cache does not need protection against forgery."""
-    value = 0
-    for name in _FIELDS:
-        value = zlib.crc32(np.ascontiguousarray(getattr(graphs, name)).reshape(-1).view(np.uint8).data, value)
-    return f"{value:08x}"
+        shaped = {name: arrays[name].reshape(-1, width) if width > 1 else arrays[name] for name, width in _WIDTHS}
+    except ValueError as error:
+        raise DamagedFileError(str(error)) from error
+    return PackedGraphs(**shaped, key=path.stem)

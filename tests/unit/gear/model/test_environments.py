@@ -6,12 +6,12 @@ import torch
 
 from gear.data import featurize
 from gear.model import GraphStore
-from gear.model.environments import Levels
+from gear.model.levels import Levels
 
 
 def states(smiles, depth):
     """Number of states of bonds at each level above their kinds, and of atoms."""
-    levels = Levels(featurize(smiles), merged=True)
+    levels = Levels(featurize(smiles))
     return [len(level.start) - 1 for level in levels.bonds(depth)], len(levels.atoms(depth).start) - 1
 
 
