@@ -5,15 +5,15 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gear.config import PairSpec, TaskSpec
-from gear.data.builtin.properties import get_property
 from gear.data.builtin.tables import built_in_task
 from gear.data.molecules.pack import PackedGraphs, join, take
+from gear.data.pair_cache import keep_pair, open_pair, pair_key
+from gear.data.pair_data import PairData, Part, TaskData, described_task
 from gear.data.pair_names import parse_pair
 from gear.data.points import Labels, PairPoints, at_points, points_of
 from gear.data.splits.noise import corrupt, planted
@@ -26,75 +26,10 @@ from gear.errors import InputDataError
 __all__ = ["PairData", "Part", "TaskData", "described_task", "load_pair", "load_task"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Molecules of one part of a task; in a pair with feature columns data points, a molecule's side by side."""
-
-    smiles: np.ndarray  # (N,) str objects
-    value: np.ndarray  # (N,) float64, in the task's unit, not transformed
-    rows: np.ndarray  # (N,) int64, of the pair's molecules or data points
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskData:
-    """One task of a pair. If `log10`, models learn the logarithm. The test part of a source is empty.
-
-    `bounds` (R,), for all R rows of the pair, says which training values are learnt as bounds: the truth is at most
-    (-1) or at least (1) the value; 0 elsewhere. None if all values are learnt as they are. `censored` counts the values
-    that are only bounds: those of the training part or, where these were dropped, of the whole table.
-    """
-
-    property: str
-    name: str
-    unit: str
-    log10: bool
-    train: Part
-    validation: Part
-    test: Part
-    bounds: np.ndarray | None = None
-    censored: int = 0
-
-    def parts(self) -> tuple[Part, Part, Part]:
-        """Training, validation and test part."""
-        return self.train, self.validation, self.test
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PairData:
-    """A target and its sources under one split, and all their M molecules, each once.
-
-    `split_hash` identifies which molecule is in which part, `data_hash` the molecules and their values. `points` are
-    the data points, where the target has feature columns.
-    """
-
-    id: str
-    split: str
-    seed: int
-    target: TaskData
-    sources: tuple[TaskData, ...]
-    smiles: np.ndarray  # (M,) str objects
-    graphs: PackedGraphs  # of the M molecules
-    split_hash: str
-    data_hash: str
-    points: PairPoints | None = None
-
-    @property
-    def rows(self) -> int:
-        """How many molecules or, where the target has feature columns, data points there are."""
-        return len(self.smiles) if self.points is None else len(self.points.molecule)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the target's feature columns."""
-        return () if self.points is None else self.points.names
-
-    def features_of(self, part: Part) -> dict[str, np.ndarray]:
-        """The feature columns of a part's data points, (N,) each, by name; NaN where one is not known."""
-        return {} if self.points is None else dict(zip(self.features, self.points.columns[part.rows].T, strict=True))
-
-
 def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) -> PairData:
     """The data of a pair under a split. Graphs are featurised at the first call and memory-mapped after that.
+
+    A large pair is kept whole (`gear.data.pair_cache`).
 
     Args:
         pair: its id, or its specification.
@@ -109,7 +44,13 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     """
     spec = parse_pair(pair) if isinstance(pair, str) else pair
     parsed = parse_split(split)
-    split = parsed.name
+    key = pair_key(spec, parsed, seed, fold)
+    found = open_pair(key, spec, parsed.name, seed)
+    return found or keep_pair(key, spec, _loaded(spec, parsed, seed, fold))
+
+
+def _loaded(spec: PairSpec, parsed: ParsedSplit, seed: int, fold: int) -> PairData:
+    """The pair, made of the tables of its tasks."""
     specs = (spec.target, *spec.sources)
     tables = [_keyed(load_task(task), spec.key_version) for task in specs]
     smiles, graphs, places = _joined(tables)
@@ -123,13 +64,13 @@ def load_pair(pair: str | PairSpec, split: str, seed: int = 0, fold: int = 0) ->
     members = [_known_by(part, points) for task in (target, *sources) for part in task.parts()]
     return PairData(
         spec.id,
-        split,
+        parsed.name,
         seed,
         _with_noise(target, parsed, seed),
         tuple(sources),
         smiles,
         graphs,
-        _hash([spec.id, split, seed if parsed.noise else None, *members]),
+        _hash([spec.id, parsed.name, seed if parsed.noise else None, *members]),
         _hash([[_known_by(of_task, points), list(of_task.value), *_bounds_in(of_task)] for of_task in labels]),
         points,
     )
@@ -229,14 +170,6 @@ def _with_planted(task: TaskData, percent: int, seed: int) -> TaskData:
         train=Part(smiles[order], value[order], rows[order]),
         test=Part(test.smiles[chosen], test.value[chosen], test.rows[chosen]),
     )
-
-
-def described_task(task: TaskSpec) -> tuple[str, str, bool]:
-    """Name, unit and transform of a task."""
-    if task.file is not None:
-        return task.column or task.property, task.unit, task.log10
-    spec = get_property(task.property)
-    return spec.name, spec.unit, spec.log10
 
 
 def _hash(*content: object) -> str:

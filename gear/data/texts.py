@@ -1,6 +1,6 @@
 """Many strings that lie in a file which all processes map, decoded only where one is asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,18 +41,15 @@ class Texts:
         return Texts(self.characters, self.start, rows if self.rows is None else self.rows[rows])
 
     def _decoded(self, rows: np.ndarray | None) -> np.ndarray:
-        buffers = [None, pa.py_buffer(self.start), pa.py_buffer(self.characters)]
-        strings = pa.LargeStringArray.from_buffers(pa.large_string(), len(self.start) - 1, buffers)
+        buffers = [None, *(pa.py_buffer(part.data) for part in (self.start, self.characters))]
+        strings = pa.Array.from_buffers(pa.large_string(), len(self.start) - 1, buffers)
         if rows is not None:
             strings = strings.take(pa.array(rows))
         found: np.ndarray = strings.to_numpy(zero_copy_only=False)
         return found
 
 
-def encoded(strings: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+def encoded(strings: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The characters and starts of strings, as `Texts` reads them."""
-    array = pa.array(list(strings), pa.large_string())
-    _, start, characters = array.buffers()
-    ends = np.frombuffer(start, np.int64)[: len(array) + 1]
-    known = np.empty(0, np.uint8) if characters is None else np.frombuffer(characters, np.uint8)
-    return known[: ends[-1]], ends
+    lengths = np.fromiter((len(text.encode()) for text in strings), np.int64, len(strings))
+    return np.frombuffer("".join(strings).encode(), np.uint8), np.concatenate([[0], np.cumsum(lengths)])

@@ -42,7 +42,7 @@ class DescriptorEmbedding(Embedding):
 
     def prepare(self, pair: PairData) -> np.ndarray:
         """Descriptors of all molecules of a pair, in a cache of their own that the references share."""
-        return packed_descriptors(pair.smiles)
+        return packed_descriptors(np.asarray(pair.smiles))
 
     def network(self, config: EmbeddingConfig) -> DescriptorNetwork:
         """The perceptron; depth counts its layers."""

@@ -33,6 +33,7 @@ def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
         StorageError: the cache cannot be written.
     """
     target = pair.target
+    asked = np.asarray(target.test.smiles)
     scaler = Scaler.fit(target.train.value, target.log10)
     known = np.concatenate([target.train.smiles, target.validation.smiles])
     labels = scaler.standardise(np.concatenate([target.train.value, target.validation.value]))
@@ -40,9 +41,9 @@ def reference_predictions(pair: PairData) -> dict[str, HeldOutPredictions]:
     features = {name: np.concatenate([train[name], validation[name]]) for name in test}
     predicted = {
         "mean": np.full(len(target.test.value), labels.mean()),
-        "svr": _support_vectors(_inputs(known, features), labels, _inputs(target.test.smiles, test)),
+        "svr": _support_vectors(_inputs(known, features), labels, _inputs(asked, test)),
     }
-    tested = target.test.smiles, np.repeat("test", len(target.test.value)), target.test.value
+    tested = asked, np.repeat("test", len(target.test.value)), target.test.value
     nothing = np.full(len(target.test.value), np.nan)
     return {
         name: HeldOutPredictions(*tested, scaler.to_units(values), nothing, scaler, test)

@@ -163,8 +163,8 @@ class Levels:
             summed.append(sums.astype(np.int32))
             counts.append(count)
         start = starts(np.concatenate(counts))
-        found = {"summed": np.concatenate(summed), "start": start.astype(np.int32), "state": state}
-        return states.ordered(found)
+        level = {"summed": np.concatenate(summed), "start": start.astype(np.int32), "state": state}
+        return states.ordered(level)
 
     @functools.cached_property
     def _blocks(self) -> list[tuple[int, int]]:

@@ -61,7 +61,7 @@ def with_temperatures(pair: PairData) -> PairData:
 
     def twice(part: Part) -> Part:
         value = np.column_stack([part.value, 0.8 * part.value]).ravel()
-        return Part(part.smiles.repeat(2), value, np.column_stack([part.rows, count + part.rows]).ravel())
+        return Part(np.asarray(part.smiles).repeat(2), value, np.column_stack([part.rows, count + part.rows]).ravel())
 
     def of_unknown(part: Part) -> Part:
         return dataclasses.replace(part, rows=2 * count + part.rows)

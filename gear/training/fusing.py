@@ -26,7 +26,7 @@ def can_be_fused(configs: Sequence[TrialConfig], pairs: Sequence[PairData]) -> b
         and all(structure(config) == common for config in configs)
         and not any(one.features or _has_bounds(one) for one in pairs)
         and all(len(one.sources) == len(pair.sources) for one in pairs)
-        and all(one is pair or np.array_equal(one.smiles, pair.smiles) for one in pairs)
+        and all(one.smiles is pair.smiles or np.array_equal(one.smiles, pair.smiles) for one in pairs)
         and all(_smallest_batch(config, one) >= _least(config) for config, one in zip(configs, pairs, strict=True))
         and (not _counts_steps(first) or len({_steps(first, one) for one in pairs}) == 1)
     )

@@ -7,7 +7,7 @@ the size.
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class PackedGraphs:
     ends: np.ndarray  # (U, 2) uint16, the two atoms of each bond
     atom_offset: np.ndarray  # (M + 1,) int64, molecule i has atoms atom_offset[i] to atom_offset[i + 1]
     bond_offset: np.ndarray  # (M + 1,) int64
-    key: str = ""
+    key: str = field(default="", kw_only=True)
 
     def __len__(self) -> int:
         return len(self.atom_offset) - 1
@@ -52,13 +52,11 @@ _FIELDS: dict[str, tuple[type[np.generic], int]] = {
 }
 
 
-_WIDTHS = [(name, width) for name, (_, width) in _FIELDS.items()]
-
-
 def empty_pack() -> PackedGraphs:
     """A pack without molecules."""
     arrays = {name: np.zeros((0, width) if width > 1 else 0, dtype) for name, (dtype, width) in _FIELDS.items()}
-    return PackedGraphs(**arrays | {"atom_offset": np.zeros(1, np.int64), "bond_offset": np.zeros(1, np.int64)})
+    arrays |= {"atom_offset": np.zeros(1, np.int64), "bond_offset": np.zeros(1, np.int64)}
+    return PackedGraphs(*arrays.values())
 
 
 def distinct(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +141,9 @@ def open_pack(path: Path) -> PackedGraphs:
     """
     arrays, _ = open_arrays(path, {name: dtype for name, (dtype, _) in _FIELDS.items()}, FORMAT)
     try:
-        shaped = {name: arrays[name].reshape(-1, width) if width > 1 else arrays[name] for name, width in _WIDTHS}
+        shaped = [
+            arrays[name].reshape(-1, width) if width > 1 else arrays[name] for name, (_, width) in _FIELDS.items()
+        ]
     except ValueError as error:
         raise DamagedFileError(str(error)) from error
-    return PackedGraphs(**shaped, key=path.stem)
+    return PackedGraphs(*shaped, key=path.stem)

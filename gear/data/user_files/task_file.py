@@ -30,7 +30,7 @@ from gear.data.user_files.numbers import Cell, Commas, Measured, is_missing, mea
 from gear.data.user_files.table_file import TableFile, open_table, require_column, require_smiles
 from gear.errors import InputDataError
 
-__all__ = ["DROPPED", "check_columns", "few_values", "read_task"]
+__all__ = ["DROPPED", "check_columns", "few_values", "read_task", "table_key"]
 
 PART_NAMES = {"train": "train", "training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 PART_NAMES |= {"validation": "validation", "test": "test"}
@@ -90,7 +90,7 @@ def read_task(task: TaskSpec) -> TaskTable:
         StorageError: the cache cannot be written.
     """
     path = Path(task.file or "")
-    key = _key(path, task)
+    key = table_key(path, task)
     stored = cache_folder() / "files" / f"{key}.parquet"
     names = _columns(len(task.features))
     table, facts = cached(stored, lambda p: read_table(p, names), lambda: _build(path, task, stored))
@@ -144,7 +144,7 @@ def _points(smiles: np.ndarray, value: np.ndarray, columns: np.ndarray) -> tuple
     return DataPoints(molecule, value, columns), first, middle
 
 
-def _key(path: Path, task: TaskSpec) -> str:
+def table_key(path: Path, task: TaskSpec) -> str:
     """Key of the cleaned table in the cache: a hash of the file's content and of how it is read."""
     open_table(path)  # raises if the file is no table, before it is hashed
     with path.open("rb") as file:
