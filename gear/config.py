@@ -260,8 +260,9 @@ class TrainingConfig:
     the target's training part, or as many whole passes as make at least `epoch_steps` steps: whatever counts epochs
     (the budget, rungs of early stopping, patience, checkpoints) then means the same for 50 labels as for 5,000.
     `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over only the source before the
-    first epoch, for methods that begin with a trained source; `warm_start` makes GEAR and GATE one of them. `patience`
-    0 switches early stopping off. `keep` says whose weights are kept: those of the epoch with the lowest validation
+    first epoch, for methods that begin with a trained source, of `source_molecules` molecules in all at most (0 for no
+    limit), so that a source of a million is passed twice; `warm_start` makes GEAR and GATE one of them. `patience` 0
+    switches early stopping off. `keep` says whose weights are kept: those of the epoch with the lowest validation
     RMSE, or the last ones.
     """
 
@@ -274,8 +275,15 @@ class TrainingConfig:
     ema: float = 0.98
     warm_start: bool = True
     source_epochs: int = 20
+    source_molecules: int = 2_000_000
     patience: int = 25
     keep: Literal["best", "last"] = "best"
+
+    def source_passes(self, molecules: int) -> float:
+        """Passes over the so many molecules of all sources before the first epoch."""
+        if not self.source_molecules:
+            return self.source_epochs
+        return min(self.source_epochs, self.source_molecules / molecules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +345,9 @@ class TrialConfig:
                 raise InputDataError(f"weights.{term.name} must be zero or positive, got {weight}")
         if not 0 <= self.embedding.dropout < 1:
             raise InputDataError(f"embedding.dropout must lie in [0, 1), got {self.embedding.dropout}")
+        if not 0 <= self.training.source_molecules <= LARGEST:
+            given = self.training.source_molecules
+            raise InputDataError(f"training.source_molecules must be from 0 to {LARGEST:,}, got {given}")
         if not 0 <= self.training.ema < 1:
             raise InputDataError(f"training.ema must lie in [0, 1), got {self.training.ema}")
 

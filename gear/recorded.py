@@ -19,6 +19,7 @@ _WHOLE_TASK = {"property", "file", "column", "smiles_column", "unit", "log10", "
 _BEFORE_KEYS = {"key_version": 1}
 _BEFORE_AGGREGATION = {"aggregation": "mean", "dropout_place": "atoms"}
 _BEFORE_STEPS = {"epoch_steps": 1}
+_BEFORE_LIMIT = {"source_molecules": 0}
 _BEFORE_PATHS = {"prediction": "direct"}
 
 
@@ -27,7 +28,7 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(config)
     for group, whole, added in (
         ("embedding", _WHOLE_EMBEDDING, _BEFORE_AGGREGATION),
-        ("training", _WHOLE_TRAINING, _BEFORE_STEPS),
+        ("training", _WHOLE_TRAINING, _BEFORE_STEPS | _BEFORE_LIMIT),
         ("transfer", _WHOLE_TRANSFER, _BEFORE_PATHS),
     ):
         values = config.get(group)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gear.config import TrialSpec
+from gear.data.fewer import for_fitted
 from gear.data.pairs import PairData
 from gear.device import pick_device
 from gear.evaluation.held_out import HeldOutPredictions
@@ -69,9 +70,10 @@ def predict_held_out(checkpoint: Path, spec: TrialSpec, pair: PairData) -> HeldO
     """
     device = pick_device("auto")
     model = load_best(checkpoint, spec).to(device)
-    data = TrainingData(pair, model.embedding_kinds, device)
+    data = TrainingData(for_fitted(pair) if model.spec.fits_at_once else pair, model.embedding_kinds, device)
     parts = {"validation": pair.target.validation, "test": pair.target.test}
-    predicted = [predict_rows(model, data, data.rows(part)).cpu().numpy() for part in parts.values()]
+    rows = [data.rows(part) for part in data.target.parts()[1:]]
+    predicted = [predict_rows(model, data, of_part).cpu().numpy() for of_part in rows]
     features = [pair.features_of(part) for part in parts.values()]
     return HeldOutPredictions(
         np.concatenate([part.smiles for part in parts.values()]),

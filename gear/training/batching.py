@@ -1,5 +1,6 @@
 """The data of a pair in the form that training uses: standardised labels by molecule, the batches of an epoch."""
 
+import functools
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gear.data.fewer import drawn_places
 from gear.data.pairs import PairData, Part, TaskData
 from gear.device import send
 from gear.embeddings import prepare
@@ -15,6 +17,10 @@ from gear.methods.pair_batch import PairBatch
 from gear.model.molecules import MoleculeStore
 
 __all__ = ["TrainingData", "epoch_batches"]
+
+VALIDATED = 4096  # molecules of a source that are predicted after an epoch, at most
+SCALED_BY = 100_000  # molecules that the inputs of a model are scaled by, at most
+SHUFFLED = 100_000  # molecules of a source of which a pass shuffles all; of a larger one it draws those that it reads
 
 
 class HeldOut(NamedTuple):
@@ -28,7 +34,9 @@ class TrainingData:
     """The data of a pair that the training loop uses, on the device. Lists run over the tasks, the target first.
 
     A molecule has the label of a task only if it is in the task's training part; a molecule in the training parts of
-    several tasks has several labels. In a pair with feature columns this holds for data points instead of molecules.
+    several tasks has several labels. In a pair with feature columns this holds for data points instead of molecules. Of
+    a source's validation part at most `VALIDATED` molecules are predicted, drawn by the seed of the split; `notes` has
+    a sentence for each source of which that is so.
 
     Args:
         pair: its data.
@@ -40,6 +48,7 @@ class TrainingData:
     def __init__(
         self, pair: PairData, kinds: Collection[str], device: torch.device, store: MoleculeStore | None = None
     ) -> None:
+        self.target = pair.target
         tasks = (pair.target, *pair.sources)
         points = () if pair.points is None else (pair.points.columns, pair.points.molecule)
         self.store = store or MoleculeStore(prepare(kinds, pair), device, *points)
@@ -48,16 +57,18 @@ class TrainingData:
         self.labels = self._labels(pair.rows, tasks).to(device)
         bounds = self._bounds(pair.rows, tasks)
         self.bounds = None if bounds is None else bounds.to(device)
+        self.seed, self.notes = pair.seed, tuple(_sampled(task) for task in pair.sources if _is_sampled(task))
+        parts = [pair.target.validation, *(_validated(source, pair.seed) for source in pair.sources)]
         self.validation = [
-            HeldOut(self.rows(task.validation), torch.from_numpy(scaler.standardise(task.validation.value)).to(device))
-            for task, scaler in zip(tasks, self.scalers, strict=True)
+            HeldOut(self.rows(part), torch.from_numpy(scaler.standardise(part.value)).to(device))
+            for part, scaler in zip(parts, self.scalers, strict=True)
         ]
 
     def _labels(self, molecules: int, tasks: Sequence[TaskData]) -> Tensor:
-        labels = np.full((molecules, len(tasks)), np.nan)
+        labels = np.full((molecules, len(tasks)), np.nan, np.float32)
         for column, (task, scaler) in enumerate(zip(tasks, self.scalers, strict=True)):
             labels[task.train.rows, column] = scaler.standardise(task.train.value)
-        return torch.tensor(labels, dtype=torch.float32)
+        return torch.from_numpy(labels)
 
     @staticmethod
     def _bounds(molecules: int, tasks: Sequence[TaskData]) -> Tensor | None:
@@ -79,6 +90,17 @@ class TrainingData:
         """Distinct molecules (B,) of the target's training part, and of the sources' if a method learns from them."""
         rows: Tensor = torch.cat(self.train_rows if with_sources else self.train_rows[:1]).unique()
         return rows
+
+    @functools.cached_property
+    def source_rows(self) -> Tensor:
+        """Distinct molecules (B,) of the training parts of all sources."""
+        rows: Tensor = torch.cat(self.train_rows[1:]).unique()
+        return rows
+
+    def scaling_rows(self, *, with_sources: bool) -> Tensor:
+        """At most `SCALED_BY` of the learnt rows, drawn by the seed of the split."""
+        rows = self.learnt_rows(with_sources=with_sources)
+        return rows[torch.from_numpy(drawn_places(len(rows), SCALED_BY, self.seed))]
 
     def batch(self, rows: Tensor) -> PairBatch:
         """The batch of the molecules `rows` (B,), a CPU tensor."""
@@ -113,8 +135,32 @@ def _pass(target: Tensor, sources: Sequence[Tensor], steps: int, generator: torc
     parts = [target[torch.randperm(len(target), generator=generator)].tensor_split(steps)]
     for index, source in enumerate(sources):
         wanted = (len(target) + index) // len(sources)
-        passes = -(-wanted // len(source))
-        shuffled = torch.cat([source[torch.randperm(len(source), generator=generator)] for _ in range(passes)])
-        parts.append(shuffled[:wanted].tensor_split(steps))
+        parts.append(_some(source, wanted, generator).tensor_split(steps))
     for rows in zip(*parts, strict=True):
         yield torch.cat(rows).unique() if sources else rows[0]
+
+
+def _some(source: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
+    """So many rows of a source in random order, each once where there are enough, else about equally often."""
+    if len(source) > max(SHUFFLED, wanted):
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        return source[torch.from_numpy(np.random.default_rng(seed).choice(len(source), wanted, replace=False))]
+    passes = -(-wanted // len(source))
+    shuffled = torch.cat([source[torch.randperm(len(source), generator=generator)] for _ in range(passes)])
+    return shuffled[:wanted]
+
+
+def _is_sampled(source: TaskData) -> bool:
+    return len(source.validation.rows) > VALIDATED
+
+
+def _sampled(source: TaskData) -> str:
+    of_all = f"{VALIDATED:,} of its {len(source.validation.rows):,} validation molecules"
+    return f"the error on source {source.property} is that on {of_all}, drawn by the seed of the split"
+
+
+def _validated(source: TaskData, seed: int) -> Part:
+    """The molecules that a source is validated on; those SMILES are not read."""
+    whole = source.validation
+    places = drawn_places(len(whole.rows), VALIDATED, seed) if _is_sampled(source) else slice(None)
+    return Part(whole.smiles[:0], whole.value[places], whole.rows[places])

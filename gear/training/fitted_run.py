@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from gear.config import TrialConfig
+from gear.data.fewer import FITTED_MOST, for_fitted
 from gear.data.pairs import PairData
 from gear.device import peak_memory_mb, pick_device
 from gear.methods import build_method
@@ -39,7 +40,8 @@ class FittedRun:
         model = build_method(config, len(pair.sources), len(pair.features))
         assert isinstance(model, FittedMethod), f"{config.method} is trained step by step"
         self.model = model.to(self.device).eval()
-        self.data = TrainingData(pair, self.model.embedding_kinds, self.device)
+        self.cut = _cut(pair)
+        self.data = TrainingData(for_fitted(pair), self.model.embedding_kinds, self.device)
         self.last: EpochResult | None = None
 
     @property
@@ -77,7 +79,7 @@ class FittedRun:
             geometry=self._described(),
             status="complete" if math.isfinite(rmse) else "failed",
             reason="fitted at once" if math.isfinite(rmse) else "validation RMSE is not finite",
-            notes=self.model.notes,
+            notes=(*self.model.notes, *(self.cut + self.data.notes if self.model.sees_sources else ())),
         )
 
     def _described(self) -> dict[str, float]:
@@ -100,3 +102,13 @@ class FittedRun:
             load_module(self.model, tensors, "best.")
             last = state["last"]
             self.last = None if last is None else EpochResult(**last | {"notes": tuple(last["notes"])})
+
+
+def _cut(pair: PairData) -> tuple[str, ...]:
+    """A sentence for each source that is too large to be read whole."""
+    return tuple(
+        f"{source.property} is learnt from {FITTED_MOST:,} of its {len(source.train.rows):,} molecules, drawn by the "
+        "seed of the split"
+        for source in pair.sources
+        if len(source.train.rows) > FITTED_MOST
+    )

@@ -90,6 +90,19 @@ class TrainingRun:
         """Its result, of those of its models."""
         return rows[0]
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the training, a sentence each."""
+        of_sources = (*self._warm_start_notes(), *(self.data.notes if self.model.sees_sources else ()))
+        return (*self.model.notes, *of_sources)
+
+    def _warm_start_notes(self) -> Iterator[str]:
+        if self.model.begins_with_sources:
+            training = self.config.training
+            if (passes := training.source_passes(len(self.data.source_rows))) < training.source_epochs:
+                limit = f"training.source_molecules is {training.source_molecules:,}"
+                yield f"the source is trained first for {passes:.3g} passes, not {training.source_epochs}: {limit}"
+
     def seed_of(self, *key: int) -> int:
         """The seed of an epoch, a function of the configuration's seed and the epoch's key."""
         return int(np.random.SeedSequence([self.config.seed % 2**63, *key]).generate_state(1)[0])
@@ -123,7 +136,7 @@ class TrainingRun:
             geometry=self._describe(),
             status=status,
             reason=reason,
-            notes=self.model.notes,
+            notes=self.notes,
         )
 
     def took(self, seconds: float) -> None:
@@ -133,7 +146,7 @@ class TrainingRun:
 
     def _fit_inputs(self) -> None:
         """Let the model scale its inputs by the training molecules, those of the sources too if it learns from them."""
-        rows = self.data.learnt_rows(with_sources=self.model.learns_from_sources)
+        rows = self.data.scaling_rows(with_sources=self.model.learns_from_sources)
         self.model.fit_inputs(self.data.store.batch(rows))
 
     def _describe(self) -> dict[str, float]:

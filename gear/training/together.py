@@ -113,7 +113,8 @@ class Together:
             generators.append(generator)
         epoch = self.runs[0].epoch - 1
         whole = self.runs[0].config.training.epochs
-        for index, batch, rates in self._steps(batches, functools.partial(_progress, epoch, whole)):
+        shares = [functools.partial(_progress, epoch, whole)] * len(self.runs)
+        for index, batch, rates in self._steps(batches, shares):
             with self._left_alone([member for member, rate in enumerate(rates) if rate is None]):
                 found = self._with_gradients(self._terms(batch, epoch * len(batches[0]) + index, generators))
             self._step(found, batch, rates, tally)
@@ -122,19 +123,21 @@ class Together:
     def _train_sources(self) -> list[str]:
         """Train on only the sources, keep the averaged weights, and reset the optimiser for the joint training.
 
-        An epoch is one pass over the training molecules of all sources, in steps of twice `batch_size` molecules.
-        Returns the reason for every run whose training failed, else an empty string.
+        An epoch is one pass over the training molecules of all sources, in steps of twice `batch_size` molecules; the
+        last one ends where `source_molecules` is reached. Returns the reason for every run whose training failed, else
+        an empty string.
         """
-        rows = [torch.cat(run.data.train_rows[1:]).unique() for run in self.runs]
-        training, tally = self.runs[0].config.training, Tally(len(self.runs))
-        for epoch in range(training.source_epochs):
+        rows = [run.data.source_rows for run in self.runs]
+        passes = [run.config.training.source_passes(len(own)) for run, own in zip(self.runs, rows, strict=True)]
+        tally = Tally(len(self.runs))
+        for epoch in range(math.ceil(max(passes))):
             generators = self._generators(lambda run: (0, epoch))  # noqa: B023 - called at once
             batches = [
                 list(epoch_batches(own, [], 2 * run.config.training.batch_size, generator))
                 for run, own, generator in zip(self.runs, rows, generators, strict=True)
             ]
-            share = functools.partial(_progress, epoch, training.source_epochs)
-            for _, batch, rates in self._steps(batches, share):
+            shares = [functools.partial(_progress, epoch, whole) for whole in passes]
+            for _, batch, rates in self._steps(batches, shares):
                 with self._left_alone([member for member, rate in enumerate(rates) if rate is None]):
                     found = self._with_gradients(self._source_terms(batch))
                 self._step(found, batch, rates, tally, only_sources=True)
@@ -151,20 +154,27 @@ class Together:
         return [failure and f"the source's training {failure}" for failure in failures]
 
     def _steps(
-        self, batches: Sequence[Sequence[Tensor]], progress: Callable[[float], float]
+        self, batches: Sequence[Sequence[Tensor]], progress: Sequence[Callable[[float], float]]
     ) -> Iterator[tuple[int, PairBatch, list[Rates | None]]]:
-        """Number, batch and rates of every step of an epoch.
+        """Number, batch and rates of every step of an epoch, until all runs are done with it.
 
-        A run that has fewer steps than another has no rates in the last ones, and the molecules of its last step.
+        A run that has fewer steps than another, or is over within the epoch, has no rates in the last ones, and the
+        molecules of its last step.
+
+        Args:
+            batches: rows of each run's steps.
+            progress: of each run's training at a share of its epoch.
         """
         self.model.train()
         for index in range(max(map(len, batches))):
-            rows = [parts[min(index, len(parts) - 1)] for parts in batches]
+            done = [share(index / len(parts)) for share, parts in zip(progress, batches, strict=True)]
             rates = [
-                _rates(run, progress(index / len(parts))) if index < len(parts) else None
-                for run, parts in zip(self.runs, batches, strict=True)
+                _rates(run, share) if index < len(parts) and share < 1 else None
+                for run, parts, share in zip(self.runs, batches, done, strict=True)
             ]
-            yield index, self._batch(rows), rates
+            if not any(rates):
+                return
+            yield index, self._batch([parts[min(index, len(parts) - 1)] for parts in batches]), rates
 
     @staticmethod
     def _tensors(model: nn.Module) -> list[Tensor]:
@@ -290,7 +300,7 @@ def _own_buffers(model: nn.Module) -> None:
                 module._buffers[name] = buffer.clone(memory_format=torch.contiguous_format)
 
 
-def _progress(epoch: int, epochs: int, share: float) -> float:
+def _progress(epoch: int, epochs: float, share: float) -> float:
     """The share of a training that is done at a share of its epoch."""
     return (epoch + share) / epochs
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gear.data import load_pair, parse_split
 from gear.data.cache import content_key
+from gear.data.fewer import for_fitted
 from gear.data.points import unknown_features
 from gear.data.splits.split_name import FOLDED
 from gear.embeddings import prepare
@@ -45,7 +46,8 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
             for note in unknown_features(pair):
                 say(note)
         data = load_pair(pair, split, plan.search.split_seed)
-        prepare(plan.embedding_kinds, data)
+        prepare(plan.trained_kinds, data)
+        prepare(plan.embedding_kinds - plan.trained_kinds, for_fitted(data))
         others = range(1, plan.folds(split, "search"))
         hashes = [load_pair(pair, split, plan.search.split_seed, fold).split_hash for fold in others]
         if advice := _advice(plan, split, data):

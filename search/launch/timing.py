@@ -66,7 +66,7 @@ class _Cost:
         batches = -(-cell.target // training.batch_size)
         steps = batches * -(-training.epoch_steps // batches)
         beside = self.epoch * max(cell.target / self.molecules, 1.0)
-        before = training.source_epochs * cell.sources * self.source_molecule
+        before = training.source_passes(max(cell.sources, 1)) * cell.sources * self.source_molecule
         return training.epochs * (steps * self.step + beside) + before + self.whole
 
 

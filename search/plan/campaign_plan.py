@@ -129,6 +129,12 @@ class CampaignPlan:
         return frozenset().union(*(spec.kinds or self._kinds_of_networks for spec in specs))
 
     @property
+    def trained_kinds(self) -> frozenset[str]:
+        """Forms of molecules that some trial may read of a method that is trained step by step."""
+        specs = [find_method(method_of(method).method) for method in self.methods]
+        return frozenset().union(*(spec.kinds or self._kinds_of_networks for spec in specs if not spec.fits_at_once))
+
+    @property
     def _kinds_of_networks(self) -> frozenset[str]:
         """Forms that methods with embeddings read."""
         embedding = self.config.embedding

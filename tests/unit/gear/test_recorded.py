@@ -12,8 +12,10 @@ def test_recorded_configuration_is_kept_and_an_older_one_completed() -> None:
     today = to_dict(TrialConfig())
     assert recorded_config(today) == TrialConfig()
     del today["embedding"]["aggregation"], today["training"]["epoch_steps"], today["transfer"]["prediction"]
+    del today["training"]["source_molecules"]
     older = recorded_config(today)
     assert (older.embedding.aggregation, older.training.epoch_steps, older.transfer.prediction) == ("mean", 1, "direct")
+    assert older.training.source_molecules == 0
 
 
 def test_file_written_by_hand_takes_the_defaults() -> None:
