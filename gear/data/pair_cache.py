@@ -15,7 +15,7 @@ import numpy as np
 
 from gear.config import PairSpec
 from gear.data.array_file import open_arrays, write_arrays
-from gear.data.cache import DamagedFileError, cache_folder, content_key
+from gear.data.cache import DamagedFileError, cache_folder, cached, content_key
 from gear.data.molecules.pack import PackedGraphs, open_pack, write_pack
 from gear.data.pair_data import PairData, Part, TaskData, described_task
 from gear.data.splits.split_name import ParsedSplit
@@ -91,8 +91,8 @@ def keep_pair(key: str, spec: PairSpec, pair: PairData) -> PairData:
     facts = {"molecules": molecules, "split_hash": pair.split_hash, "data_hash": pair.data_hash}
     folder = cache_folder()
     try:
-        if not (folder / "packs" / f"{molecules}.arrow").exists():
-            write_pack(folder / "packs" / f"{molecules}.arrow", pair.graphs)
+        pack = folder / "packs" / f"{molecules}.arrow"
+        cached(pack, open_pack, lambda: write_pack(pack, pair.graphs))
         characters, start = encoded(list(pair.smiles))
         write_arrays(folder / "molecules" / f"{molecules}.arrow", {"characters": characters, "start": start}, FORMAT)
         write_arrays(_path(key), {name: arrays[name] for name in _wanted(spec)}, FORMAT, facts)

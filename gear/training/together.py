@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Together"]
 
 FINAL_RATE = 0.1  # of the learning rate at the end of the cosine
+OVER = 1 - 1e-9  # the share of a training, but for rounding, at which it is over
 
 
 class Together:
@@ -169,7 +170,7 @@ class Together:
         for index in range(max(map(len, batches))):
             done = [share(index / len(parts)) for share, parts in zip(progress, batches, strict=True)]
             rates = [
-                _rates(run, share) if index < len(parts) and share < 1 else None
+                _rates(run, share) if index < len(parts) and share < OVER else None
                 for run, parts, share in zip(self.runs, batches, done, strict=True)
             ]
             if not any(rates):
