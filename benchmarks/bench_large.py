@@ -2,15 +2,17 @@
 
     python benchmarks/bench_large.py --folder DIR [--molecules 10000 100000 1000000] [--epochs 2]
 
-Molecules are generated: two ends and three rings or chains between them, as a seed chooses, 15 to 35 heavy atoms, and a
-value that is a sum over the pieces. Their tables are written as cleaning leaves them (`bench_data.py` measures
-cleaning). DIR keeps tables, caches and results; --again measures what was measured before.
+Molecules are generated: two ends and three rings or chains between them, as a seed chooses, 12 to 28 heavy atoms, and a
+value that is a sum over the pieces. Their tables are written as cleaning leaves them, and their graphs are featurised
+before anything is measured (`bench_data.py` measures both). DIR keeps tables, caches and results; --again measures what
+was measured before.
 
-Every way to open the pair has a process of its own. `first` has an empty cache: graphs and tables of environments are
-built. `second` opens them beside a process that holds them already, as a further trial on the same machine does.
-`private` has nothing to share: so was every trial before there was such a cache, and so are those of smaller pairs.
-The last two then train epochs of `gear` with its default configuration, without a warm start. Seconds are processor
-time. Each way is measured once and noted in DIR/results.json, so that a run that was stopped continues.
+Every way to open the pair has a process of its own. `first` finds only the tables of the tasks and their graphs: the
+pair and the tables of environments are built. `second` opens them beside a process that holds them already, as a
+further trial on the same machine does. `private` has nothing to share: so was every trial before there was such a
+cache, and so are those of smaller pairs. The last two then train epochs of `gear` with its default configuration,
+without a warm start. Seconds are processor time. Each way is measured once and noted in DIR/results.json, so that a run
+that was stopped continues.
 
 Memory is counted from a process that has imported everything: `private` that nobody else has (what a further trial
 adds), `PSS` with the shares of pages that several processes map, `RSS` with all of them, `peak` the most while opening.
@@ -74,21 +76,22 @@ def _written(first: int, one: int, two: int, three: int, last: int) -> str:
     return f"C({ENDS[first]}){smiles}"
 
 
-def write_tables(folder: Path, count: int) -> PairSpec:
-    """The pair of a source of so many molecules; its tables are written if they are not there, the cleaned ones too."""
+def write_tables(folder: Path, count: int) -> None:
+    """Write the tables of a source of so many molecules and its target, if they are not there; pack their graphs."""
+    from gear.data.pairs import load_task
     from gear.data.user_files.task_file import table_key
 
-    pair = PairSpec(*_tasks(folder, count))
-    if all(Path(task.file or "").exists() for task in (pair.target, *pair.sources)):
-        return pair
-    smiles, value = molecules(count + TARGET - SHARED)
-    noise = np.random.default_rng(1).normal(size=(2, len(smiles)))
-    parts = {pair.target: slice(TARGET), pair.sources[0]: slice(TARGET - SHARED, None)}
-    for (task, part), added in zip(parts.items(), noise, strict=True):
-        path, rows = Path(task.file or ""), sorted(zip(smiles[part], (value + 0.3 * added)[part], strict=True))
-        path.write_text("smiles,value\n" + "".join(f"{text},{number!r}\n" for text, number in rows))
-        _write_cleaned(table_key(path, task), *zip(*rows, strict=True))
-    return pair
+    target, sources = _tasks(folder, count)
+    if not Path(sources[0].file or "").exists():
+        smiles, value = molecules(count + TARGET - SHARED)
+        noise = np.random.default_rng(1).normal(size=(2, len(smiles)))
+        parts = {target: slice(TARGET), sources[0]: slice(TARGET - SHARED, None)}
+        for (task, part), added in zip(parts.items(), noise, strict=True):
+            path, rows = Path(task.file or ""), sorted(zip(smiles[part], (value + 0.3 * added)[part], strict=True))
+            path.write_text("smiles,value\n" + "".join(f"{text},{number!r}\n" for text, number in rows))
+            _write_cleaned(table_key(path, task), *zip(*rows, strict=True))
+    for task in (target, *sources):
+        load_task(task)
 
 
 def _tasks(folder: Path, count: int) -> tuple[TaskSpec, tuple[TaskSpec, ...]]:
@@ -211,9 +214,11 @@ class Worker:
 
 def measured(folder: Path, count: int, way: str, epochs: int) -> dict[str, dict[str, float]]:
     """What a way takes to open and, but for the first, to train."""
-    write_tables(folder, count)
     if way == "first":
-        for name in ("pairs", "packs", "molecules", "environments"):
+        write_tables(folder, count)
+        for path in (cache_folder() / "molecules").glob("*.arrow"):
+            (cache_folder() / "packs" / path.name).unlink(missing_ok=True)
+        for name in ("pairs", "molecules", "environments"):
             shutil.rmtree(cache_folder() / name, ignore_errors=True)
     beside = [Worker(folder, count, way, epochs)] if way == "second" else []
     worker = Worker(folder, count, way, epochs)

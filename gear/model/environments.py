@@ -75,11 +75,10 @@ def gather_environments(
     of_atom, of_bond = molecules.member_of(atom_start), molecules.member_of(bond_start)
     own = atom_kinds = _Rows.distinct(_taken(levels.atom_kind, atoms), of_atom, sizes)
     bond_kinds = _Rows.distinct(_taken(levels.bond_kind, bonds), of_bond, sizes)
-    top = levels.atoms(depth)
-    of_atoms = _taken(top.state, atoms)
+    levels_down = [levels.atoms(depth), *reversed(levels.bonds(depth))]
+    of_atoms = _taken(levels_down[0].state, atoms)
     states = _Rows.distinct(of_atoms, of_atom, sizes)
     matrices, counts = [_matrix([(states, 0)], of_atoms, atom_start, molecules, copies)], []
-    levels_down = [top, *reversed(levels.bonds(depth))]
     for level in levels_down:
         counts.append(states.counts)
         items, start = spans(level.start, states.number)
