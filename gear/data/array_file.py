@@ -27,7 +27,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], version: str, fac
     Args:
         path: of the file, in the cache.
         arrays: of numbers, by name.
-        version: of what they mean; `open_arrays` refuses any other.
+        version: of what they mean, and what they are of; `open_arrays` refuses any other.
         facts: about them, as JSON.
 
     Raises:
@@ -63,7 +63,7 @@ def open_arrays(path: Path, wanted: Mapping[str, type[np.generic]], version: str
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         head = table.schema.metadata or {}
         if head.get(b"format") != version.encode():
-            raise DamagedFileError("it has another format")
+            raise DamagedFileError("it is of another format or content")
         arrays = {name: _view(table, name, dtype) for name, dtype in wanted.items()}
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DamagedFileError((str(error).splitlines() or [""])[0]) from error

@@ -15,7 +15,7 @@ import numpy as np
 
 from gear.config import PairSpec
 from gear.data.array_file import open_arrays, write_arrays
-from gear.data.cache import DamagedFileError, cache_folder, cached, content_key
+from gear.data.cache import DamagedFileError, cache_folder, content_key
 from gear.data.molecules.pack import PackedGraphs, open_pack, write_pack
 from gear.data.pair_data import PairData, Part, TaskData, described_task
 from gear.data.splits.split_name import ParsedSplit
@@ -60,7 +60,7 @@ def open_pair(key: str, spec: PairSpec, split: str, seed: int) -> PairData | Non
     if not key or not path.exists():
         return None
     try:
-        arrays, facts = open_arrays(path, _wanted(spec), FORMAT)
+        arrays, facts = open_arrays(path, _wanted(spec), f"{FORMAT} {key}")
         smiles, graphs = _molecules(cache_folder(), facts["molecules"])
     except DamagedFileError as error:
         print(f"{path} is damaged ({error}); building it again", file=sys.stderr)
@@ -91,11 +91,11 @@ def keep_pair(key: str, spec: PairSpec, pair: PairData) -> PairData:
     facts = {"molecules": molecules, "split_hash": pair.split_hash, "data_hash": pair.data_hash}
     folder = cache_folder()
     try:
-        pack = folder / "packs" / f"{molecules}.arrow"
-        cached(pack, open_pack, lambda: write_pack(pack, pair.graphs))
+        write_pack(folder / "packs" / f"{molecules}.arrow", pair.graphs)
         characters, start = encoded(list(pair.smiles))
-        write_arrays(folder / "molecules" / f"{molecules}.arrow", {"characters": characters, "start": start}, FORMAT)
-        write_arrays(_path(key), {name: arrays[name] for name in _wanted(spec)}, FORMAT, facts)
+        text = {"characters": characters, "start": start}
+        write_arrays(folder / "molecules" / f"{molecules}.arrow", text, f"{FORMAT} {molecules}")
+        write_arrays(_path(key), {name: arrays[name] for name in _wanted(spec)}, f"{FORMAT} {key}", facts)
     except StorageError:
         return pair
     return open_pair(key, spec, pair.split, pair.seed) or pair
@@ -118,8 +118,11 @@ def _wanted(spec: PairSpec) -> dict[str, type[np.generic]]:
 @functools.lru_cache(maxsize=4)
 def _molecules(folder: Path, key: str) -> tuple[Texts, PackedGraphs]:
     """The SMILES and graphs of a pair, which all its splits and folds share."""
-    arrays, _ = open_arrays(folder / "molecules" / f"{key}.arrow", TEXT, FORMAT)
-    return Texts(arrays["characters"], arrays["start"]), open_pack(folder / "packs" / f"{key}.arrow")
+    arrays, _ = open_arrays(folder / "molecules" / f"{key}.arrow", TEXT, f"{FORMAT} {key}")
+    smiles, graphs = Texts(arrays["characters"], arrays["start"]), open_pack(folder / "packs" / f"{key}.arrow")
+    if len(smiles) != len(graphs):
+        raise DamagedFileError(f"its pack is of {len(graphs):,} molecules, not of {len(smiles):,}")
+    return smiles, graphs
 
 
 def _task(index: int, spec: PairSpec, arrays: dict[str, np.ndarray], smiles: Texts) -> TaskData:

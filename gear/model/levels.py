@@ -118,8 +118,9 @@ class Levels:
         """Some arrays, from a file if the graphs lie in one."""
         if not self.graphs.key:
             return build()
-        path = cache_folder() / "environments" / self.graphs.key / f"{name}.arrow"
-        return cached_arrays(path, dict.fromkeys(wanted, np.int32), FORMAT, build)
+        key = self.graphs.key
+        path, version = cache_folder() / "environments" / key / f"{name}.arrow", f"{FORMAT} {key} {name}"
+        return cached_arrays(path, dict.fromkeys(wanted, np.int32), version, build)
 
     def _find_kinds(self) -> Arrays:
         """A kind of directed bond: the kinds of its bond and of the atom that it leaves."""

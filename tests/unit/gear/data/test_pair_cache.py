@@ -92,6 +92,17 @@ def test_a_pair_of_a_damaged_file_is_made_again(folder, damage, cache, monkeypat
     load_pair(PAIR, "random")  # which is whole now
 
 
+@pytest.mark.parametrize("folder", ["pairs", "packs", "molecules"])
+def test_a_file_of_another_pair_is_not_taken(folder, cache):
+    expected, _ = plain(PAIR, "random"), load_pair(PAIR, "random")
+    (path,) = (cache / folder).iterdir()
+    load_pair("vs_from_mp", "random")
+    (other,) = set((cache / folder).iterdir()) - {path}
+    path.write_bytes(other.read_bytes())
+    pair_cache._molecules.cache_clear()
+    assert_same(load_pair(PAIR, "random"), expected)
+
+
 def test_a_pair_is_made_as_ever_where_the_cache_cannot_be_written(cache):
     cache.touch()  # no folder can be made in its place
     assert_same(load_pair(PAIR, "random"), plain(PAIR, "random"))

@@ -101,8 +101,12 @@ def test_a_damaged_table_is_built_again(name, damage, graphs, kept, monkeypatch)
         place = content.index(np.asarray(_largest(path)).tobytes())
         content[place] ^= 1
         path.write_bytes(content)
-    elif damage == "foreign":
-        path.write_bytes((folder() / ("atoms-3.arrow" if name == "kinds" else "kinds.arrow")).read_bytes())
+    elif damage == "foreign":  # a whole table, of other molecules
+        path.unlink()
+        other = cache_folder() / "packs" / "other.arrow"
+        write_pack(other, module.take(graphs, np.arange(50)))
+        tensors(open_pack(other))
+        path.write_bytes((folder().with_name("other") / path.name).read_bytes())
     elif damage == "removed":
         path.unlink()
     else:
@@ -115,7 +119,7 @@ def test_a_damaged_table_is_built_again(name, damage, graphs, kept, monkeypatch)
 def _largest(path):
     kinds = {"kinds": module.KINDS, "bonds": module.SUMS, "bond-states": module.STATES}
     wanted = kinds.get(path.stem.rstrip("-0123456789"), (*module.SUMS, *module.STATES))
-    arrays, _ = open_arrays(path, dict.fromkeys(wanted, np.int32), module.FORMAT)
+    arrays, _ = open_arrays(path, dict.fromkeys(wanted, np.int32), f"{module.FORMAT} some {path.stem}")
     return max(arrays.values(), key=len)
 
 

@@ -165,6 +165,8 @@ def test_forms_of_input_that_a_trial_may_read_are_known_beforehand():
     assert dataclasses.replace(plan, search=varied).embedding_kinds == {"dmpnn", "descriptors", "fingerprint", "text"}
     assert small_plan(methods=["svr"]).embedding_kinds == {"descriptors", "fingerprint"}
     assert small_plan(methods=["stl", "svr"]).embedding_kinds == {"dmpnn", "descriptors", "fingerprint"}
+    assert small_plan(methods=["stl", "svr"]).trained_kinds == {"dmpnn"}
+    assert small_plan(methods=["svr"]).trained_kinds == set()
 
 
 def test_own_code_that_trials_run_is_known_beforehand():
