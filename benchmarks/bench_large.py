@@ -1,6 +1,6 @@
 """A source of 10,000 to 1,000,000 molecules: seconds and memory to open it, of a step and of an epoch.
 
-    python benchmarks/bench_large.py --folder DIR [--molecules 10000 100000 1000000] [--epochs 2]
+    python benchmarks/bench_large.py --folder DIR [--molecules 10000 100000 1000000] [--epochs 2] [--older DIR]
 
 Molecules are generated: two ends and three rings or chains between them, as a seed chooses, 12 to 28 heavy atoms, and a
 value that is a sum over the pieces. Their tables are written as cleaning leaves them, and their graphs are featurised
@@ -10,7 +10,8 @@ was measured before.
 Every way to open the pair has a process of its own. `first` finds only the tables of the tasks and their graphs: the
 pair and the tables of environments are built. `second` opens them beside a process that holds them already, as a
 further trial on the same machine does. `private` has nothing to share: so was every trial before there was such a
-cache, and so are those of smaller pairs. The last two then train epochs of `gear` with its default configuration,
+cache, and so are those of smaller pairs; `older` does the same with the code of another checkout, such as
+`git worktree add /tmp/older COMMIT` makes. All but the first then train epochs of `gear` with its default configuration,
 without a warm start. Seconds are processor time. Each way is measured once and noted in DIR/results.json, so that a run
 that was stopped continues.
 
@@ -129,7 +130,7 @@ def work(folder: Path, count: int, way: str, epochs: int) -> None:
     import torch
 
     from gear.config import TrainingConfig, TrialConfig
-    from gear.data import load_pair, pair_cache, pairs
+    from gear.data import load_pair
     from gear.device import claim
     from gear.testing.pairs import synthetic_pair
     from gear.training.loop import TrainingRun
@@ -137,6 +138,8 @@ def work(folder: Path, count: int, way: str, epochs: int) -> None:
 
     claim(1, 0.0)
     if way == "private":
+        from gear.data import pair_cache, pairs
+
         pair_cache.LARGE, pairs.open_pair = sys.maxsize, lambda *_: None
     spec = PairSpec(*_tasks(folder, count))
     config = TrialConfig(method="gear", training=TrainingConfig(warm_start=False))
@@ -179,14 +182,15 @@ def _seconds(run: Callable[[], object]) -> float:
 class Worker:
     """A process that opens a pair in one of the ways, and answers a line of JSON for each step of its work."""
 
-    def __init__(self, folder: Path, count: int, way: str, epochs: int) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
+    def __init__(self, folder: Path, count: int, way: str, epochs: int, checkout: Path = HERE) -> None:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(checkout)}
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--work", json.dumps([str(folder), count, way, epochs])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=environment,
+            cwd=checkout,
         )
         self.opened = self._answer()
 
@@ -212,7 +216,7 @@ class Worker:
         self.process.wait()
 
 
-def measured(folder: Path, count: int, way: str, epochs: int) -> dict[str, dict[str, float]]:
+def measured(folder: Path, count: int, way: str, epochs: int, checkout: Path) -> dict[str, dict[str, float]]:
     """What a way takes to open and, but for the first, to train."""
     if way == "first":
         write_tables(folder, count)
@@ -221,7 +225,7 @@ def measured(folder: Path, count: int, way: str, epochs: int) -> dict[str, dict[
         for name in ("pairs", "molecules", "environments"):
             shutil.rmtree(cache_folder() / name, ignore_errors=True)
     beside = [Worker(folder, count, way, epochs)] if way == "second" else []
-    worker = Worker(folder, count, way, epochs)
+    worker = Worker(folder, count, way, epochs, checkout)
     found = {"opened": worker.opened}
     if way == "first":
         worker.end()
@@ -242,14 +246,14 @@ def show(count: int, found: dict[str, dict[str, dict[str, float]]]) -> None:
         + "".join(f"{name:>12}" for name in ("private", "PSS", "RSS", "peak"))
     )
     private = found["private"]["opened"]
-    for way in WAYS:
+    for way in found:
         row = found[way]["opened"]
         memory = "".join(f"{row[name]:8.0f} MiB" for name in ("private", "PSS", "RSS", "peak"))
         print(
             f"{way:28}{row['open']:10.2f}{row['wall']:10.2f}{memory}   1/{private['open'] / row['open']:.1f} of private"
         )
     print(f"{'to train':28}{'gather ms':>10}{'step ms':>10}{'epoch s':>12}{'validation s':>14}{'private':>12}")
-    for way in WAYS[1:]:
+    for way in list(found)[1:]:
         row = found[way]["trained"]
         step, epoch = 1e3 * row["training"] / row["steps"], row["training"] + row["validation"]
         times = f"{1e3 * row['gather']:10.2f}{step:10.1f}{epoch:12.2f}{row['validation']:14.2f}"
@@ -263,6 +267,7 @@ def main() -> None:
     parser.add_argument("--molecules", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="measure what was measured before")
+    parser.add_argument("--older", type=Path, help="another checkout, from before there was such a cache")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.work:
@@ -277,9 +282,10 @@ def main() -> None:
     for count in args.molecules:
         os.environ["GEAR_CACHE"] = str(folder / f"cache-{count}")
         found = known.setdefault(str(count), {})
-        for way in WAYS:
+        for way in (*WAYS, "older") if args.older else WAYS:
             if way not in found:
-                found[way] = measured(folder, count, way, args.epochs)
+                checkout = args.older.resolve() if way == "older" else HERE
+                found[way] = measured(folder, count, way, args.epochs, checkout)
                 results.write_text(json.dumps(known, indent=1))
         show(count, found)
     return None

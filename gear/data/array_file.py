@@ -86,27 +86,21 @@ def cached_arrays(
         version: see `open_arrays`.
         build: gives the wanted arrays, and perhaps others.
     """
-    if (found := _opened(path, wanted, version)) is not None:
-        return found
+    with contextlib.suppress(DamagedFileError, OSError):
+        return open_arrays(path, wanted, version)[0]
     with one_builder(path.parent):
-        if (found := _opened(path, wanted, version)) is not None:  # by another process, meanwhile
-            return found
+        try:
+            return open_arrays(path, wanted, version)[0]  # which another process may have built meanwhile
+        except DamagedFileError as error:
+            print(f"{path} is damaged ({error}); building it again", file=sys.stderr)
+        except OSError:  # it is missing, or cannot be read
+            pass
         built = build()
         arrays = {name: built[name] for name in wanted}
         with contextlib.suppress(StorageError, DamagedFileError, OSError):
             write_arrays(path, arrays, version)
             return open_arrays(path, wanted, version)[0]
         return arrays
-
-
-def _opened(path: Path, wanted: Mapping[str, type[np.generic]], version: str) -> dict[str, np.ndarray] | None:
-    try:
-        return open_arrays(path, wanted, version)[0]
-    except DamagedFileError as error:
-        print(f"{path} is damaged ({error}); building it again", file=sys.stderr)
-    except OSError:  # it is missing, or cannot be read
-        pass
-    return None
 
 
 def _view(table: pa.Table, name: str, dtype: type[np.generic]) -> np.ndarray:
