@@ -11,9 +11,9 @@ Every way to open the pair has a process of its own. `first` finds only the tabl
 pair and the tables of environments are built. `second` opens them beside a process that holds them already, as a
 further trial on the same machine does. `private` has nothing to share: so was every trial before there was such a
 cache, and so are those of smaller pairs; `older` does the same with the code of another checkout, such as
-`git worktree add /tmp/older COMMIT` makes. All but the first then train epochs of `gear` with its default configuration,
-without a warm start. Seconds are processor time. Each way is measured once and noted in DIR/results.json, so that a run
-that was stopped continues.
+`git worktree add /tmp/older COMMIT` makes. All but the first then train epochs of `gear`, by default two, with its
+default configuration, without a warm start; the last one is shown. Seconds are processor time. Each way is measured
+once and noted in DIR/results.json, so that a run that was stopped continues.
 
 Memory is counted from a process that has imported everything: `private` that nobody else has (what a further trial
 adds), `PSS` with the shares of pages that several processes map, `RSS` with all of them, `peak` the most while opening.

@@ -21,9 +21,8 @@ def divided(monkeypatch):
         found.setdefault(split, []).append(fold)
         parts = [SimpleNamespace(rows=range(rows), value=range(rows)) for rows in (80, 10, 10)]
         target = SimpleNamespace(unit="K", train=parts[0], validation=parts[1], parts=lambda: parts)
-        return SimpleNamespace(
-            split_hash=f"{split} {seed}" + (f" {fold}" if fold else ""), data_hash="d", target=target
-        )
+        split_hash = f"{split} {seed}" + (f" {fold}" if fold else "")
+        return SimpleNamespace(split_hash=split_hash, data_hash="d", target=target, sources=())
 
     monkeypatch.setattr(prepare, "load_pair", load_pair)
     monkeypatch.setattr(prepare, "prepare", lambda kinds, data: None)
@@ -41,6 +40,18 @@ def test_every_fold_that_trials_validate_on_is_divided_beforehand(divided):
         "folds_hash": facts["hv_from_ds.random-n60"]["folds_hash"],
     }
     assert "folds_hash" not in facts["hv_from_ds.random"]
+
+
+def test_what_is_fitted_at_once_is_prepared_for_few_molecules_of_a_source(divided, monkeypatch):
+    prepared = {}
+    monkeypatch.setattr(prepare, "for_fitted", lambda data: "few")
+    monkeypatch.setattr(prepare, "prepare", lambda kinds, data: prepared.update(dict.fromkeys(kinds, data)))
+    prepare_data(small_plan(methods=["stl", "svr"]), lambda _: None)
+    assert {kind: data == "few" for kind, data in prepared.items()} == {
+        "dmpnn": False,
+        "descriptors": True,
+        "fingerprint": True,
+    }
 
 
 def test_a_fold_without_molecules_ends_the_search_before_its_first_trial(divided):
