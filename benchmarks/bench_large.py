@@ -246,14 +246,15 @@ def show(count: int, found: dict[str, dict[str, dict[str, float]]]) -> None:
         + "".join(f"{name:>12}" for name in ("private", "PSS", "RSS", "peak"))
     )
     private = found["private"]["opened"]
-    for way in found:
+    ways = [way for way in (*WAYS, "older") if way in found]
+    for way in ways:
         row = found[way]["opened"]
         memory = "".join(f"{row[name]:8.0f} MiB" for name in ("private", "PSS", "RSS", "peak"))
         print(
             f"{way:28}{row['open']:10.2f}{row['wall']:10.2f}{memory}   1/{private['open'] / row['open']:.1f} of private"
         )
     print(f"{'to train':28}{'gather ms':>10}{'step ms':>10}{'epoch s':>12}{'validation s':>14}{'private':>12}")
-    for way in list(found)[1:]:
+    for way in ways[1:]:
         row = found[way]["trained"]
         step, epoch = 1e3 * row["training"] / row["steps"], row["training"] + row["validation"]
         times = f"{1e3 * row['gather']:10.2f}{step:10.1f}{epoch:12.2f}{row['validation']:14.2f}"
