@@ -48,6 +48,14 @@ class GraphStore:
         """
         return GraphBatch(self, [part.cpu().numpy() for part in rows])
 
+    @cached_property
+    def separate(self) -> Levels | None:
+        """Levels with a state for every single bond and atom; None where those of a batch are found for itself.
+
+        They are in memory, so they are for graphs that are in memory too.
+        """
+        return None if self.graphs.key else self.levels.apart()
+
 
 class GraphBatch:
     """B molecules of a store, or those of each member of an array of models."""
@@ -77,7 +85,9 @@ class GraphBatch:
 
     @cached_property
     def _apart(self) -> tuple[Levels, list[np.ndarray]]:
-        """Levels of only these molecules, with a state for every single bond and atom, and the rows among them."""
+        """Levels with a state for every single bond and atom, and the rows of the batch among their molecules."""
+        if (separate := self.store.separate) is not None:
+            return separate, list(self.members)
         molecules = np.unique(np.concatenate(self.members))
         return self.store.levels.apart(molecules), [np.searchsorted(molecules, rows) for rows in self.members]
 
@@ -85,7 +95,7 @@ class GraphBatch:
     def plain(self) -> PlainGraphs:
         """The batch as chemprop has it, which training never needs."""
         (levels, (rows,)), kinds = self._apart, self.store.kinds
-        source, target = levels.ends()
+        source, target = levels.ends
         atoms, start = spans(levels.atom_offset, rows)
         bonds, bond_start = spans(levels.bond_offset, rows)
         counts, bond_counts = np.diff(start), np.diff(bond_start)

@@ -4,6 +4,7 @@ They are found block by block, so that the memory which that takes beyond the ta
 molecules. Tables of graphs that lie in a file of the cache are kept in files too: built once, mapped by every process.
 """
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -80,12 +81,15 @@ class Levels:
             self._atoms[depth] = Level(self.atom_kinds, **found)
         return self._atoms[depth]
 
-    def apart(self, molecules: Numbers) -> "Levels":
-        """The levels of some of the molecules, of the same kinds, where every bond and atom has a state of its own."""
+    def apart(self, molecules: Numbers | None = None) -> "Levels":
+        """The levels of some or all molecules, of the same kinds, where every bond and atom has a state of its own."""
+        kinds = {"bond_kind": self.bond_kind, "kind_source": self.kind_source, "kind_bond": self.kind_bond}
+        if molecules is None:
+            return Levels(dataclasses.replace(self.graphs, key=""), kinds, merged=False)
         bonds, _ = spans(self.bond_offset, molecules)
-        kinds = {"bond_kind": self.bond_kind[bonds], "kind_source": self.kind_source, "kind_bond": self.kind_bond}
-        return Levels(take(self.graphs, molecules), kinds, merged=False)
+        return Levels(take(self.graphs, molecules), kinds | {"bond_kind": self.bond_kind[bonds]}, merged=False)
 
+    @functools.cached_property
     def ends(self) -> tuple[Numbers, Numbers]:
         """The atoms that each directed bond leaves and enters."""
         block = _Block.of(self.graphs, 0, len(self.graphs))

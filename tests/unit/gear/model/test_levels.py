@@ -68,6 +68,10 @@ def test_values_and_gradients_are_those_of_private_tables(graphs, kept):
     for _ in range(2):  # built, then opened
         for one, other in zip(gradients(graphs), gradients(kept), strict=True):
             assert torch.equal(one, other)
+    assert_same(tensors(kept, merged=False, groups=2), tensors(graphs, merged=False, groups=2))
+    rows = torch.tensor([5, 2, 40])
+    for one, other in zip(*(GraphStore(each, CPU).batch(rows).plain for each in (kept, graphs)), strict=True):
+        assert torch.equal(one, other)
     assert not Levels(kept).atoms(3).state.flags.owndata
     assert Levels(graphs).atoms(3).state.flags.owndata
 
