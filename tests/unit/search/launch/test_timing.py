@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gear.variants import with_values
 from search.launch import timing
 from search.launch.timing import Cell, TrialTime, trial_times
 
@@ -57,6 +58,15 @@ def test_a_trial_is_its_epochs_and_the_training_of_its_sources(pair, quick_confi
     expected = 8 * (1 + 0.1 * 30) + sources  # 100 molecules, batches of 10: three passes
     assert found.by_default == pytest.approx(folds * expected)
     assert found.mean == found.by_default
+
+
+def test_the_training_of_large_sources_counts_to_its_limit(pair, quick_config, clock):
+    config = quick_config("kd", epochs=8, batch_size=10, source_epochs=4, epoch_steps=25)
+    whole, limited = (
+        trial_times([with_values(config, {"training.source_molecules": most})], {HERE: cell(pair, sources=5000)})[HERE]
+        for most in (0, 5000)
+    )
+    assert whole.by_default - limited.by_default == pytest.approx(3 * 0.01 * 5000)  # one pass instead of four
 
 
 def test_cells_that_are_alike_are_measured_once_and_counted_for_their_molecules(pair, quick_config, clock):
