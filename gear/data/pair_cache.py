@@ -88,6 +88,7 @@ def keep_pair(key: str, spec: PairSpec, pair: PairData) -> PairData:
         for name, part in zip(PARTS, task.parts(), strict=True):
             arrays |= {f"{index} {name} value": part.value, f"{index} {name} rows": part.rows}
         arrays[f"{index} bounds"] = np.empty(0, np.int8) if task.bounds is None else task.bounds
+        arrays[f"{index} censored"] = np.array([task.censored])
     facts = {"molecules": molecules, "split_hash": pair.split_hash, "data_hash": pair.data_hash}
     folder = cache_folder()
     try:
@@ -111,7 +112,7 @@ def _wanted(spec: PairSpec) -> dict[str, type[np.generic]]:
     for index in range(1 + len(spec.sources)):
         for part in PARTS:
             types |= {f"{index} {part} value": np.float64, f"{index} {part} rows": np.int64}
-        types[f"{index} bounds"] = np.int8
+        types |= {f"{index} bounds": np.int8, f"{index} censored": np.int64}
     return types
 
 
@@ -133,7 +134,7 @@ def _task(index: int, spec: PairSpec, arrays: dict[str, np.ndarray], smiles: Tex
         return Part(smiles[rows] if index == 0 else smiles.of(rows), value, rows)
 
     task = (spec.target, *spec.sources)[index]
-    bounds = arrays[f"{index} bounds"]
+    bounds, censored = arrays[f"{index} bounds"], int(arrays[f"{index} censored"][0])
     train, validation, test = map(part, PARTS)
     described = described_task(task)
-    return TaskData(task.property, *described, train, validation, test, bounds if len(bounds) else None)
+    return TaskData(task.property, *described, train, validation, test, bounds if len(bounds) else None, censored)

@@ -124,6 +124,7 @@ def test_a_users_tables_are_known_by_their_content_and_bounds_are_kept(cache, ta
         found = load_pair(spec, "random")
         assert_same(found, plain(spec, "random"))
         assert found.target.bounds is not None
+        assert found.target.censored > 0
     before = pair_key(spec, parse_split("random"), 0, 0)
     table.write_text(table.read_text() + "\nCCCOCCC,3,200")
     assert pair_key(spec, parse_split("random"), 0, 0) != before
