@@ -11,7 +11,7 @@ from typing import Any
 from gear.command_line import Parser, at_least
 from gear.command_line import make_parser as command_parser
 from gear.config import PairSpec, TaskSpec, TrialConfig
-from gear.data import SPLITS, expand_splits
+from gear.data import SPLITS, expand_splits, parse_split
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.embeddings import EMBEDDINGS
 from gear.errors import InputDataError
@@ -172,8 +172,12 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
     else:
         preset, why = _preset(args, gpu=gpu)
         plan = PRESETS[preset]
+        search = plan.search
         if gpu:
-            plan = dataclasses.replace(plan, search=dataclasses.replace(plan.search, gpus_per_trial=GPU_SHARE))
+            search = dataclasses.replace(search, gpus_per_trial=GPU_SHARE)
+        if any(parse_split(split).fixes_validation for split in _splits(args, plan)):
+            search = dataclasses.replace(search, validation_folds=0)
+        plan = dataclasses.replace(plan, search=search)
     pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))
     plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):

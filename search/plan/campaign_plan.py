@@ -8,7 +8,7 @@ from typing import Any
 
 from gear.config import PairSpec, TrialConfig, joined_kinds
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
-from gear.data.splits.split_name import FOLDED, LABEL_FOLDS
+from gear.data.splits.split_name import LABEL_FOLDS
 from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
@@ -83,7 +83,7 @@ class CampaignPlan:
         for split in self.splits:
             if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
-            if self.search.validation_folds > 1 and parse_split(split).base not in FOLDED:
+            if self.search.validation_folds > 1 and parse_split(split).fixes_validation:
                 raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
         self._check_sources()
@@ -187,7 +187,7 @@ class CampaignPlan:
             return 1
         parsed = parse_split(split)
         if purpose == "refit":
-            return self.search.refit_folds if parsed.base in FOLDED else 1
+            return 1 if parsed.fixes_validation else self.search.refit_folds
         few = parsed.folds_labels and (parsed.labels or 0) <= FEW_LABELS
         return self.search.validation_folds or (LABEL_FOLDS if few else 1)
 

@@ -73,9 +73,14 @@ class ParsedSplit(NamedTuple):
         return self.base not in SPLITS
 
     @property
+    def fixes_validation(self) -> bool:
+        """Whether it says which molecules validate, so that there is one validation fold."""
+        return self.base not in FOLDED or self.fold is not None
+
+    @property
     def folds_labels(self) -> bool:
         """Whether the number of labels is limited and each of them can be in the validation part of some fold."""
-        return self.labels is not None and self.base in FOLDED and self.fold is None
+        return self.labels is not None and not self.fixes_validation
 
 
 def parse_split(name: str) -> ParsedSplit:

@@ -301,3 +301,17 @@ def test_a_campaign_of_an_earlier_version_goes_on_with_the_keys_of_its_time(flag
     recorded = dataclasses.replace(asked, pairs=tuple(dataclasses.replace(p, key_version=1) for p in asked.pairs))
     assert begun_again(recorded, asked).pairs == recorded.pairs
     assert extended(recorded, parse("--resume", "--trials", "99", *flags)).pairs == recorded.pairs
+
+
+@pytest.mark.parametrize(
+    ("splits", "folds"),
+    [("random", 3), ("random scaffold-n60", 3), ("extrapolation-high", 0), ("random random-fold1", 0)],
+)
+def test_where_a_split_says_which_molecules_validate_the_preset_has_no_folds(splits, folds):
+    asked = ["--pairs", "hv_from_ds", "--splits", *splits.split()]
+    plan, _ = new_plan(parse(*asked), gpu=False)
+    assert plan.search.validation_folds == folds
+    if not folds:
+        assert (plan.folds(plan.splits[-1], "search"), plan.folds(plan.splits[-1], "refit")) == (1, 1)
+        with pytest.raises(InputDataError, match="says which molecules validate: use --validation-folds 1"):
+            new_plan(parse(*asked, "--validation-folds", "2"), gpu=False)
