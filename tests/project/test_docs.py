@@ -20,6 +20,7 @@ from gear.testing.pairs import molecules
 from search.cli import main as cli
 from search.cli.main import COMMANDS
 from search.cli.run_options import make_parser
+from search.launch.timing import TrialTime
 from search.plan.plan_file import plan_to_toml
 from search.plan.presets import PRESETS
 from tests.support.s3_server import Server
@@ -107,7 +108,8 @@ def test_command_works(command, workplace, bucket, monkeypatch):
     words = shlex.split(command)
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("search.launch.estimate.trial_seconds", lambda *_: 1.0)  # what a search takes: nobody asks here
+    # what a search takes: nobody asks here
+    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
     monkeypatch.setattr("gear.pretrain.pretraining.known_molecules", lambda: tuple(sorted(molecules())))  # all: minutes
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

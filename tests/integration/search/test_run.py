@@ -23,6 +23,7 @@ from search.campaign.events import Launched
 from search.cli import record
 from search.cli import run as cli
 from search.cli.run_options import begun_again, extended, make_parser, new_plan
+from search.launch.timing import TrialTime
 from search.runtime import connection, resources
 from search.storage.campaign_store import read_events
 from search.storage.locate import open_folder
@@ -108,7 +109,7 @@ def test_an_existing_name_is_refused_without_resume(call, tmp_path):
 
 
 def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.launch.estimate.trial_seconds", lambda *_: 1.0)
+    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
@@ -346,8 +347,8 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
 def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(call, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     away = f"http://127.0.0.1:{closed_port()}"
-    flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --name mine".split()
-    code, out, _ = call(*flags, "--tracking-uri", away)
+    flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --validation-folds 1 --name mine"
+    code, out, _ = call(*flags.split(), "--tracking-uri", away)
     assert code == 0
     later = f"gear-search record mine --storage campaigns --tracking-uri {away}"
     assert f"MLflow at {away} does not answer: the search goes on" in out
