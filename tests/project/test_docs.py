@@ -109,7 +109,8 @@ def test_command_works(command, workplace, bucket, monkeypatch):
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
     # what a search takes: nobody asks here
-    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
+    second = TrialTime(1.0, 1.0)
+    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, second))
     monkeypatch.setattr("gear.pretrain.pretraining.known_molecules", lambda: tuple(sorted(molecules())))  # all: minutes
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)

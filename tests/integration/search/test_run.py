@@ -109,7 +109,8 @@ def test_an_existing_name_is_refused_without_resume(call, tmp_path):
 
 
 def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
+    second = TrialTime(1.0, 1.0)
+    monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, second))
     code, out, _ = call("--dry-run")
     assert code == 0
     assert "preset quick: there is no GPU" in out
