@@ -103,8 +103,9 @@ class Levels:
 
     def _bond_states(self, step: int) -> Short:
         """The state of each directed bond after a step."""
-        if step not in self._states:
-            self._bond_level(step)  # which notes the states if it had to be built
+        for below in range(1, step + 1):  # one after the other, for a depth may be large
+            if below not in self._states:
+                self._bond_level(below)  # which notes the states if it had to be built
         if step not in self._states:
             name = f"bond-states-{step}"
             self._states[step] = self._kept(name, STATES, lambda: self._bonds_above(step - 1))["state"]

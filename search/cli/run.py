@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from gear.command_line import SCRIPT
-from gear.data.cache import cache_folder
 from gear.environment import with_home
 from gear.errors import InputDataError, StorageError, user_command
 from gear.methods import find_method
@@ -37,7 +36,8 @@ def main() -> int:
     if cluster_file is not None:
         return run_on_cluster(cluster_file, flags)
     args = make_parser().parse_args()
-    from search.cli.console import make_console  # the rest imports late, so that a wrong flag is answered at once
+    from gear.data.cache import cache_folder  # the rest imports late, so that a wrong flag is answered at once
+    from search.cli.console import make_console
 
     console = make_console()
     cache_folder()  # asks for GEAR_CACHE where there is no home folder; then Ray and MLflow make do with an empty one
