@@ -279,6 +279,15 @@ class TrainingConfig:
     patience: int = 25
     keep: Literal["best", "last"] = "best"
 
+    def batches(self, molecules: int) -> int:
+        """Steps of a pass over so many training molecules of the target."""
+        return -(-molecules // self.batch_size)
+
+    def steps(self, molecules: int) -> int:
+        """Steps of an epoch with so many training molecules of the target."""
+        batches = self.batches(molecules)
+        return batches * -(-self.epoch_steps // batches)
+
     def source_passes(self, molecules: int) -> float:
         """Passes over the so many molecules of all sources before the first epoch."""
         if not self.source_molecules:

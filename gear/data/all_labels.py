@@ -18,14 +18,10 @@ def with_all_labels(pair: PairData) -> PairData:
     """
     train, validation, test = pair.target.parts()
     held_out = np.concatenate([validation.rows, test.rows])
-    parts = [_taken(train, ~np.isin(train.rows, held_out)), validation, test]
+    parts = [train.at(~np.isin(train.rows, held_out)), validation, test]
     joined = _joined(parts)
-    everything = _taken(joined, np.argsort(joined.smiles, kind="stable"))
+    everything = joined.at(np.argsort(joined.smiles, kind="stable"))
     return dataclasses.replace(pair, target=dataclasses.replace(pair.target, train=everything))
-
-
-def _taken(part: Part, rows: np.ndarray) -> Part:
-    return Part(**{field.name: getattr(part, field.name)[rows] for field in dataclasses.fields(Part)})
 
 
 def _joined(parts: list[Part]) -> Part:

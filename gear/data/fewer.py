@@ -57,8 +57,7 @@ def drawn_places(count: int, most: int, seed: int) -> np.ndarray:
 
 
 def _drawn(part: Part, most: int, seed: int) -> Part:
-    places = drawn_places(len(part.rows), most, seed)
-    return Part(part.smiles[places], part.value[places], part.rows[places])
+    return part.at(drawn_places(len(part.rows), most, seed))
 
 
 def _with_parts(task: TaskData, parts: list[Part]) -> TaskData:

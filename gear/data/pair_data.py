@@ -23,6 +23,10 @@ class Part:
     value: np.ndarray  # (N,) float64, in the task's unit, not transformed
     rows: np.ndarray  # (N,) int64, of the pair's molecules or data points
 
+    def at(self, places: np.ndarray | slice) -> "Part":
+        """Those at some places of it."""
+        return Part(self.smiles[places], self.value[places], self.rows[places])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskData:

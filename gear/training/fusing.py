@@ -48,7 +48,7 @@ def _has_bounds(pair: PairData) -> bool:
 
 def _steps(config: TrialConfig, pair: PairData) -> int:
     """How many steps a pass over the target has."""
-    return -(-len(pair.target.train.rows) // config.training.batch_size)
+    return config.training.batches(len(pair.target.train.rows))
 
 
 def _smallest_batch(config: TrialConfig, pair: PairData) -> int:

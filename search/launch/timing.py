@@ -15,7 +15,7 @@ from gear.config import TrialConfig
 from gear.methods import find_method
 
 if TYPE_CHECKING:
-    from gear.data import PairData, Part, TaskData
+    from gear.data import PairData, TaskData
 
 __all__ = ["Cell", "TrialTime", "trial_times"]
 
@@ -63,11 +63,9 @@ class _Cost:
     def seconds(self, config: TrialConfig, cell: Cell) -> float:
         """Seconds of a trial that nothing stops early."""
         training = config.training
-        batches = -(-cell.target // training.batch_size)
-        steps = batches * -(-training.epoch_steps // batches)
         beside = self.epoch * max(cell.target / self.molecules, 1.0)
         before = training.source_passes(max(cell.sources, 1)) * cell.sources * self.source_molecule
-        return training.epochs * (steps * self.step + beside) + before + self.whole
+        return training.epochs * (training.steps(cell.target) * self.step + beside) + before + self.whole
 
 
 def trial_times(
@@ -131,7 +129,8 @@ def _cost(config: TrialConfig, cell: Cell) -> _Cost:
         first, *others = (row.seconds for row in run.epochs())
         later = min(others)
         of_sources = passes * sum(len(source.train.rows) for source in pairs[0].sources)
-        times.append((_steps(pairs[0], short.batch_size, steps), later, max(first - later, 0.0), of_sources))
+        own_steps = short.steps(len(pairs[0].target.train.rows))
+        times.append((own_steps, later, max(first - later, 0.0), of_sources))
     (few_steps, few, little, some), (more_steps, more, much, all_of_them) = times
     step = max(more - few, 0.0) / (more_steps - few_steps) or more / more_steps
     grows = getattr(run.model, "begins_with_sources", False) and all_of_them > some
@@ -139,20 +138,12 @@ def _cost(config: TrialConfig, cell: Cell) -> _Cost:
     return _Cost(step, max(few - few_steps * step, 0.0), len(pairs[0].target.train.rows), before)
 
 
-def _steps(pair: "PairData", batch_size: int, at_least: int) -> int:
-    """Steps of an epoch."""
-    batches = -(-len(pair.target.train.rows) // batch_size)
-    return batches * -(-at_least // batches)
-
-
 def _cut(pair: "PairData", molecules: int) -> "PairData":
     """A pair with at most so many training molecules a task, and its share of the validation molecules."""
 
-    def part(whole: "Part", most: int) -> "Part":
-        return dataclasses.replace(whole, smiles=whole.smiles[:most], value=whole.value[:most], rows=whole.rows[:most])
-
     def task(whole: "TaskData") -> "TaskData":
         share = max(molecules * len(whole.validation.rows) // len(whole.train.rows), 1)
-        return dataclasses.replace(whole, train=part(whole.train, molecules), validation=part(whole.validation, share))
+        train, validation = whole.train.at(slice(molecules)), whole.validation.at(slice(share))
+        return dataclasses.replace(whole, train=train, validation=validation)
 
     return dataclasses.replace(pair, target=task(pair.target), sources=tuple(map(task, pair.sources)))
