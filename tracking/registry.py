@@ -278,5 +278,4 @@ def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:
     aliases = client.get_registered_model(name).aliases
     held = tuple(sorted(alias for alias, holder in aliases.items() if str(holder) == str(version)))
-    found = client.get_model_version(name, version)
-    return RegisteredVersion(name, str(version), held, read_evidence(found))
+    return RegisteredVersion(name, str(version), held, read_evidence(client.get_model_version(name, version)))

@@ -9,9 +9,9 @@ company.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from gear.config import TrialConfig, Value
+from gear.config import Value
 from gear.recorded import recorded_config
 from gear.structure import is_own, structure
 from gear.variants import get_value
@@ -25,23 +25,23 @@ AUTO = 8  # trials of one configuration in an array, where nothing else is asked
 MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
 
 
-def array_size(settings: SearchSettings, purpose: Purpose, waiting: int, slots: int) -> int:
+def array_size(settings: SearchSettings, purpose: Purpose, waiting: Callable[[], int], slots: float) -> int:
     """The number of trials that the next worker is given.
 
     Args:
         settings: of the search. `auto` means 8 trials of one configuration, and no array of proposals: those give up
             more than they gain unless an array is several times as fast (docs/training.md).
         purpose: of the first trial.
-        waiting: trials that could start now, the first among them.
+        waiting: counts the trials that could start now, the first among them.
         slots: workers at once, none of which is to be idle while another has several trials.
     """
-    if settings.fuse == "off":
-        return 1
-    if settings.fuse != "auto":
-        wanted = int(settings.fuse)
-    else:
+    if settings.fuse == "auto":
         wanted = AUTO if purpose != "search" else 1
-    return min(wanted, math.ceil(waiting / max(slots, 1)))
+    else:
+        wanted = 1 if settings.fuse == "off" else int(settings.fuse)
+    if wanted == 1 or slots == math.inf:
+        return 1
+    return min(wanted, math.ceil(waiting() / max(slots, 1)))
 
 
 def has_company(trial: Trial, settings: SearchSettings) -> bool:
@@ -66,7 +66,7 @@ def can_join(trial: Trial, first: Trial) -> bool:
 
 def held_by(first: Trial) -> Mapping[str, Value]:
     """The parameters of an array's first trial that its other proposals have as well."""
-    config: TrialConfig = recorded_config(first.config)
+    config = recorded_config(first.config)
     return {path: get_value(config, path) for path in first.params if not is_own(path)}
 
 

@@ -3,8 +3,10 @@
 Nothing here changes the campaign; what is asked for takes effect once it is recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from gear.config import Value
 from gear.parsing import to_dict
 from search.campaign.arrays import can_join, has_company, held_by, max_running, room
 from search.campaign.events import TrialAsked
@@ -69,27 +71,38 @@ class Asking:
                 return self._repeated(study, repeat)
         return None
 
-    def company(self, first: Trial, interrupted: Sequence[Trial]) -> TrialAsked | None:
-        """One more attempt for the array of a trial that was just handed out (`search.campaign.arrays`).
+    def company(self, first: Trial, interrupted: Sequence[Trial]) -> Iterator[TrialAsked]:
+        """Further attempts for the array of a trial that was just handed out (`search.campaign.arrays`).
 
         Args:
             first: of the array.
-            interrupted: trials that wait for their next attempt.
+            interrupted: other trials that wait for their next attempt.
+
+        Yields:
+            Each attempt once the caller has recorded the one before.
         """
         if not has_company(first, self._plan.search):
-            return None
-        if first.attempt:
-            waiting = next((trial for trial in interrupted if can_join(trial, first)), None)
-            return None if waiting is None else self.again(waiting)
+            return
         study = self._studies[first.study]
-        if first.purpose == "search":
-            return self._proposed(study, first=first) if room(study, self._plan.search) > 0 else None
-        alike = (again for again in repeats_to_start(study, self._plan.search) if again.trial.number == first.of)
-        return next((self._repeated(study, again) for again in alike), None)
+        if first.attempt:
+            yield from (self.again(trial) for trial in interrupted if can_join(trial, first))
+        elif first.purpose == "search":
+            held = held_by(first)
+            while room(study, self._plan.search) > 0:
+                yield self._proposed(study, held=held, array=first.number)
+        else:
+            waiting = repeats_to_start(study, self._plan.search)
+            yield from (self._repeated(study, again) for again in waiting if again.trial.number == first.of)
 
-    def _proposed(self, study: Study, start: Start | None = None, first: Trial | None = None) -> TrialAsked:
-        """The next trial of a study's search; `start`: see `Proposer.propose`; `first`: of its array."""
-        found = self._proposers[study.name].propose(study, start, held_by(first) if first is not None else {})
+    def _proposed(
+        self,
+        study: Study,
+        start: Start | None = None,
+        held: Mapping[str, Value] = MappingProxyType({}),
+        array: int | None = None,
+    ) -> TrialAsked:
+        """The next trial of a study's search; `start`, `held`: see `Proposer.propose`; `array`: see `TrialAsked`."""
+        found = self._proposers[study.name].propose(study, start, held)
         return TrialAsked(
             study=study.name,
             number=len(study.trials),
@@ -98,7 +111,7 @@ class Asking:
             distributions=found.distributions,
             config=to_dict(found.config),
             origin=found.origin,
-            array=None if first is None else first.number,
+            array=array,
         )
 
     def _repeated(self, study: Study, repeat: Repeat) -> TrialAsked:

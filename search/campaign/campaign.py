@@ -5,6 +5,7 @@ equals the campaign that wrote them. No Ray, no files.
 """
 
 import functools
+import itertools
 import math
 import threading
 from collections import Counter
@@ -29,6 +30,7 @@ from search.campaign.events import (
     Event,
     Launched,
     StudyFinished,
+    TrialAsked,
     TrialEnded,
 )
 from search.campaign.pruning import Pruner, TrialProgress, find_pruner
@@ -133,35 +135,38 @@ class Campaign:
         Interrupted trials come first. Then comes a new trial of the study with the most work left, preferably of one
         that has few trials running.
         """
-        return next(iter(self._hand_out(ticket, slots=None)), None)
+        return next(iter(self.next_jobs(ticket)), None)
 
-    def next_jobs(self, ticket: str, slots: int) -> list[Job]:
+    def next_jobs(self, ticket: str, slots: float = math.inf) -> list[Job]:
         """Hand out the next attempts, to be trained as one array (`search.campaign.arrays`), under one ticket.
 
         Args:
             ticket: the caller's.
-            slots: tickets that may be live at once.
+            slots: tickets that may be live at once; without a limit there is no array.
         """
-        return self._hand_out(ticket, slots)
-
-    def _hand_out(self, ticket: str, slots: int | None) -> list[Job]:
         with self.lock:
             interrupted = self._interrupted()
-            waiting = len(interrupted) + sum(map(self.left, self.studies.values()))
             asked = self.asking.again(interrupted[0]) if interrupted else self.asking.new() or self.asking.repeat()
-            found: list[Job] = []
-            trials = self._live.setdefault(ticket, {})
-            while asked is not None:
-                self._record(asked)
-                trials[len(found)] = self.studies[asked.study].trials[asked.number]
-                spec = self.spec(asked.study, asked.number)
-                found.append(Job(asked.study, asked.number, asked.attempt, spec, asked.checkpoint))
-                size = 1 if slots is None else array_size(self.plan.search, trials[0].purpose, waiting, slots)
-                asked = self.asking.company(trials[0], self._interrupted()) if len(found) < size else None
-            if not found:
-                del self._live[ticket]
+            if asked is None:
+                return []
+            found = [self._handed_out(ticket, asked)]
+            first = self._live[ticket][0]
+            # those that are left, and the first
+            size = array_size(self.plan.search, first.purpose, lambda: 1 + self._waiting(), slots)
+            for more in itertools.islice(self.asking.company(first, interrupted[1:]), size - 1):
+                found.append(self._handed_out(ticket, more))
             self._max_live = max(self._max_live, len(self._live))
             return found
+
+    def _handed_out(self, ticket: str, asked: TrialAsked) -> Job:
+        self._record(asked)
+        trials = self._live.setdefault(ticket, {})
+        trials[len(trials)] = self.studies[asked.study].trials[asked.number]
+        return Job(asked.study, asked.number, asked.attempt, self.spec(asked.study, asked.number), asked.checkpoint)
+
+    def _waiting(self) -> int:
+        """Number of trials that could be handed out now."""
+        return len(self._interrupted()) + sum(map(self.left, self.studies.values()))
 
     def report(self, ticket: str, row: TrialReport, place: int = 0) -> bool:
         """Record an epoch of a trial, and return whether the trial is to stop.

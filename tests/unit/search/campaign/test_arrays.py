@@ -109,7 +109,7 @@ def test_at_most_a_fifth_of_the_budget_is_asked_at_once_after_the_start(simulati
     ],
 )
 def test_the_size_of_an_array(fuse, gpus, purpose, waiting, slots, size):
-    assert array_size(SearchSettings(fuse=fuse, gpus_per_trial=gpus), purpose, waiting, slots) == size
+    assert array_size(SearchSettings(fuse=fuse, gpus_per_trial=gpus), purpose, lambda: waiting, slots) == size
 
 
 def row(epoch, value=0.5, status="running"):
