@@ -23,7 +23,9 @@ from gear.methods.pair_batch import PairBatch
 from gear.model.dropout import Dropout
 from gear.results import EpochResult
 from gear.training.batching import epoch_batches
+from gear.training.checkpoint import module_tensors
 from gear.training.flat import FlatWeights, Rates, numbers
+from gear.training.one_source import changed, take_over
 from gear.training.tally import Tally, Totals
 from gear.training.validation import Validation
 
@@ -78,7 +80,7 @@ class Together:
             started = time.perf_counter()
             failures = [""] * len(left)
             if self.runs[0].epoch == 0 and self.model.begins_with_sources:
-                failures = self._train_sources()
+                failures = self._begin_with_sources()
             epoch_started = time.perf_counter()
             totals = self._train_epoch()  # waits for the last step, so the time is read afterwards
             seconds = (time.perf_counter() - epoch_started) / len(left)
@@ -121,14 +123,38 @@ class Together:
             self._step(found, batch, rates, tally)
         return tally.totals()
 
+    def _begin_with_sources(self) -> list[str]:
+        """Train on only the sources, or take that over, and reset the optimiser for the joint training.
+
+        Returns the reason for every run whose training failed, else an empty string.
+        """
+        own = [run for run in self.runs if run.source_run is None]
+        failed = {}
+        if own:
+            alone = self if len(own) == len(self.runs) else Together(own)
+            failed = {id(run): failure for run, failure in zip(own, alone._train_sources(), strict=True)}
+            if alone is not self:
+                self._unite()
+        for run in self.runs:
+            if run.source_run is not None:
+                take_over(run)
+        self.model.adopt_source()
+        # the joint training starts without momentum and with a new average
+        self.flat.reset()
+        self._copy_buffers()
+        for run in self.runs:
+            run.averaged_steps = 0
+        return [failed.get(id(run.source_run or run), "") for run in self.runs]
+
     def _train_sources(self) -> list[str]:
-        """Train on only the sources, keep the averaged weights, and reset the optimiser for the joint training.
+        """Train on only the sources, and keep the averaged weights.
 
         An epoch is one pass over the training molecules of all sources, in steps of twice `batch_size` molecules; the
         last one ends where `source_molecules` is reached. Returns the reason for every run whose training failed, else
         an empty string.
         """
-        rows = [run.data.source_rows for run in self.runs]
+        before = [{name: t.clone() for name, t in module_tensors(run.model, "").items()} for run in self.runs]
+        rows = [run.source_rows for run in self.runs]
         passes = [run.config.training.source_passes(len(own)) for run, own in zip(self.runs, rows, strict=True)]
         tally = Tally(len(self.runs))
         for epoch in range(math.ceil(max(passes))):
@@ -145,12 +171,8 @@ class Together:
         with torch.no_grad():
             for ours, averaged in zip(self._tensors(self.model), self._tensors(self.average), strict=True):
                 ours.copy_(averaged)
-        self.model.adopt_source()
-        # the joint training starts without momentum and with a new average
-        self.flat.reset()
-        self._copy_buffers()
-        for run in self.runs:
-            run.averaged_steps = 0
+        for run, untrained in zip(self.runs, before, strict=True):
+            run.learnt = changed(run.model, untrained)
         failures = [total.diverged() for total in tally.totals()]
         return [failure and f"the source's training {failure}" for failure in failures]
 
