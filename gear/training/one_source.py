@@ -1,7 +1,7 @@
-"""The validation folds of a trial begin with one model of the sources, which is trained once rather than for every fold.
+"""The validation folds of a trial begin with one model of the sources: it is trained once, not for every fold.
 
-It reads the source molecules that no fold holds out, so no fold is validated on a molecule that its model has seen. With
-few labels that is nearly all that a fold would read by itself; where it is not, every fold trains on its own.
+It reads the source molecules that no fold holds out, so no fold is validated on a molecule that its model has seen.
+With few labels that is nearly all that a fold would read by itself; where it is not, every fold trains on its own.
 """
 
 import functools
