@@ -22,9 +22,10 @@ def plan_text(plan: CampaignPlan) -> str:
     """A plan in a few lines."""
     search, studies = plan.search, len(plan.studies)
     pairs = ", ".join(pair.id for pair in plan.pairs) if len(plan.pairs) <= 4 else f"{len(plan.pairs)} pairs"
+    counted = "1 study" if studies == 1 else f"{studies} studies"
     return "\n".join(
         [
-            f"campaign {plan.name}: {studies} studies = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
+            f"campaign {plan.name}: {counted} = {pairs} x {', '.join(plan.splits)} x {', '.join(plan.methods)}",
             f"  {search.trials} trials per study, {studies * search.trials} in all, of at most {plan.epochs} epochs; "
             f"sampler {search.sampler}, {_pruning(search)}",
             *_selection(plan),

@@ -53,7 +53,7 @@ def test_a_search_runs_in_a_session_of_its_own_and_its_log_and_exit_code_are_pas
     assert os.getsid(search.process) == search.process
     code, said = followed(search)
     assert (code, search.exit_code, search.running) == (0, 0, False)
-    assert "campaign small-1: 1 studies = hv_from_ds x random x svr" in said
+    assert "campaign small-1: 1 study = hv_from_ds x random x svr" in said
     assert newest() == search
 
 
