@@ -15,6 +15,8 @@ OWN = frozenset(
         "training.weight_decay",
         "training.clip",
         "training.ema",
+        "training.warm_start",
+        "training.source_epochs",
     }
 )
 
@@ -32,6 +34,14 @@ def structure(config: TrialConfig) -> TrialConfig | None:
     if not find_method(config.method).joins or {config.embedding.kind, config.embedding.of_source.kind} != {"dmpnn"}:
         return None
     weights = {term.name: float(getattr(config.weights, term.name) > 0) for term in dataclasses.fields(LossWeights)}
-    training = dataclasses.replace(config.training, learning_rate=1.0, weight_decay=0.0, clip=1.0, ema=0.0)
+    training = dataclasses.replace(
+        config.training,
+        learning_rate=1.0,
+        weight_decay=0.0,
+        clip=1.0,
+        ema=0.0,
+        warm_start=False,
+        source_epochs=1,
+    )
     embedding = dataclasses.replace(config.embedding, dropout=0.0)
     return dataclasses.replace(config, seed=0, embedding=embedding, weights=LossWeights(**weights), training=training)

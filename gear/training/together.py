@@ -78,9 +78,7 @@ class Together:
         left = list(range(len(self.runs)))
         while left:
             started = time.perf_counter()
-            failures = [""] * len(left)
-            if self.runs[0].epoch == 0 and self.model.begins_with_sources:
-                failures = self._begin_with_sources()
+            failures = self._begin_with_sources() if self.runs[0].epoch == 0 else [""] * len(left)
             epoch_started = time.perf_counter()
             totals = self._train_epoch()  # waits for the last step, so the time is read afterwards
             seconds = (time.perf_counter() - epoch_started) / len(left)
@@ -124,26 +122,26 @@ class Together:
         return tally.totals()
 
     def _begin_with_sources(self) -> list[str]:
-        """Train on only the sources, or take that over, and reset the optimiser for the joint training.
+        """Train the runs that begin with them on only the sources, or let them take that over.
 
         Returns the reason for every run whose training failed, else an empty string.
         """
-        own = [run for run in self.runs if run.source_run is None]
+        begin = [run for run in self.runs if run.model.begins_with_sources]
+        trained = [run for run in begin if run.source_run is None]
         failed = {}
-        if own:
-            alone = self if len(own) == len(self.runs) else Together(own)
-            failed = {id(run): failure for run, failure in zip(own, alone._train_sources(), strict=True)}
+        if trained:
+            alone = self if len(trained) == len(self.runs) else Together(trained)
+            failed = {id(run): failure for run, failure in zip(trained, alone._train_sources(), strict=True)}
             if alone is not self:
                 self._unite()
-        for run in self.runs:
+        for run in begin:
             if run.source_run is not None:
                 take_over(run)
-        self.model.adopt_source()
+            run.model.adopt_source()
+            run.averaged_steps = 0
         # the joint training starts without momentum and with a new average
         self.flat.reset()
         self._copy_buffers()
-        for run in self.runs:
-            run.averaged_steps = 0
         return [failed.get(id(run.source_run or run), "") for run in self.runs]
 
     def _train_sources(self) -> list[str]:

@@ -138,7 +138,15 @@ def test_what_decides_the_shapes_is_part_of_the_structure(changed, quick_config)
     assert structure(with_values(config, changed)) != structure(config)
 
 
-@pytest.mark.parametrize("changed", [{"weights.map": 2.0}, {"embedding.dropout": 0.3}, {"training.weight_decay": 0.5}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"weights.map": 2.0},
+        {"embedding.dropout": 0.3},
+        {"training.weight_decay": 0.5},
+        {"training.warm_start": False, "training.source_epochs": 3},
+    ],
+)
 def test_what_a_model_has_for_itself_is_not(changed, quick_config):
     config = quick_config("gear")
     assert structure(with_values(config, changed)) == structure(config)

@@ -103,6 +103,17 @@ def test_an_array_gives_what_each_run_gives_by_itself(case, pairs, quick_config)
     assert_same(trained_together(configs, pairs), trained_apart(configs, pairs))
 
 
+@pytest.mark.parametrize("method", ["gear", "gate"])
+def test_each_begins_with_the_sources_as_long_as_it_is_to(method, pairs, quick_config):
+    configs = configs_of(with_values(quick_config(method), GEAR))
+    starts = [(True, 3), (False, 3), (True, 1)]
+    configs = [
+        with_values(config, {"training.warm_start": warm, "training.source_epochs": passes})
+        for config, (warm, passes) in zip(configs, starts, strict=True)
+    ]
+    assert_same(trained_together(configs, pairs), trained_apart(configs, pairs))
+
+
 def test_two_sources_too(quick_config):
     pairs = [synthetic_pair(60 + seed, 40, seed=seed, sources=2) for seed in range(3)]
     configs = configs_of(with_values(quick_config("gear"), GEAR))
