@@ -2,10 +2,10 @@
 
 Models of an array have one structure (`gear.structure`). Trials on fresh seeds and refits of one configuration have it
 by construction. Proposals of a sampler hardly ever agree in it, so the first one of an array decides it: the others are
-asked from the same sampler with those settings held, and differ in their rates, weights, dropout and seed. Each of a
-random sampler's proposals has the distribution that it would have by itself, but those of one array are no longer
-independent in what is held. A trial whose parameters are given (the defaults, a start from another study) has no such
-company.
+asked from the same sampler with those settings held, and differ in their rates, weights, dropout, seed, and in how long
+they are trained on only the sources first. Each of a random sampler's proposals has the distribution that it would have
+by itself, but those of one array are no longer independent in what is held. A trial whose parameters are given (the
+defaults, a start from another study) has no such company.
 """
 
 import math
@@ -21,7 +21,7 @@ from search.plan.settings import SearchSettings
 
 __all__ = ["array_size", "can_join", "has_company", "held_by", "room"]
 
-AUTO = 8  # trials of one configuration in an array, where nothing else is asked for
+AUTO = 8  # trials in an array, where nothing else is asked for
 MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
 
 
@@ -29,14 +29,14 @@ def array_size(settings: SearchSettings, purpose: Purpose, waiting: Callable[[],
     """The number of trials that the next worker is given.
 
     Args:
-        settings: of the search. `auto` means 8 trials of one configuration, and no array of proposals: those give up
-            more than they gain unless an array is several times as fast (docs/training.md).
+        settings: of the search. `auto` means 8 trials, but proposals only where a trial has a GPU: there an array is
+            several times as fast, and elsewhere they give up more than they gain (docs/training.md).
         purpose: of the first trial.
         waiting: counts the trials that could start now, the first among them.
         slots: workers at once, none of which is to be idle while another has several trials.
     """
     if settings.fuse == "auto":
-        wanted = AUTO if purpose != "search" else 1
+        wanted = AUTO if purpose != "search" or settings.gpus_per_trial else 1
     else:
         wanted = 1 if settings.fuse == "off" else int(settings.fuse)
     if wanted == 1 or slots == math.inf:

@@ -86,7 +86,7 @@ class SearchSettings:
     fuse: str = setting(
         "auto",
         "trials of a study that a worker trains as one array of models: a number, off, or auto, which is 8 for trials "
-        "of one configuration (finalists, refits) and otherwise 1",
+        "of one configuration (finalists, refits), for others 8 on a GPU and 1 on a CPU",
         resume="free",
         metavar="N|auto|off",
     )

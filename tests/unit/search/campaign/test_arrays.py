@@ -102,6 +102,7 @@ def test_at_most_a_fifth_of_the_budget_is_asked_at_once_after_the_start(simulati
         ("3", 0.0, "search", 99, 1, 3),
         ("1", 0.25, "refit", 99, 1, 1),
         ("auto", 0.0, "search", 99, 1, 1),
+        ("auto", 0.25, "search", 99, 1, 8),
         ("auto", 0.0, "refit", 99, 1, 8),
         ("8", 0.25, "search", 12, 4, 3),
         ("8", 0.25, "search", 3, 4, 1),
