@@ -21,7 +21,6 @@ from gear.training.checkpoint import write_folder
 from gear.training.fitted_run import FittedRun
 from gear.training.fusing import can_be_fused, runs_with_one_store
 from gear.training.loop import TrainingRun
-from gear.training.one_source import share_sources
 from gear.training.side_by_side import Run, SideBySide
 from gear.training.together import Together
 
@@ -126,8 +125,6 @@ class FoldedRun:
             else [single_run(single, pair, device) for single, pair in zip(configs, pairs, strict=True)]
         )
         self.model = self.runs[0].model
-        if models := self.models:
-            share_sources(models)
 
     @property
     def models(self) -> list[TrainingRun]:

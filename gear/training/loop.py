@@ -45,12 +45,6 @@ class TrainingRun:
         device: `auto` uses a GPU if there is one.
         store: the molecules of the pair on the device, if another run has them already.
 
-    Attributes:
-        source_rows: molecules (B,) that the training on only the sources reads.
-        source_run: the run that trains on the sources in place of this one; None if it does so itself
-            (`gear.training.one_source`).
-        learnt: what that training changed, by its name in the model's state, for the runs in whose place it was.
-
     Raises:
         UnknownNameError, InputDataError: the configuration cannot be built.
     """
@@ -67,11 +61,6 @@ class TrainingRun:
         self.model = model.to(self.device)
         self.data = TrainingData(pair, self.model.embedding_kinds, self.device, store)
         self._fit_inputs()
-        self.source_rows = (
-            self.data.source_rows if self.model.begins_with_sources else torch.empty(0, dtype=torch.int64)
-        )
-        self.source_run: TrainingRun | None = None
-        self.learnt: dict[str, Tensor] = {}
         # a model with the averaged weights is validated, kept and exported
         self.average = copy.deepcopy(self.model).eval()
         self.averaged_steps = 0
@@ -110,7 +99,7 @@ class TrainingRun:
     def _warm_start_notes(self) -> Iterator[str]:
         if self.model.begins_with_sources:
             training = self.config.training
-            if (passes := training.source_passes(len(self.source_rows))) < training.source_epochs:
+            if (passes := training.source_passes(len(self.data.source_rows))) < training.source_epochs:
                 limit = f"training.source_molecules is {training.source_molecules:,}"
                 yield f"the source is trained first for {passes:.3g} passes, not {training.source_epochs}: {limit}"
 

@@ -23,9 +23,7 @@ from gear.methods.pair_batch import PairBatch
 from gear.model.dropout import Dropout
 from gear.results import EpochResult
 from gear.training.batching import epoch_batches
-from gear.training.checkpoint import module_tensors
 from gear.training.flat import FlatWeights, Rates, numbers
-from gear.training.one_source import changed, take_over
 from gear.training.tally import Tally, Totals
 from gear.training.validation import Validation
 
@@ -122,27 +120,24 @@ class Together:
         return tally.totals()
 
     def _begin_with_sources(self) -> list[str]:
-        """Train the runs that begin with them on only the sources, or let them take that over.
+        """Train the runs that begin with their sources on only these, and reset the optimiser for the joint training.
 
         Returns the reason for every run whose training failed, else an empty string.
         """
         begin = [run for run in self.runs if run.model.begins_with_sources]
-        trained = [run for run in begin if run.source_run is None]
-        failed = {}
-        if trained:
-            alone = self if len(trained) == len(self.runs) else Together(trained)
-            failed = {id(run): failure for run, failure in zip(trained, alone._train_sources(), strict=True)}
+        failures: dict[int, str] = {}
+        if begin:
+            alone = self if len(begin) == len(self.runs) else Together(begin)
+            failures = {id(run): failure for run, failure in zip(begin, alone._train_sources(), strict=True)}
             if alone is not self:
                 self._unite()
         for run in begin:
-            if run.source_run is not None:
-                take_over(run)
             run.model.adopt_source()
             run.averaged_steps = 0
         # the joint training starts without momentum and with a new average
         self.flat.reset()
         self._copy_buffers()
-        return [failed.get(id(run.source_run or run), "") for run in self.runs]
+        return [failures.get(id(run), "") for run in self.runs]
 
     def _train_sources(self) -> list[str]:
         """Train on only the sources, and keep the averaged weights.
@@ -151,8 +146,7 @@ class Together:
         last one ends where `source_molecules` is reached. Returns the reason for every run whose training failed, else
         an empty string.
         """
-        before = [{name: t.clone() for name, t in module_tensors(run.model, "").items()} for run in self.runs]
-        rows = [run.source_rows for run in self.runs]
+        rows = [run.data.source_rows for run in self.runs]
         passes = [run.config.training.source_passes(len(own)) for run, own in zip(self.runs, rows, strict=True)]
         tally = Tally(len(self.runs))
         for epoch in range(math.ceil(max(passes))):
@@ -169,8 +163,6 @@ class Together:
         with torch.no_grad():
             for ours, averaged in zip(self._tensors(self.model), self._tensors(self.average), strict=True):
                 ours.copy_(averaged)
-        for run, untrained in zip(self.runs, before, strict=True):
-            run.learnt = changed(run.model, untrained)
         failures = [total.diverged() for total in tally.totals()]
         return [failure and f"the source's training {failure}" for failure in failures]
 

@@ -35,7 +35,7 @@ def test_labels_of_held_out_molecules_are_unknown_to_training(pair):
 def test_warm_start_gives_the_target_what_the_source_has_learnt_but_not_its_transfer(method, pair, quick_config):
     run = TrainingRun(quick_config(method, warm_start=True), pair)
     before = apart(build_method(run.config).branches)[0].state_dict()
-    Together([run])._train_sources()
+    Together([run])._begin_with_sources()
     target, source = apart(run.model.branches)
     assert "body.0.weight" in same_weights(target.encoder, source.encoder)
     assert "layers.0.weight" not in same_weights(target.transfer, source.transfer)
@@ -46,7 +46,7 @@ def test_warm_start_hands_over_all_parts_of_a_joined_embedding_with_their_scalin
     config = with_values(quick_config("gear", warm_start=True), {"embedding.kind": "dmpnn+descriptors"})
     run = TrainingRun(config, pair)
     assert run.model.embeddings[0].network.networks[1].scaler.varying.any()
-    Together([run])._train_sources()
+    Together([run])._begin_with_sources()
     target, source = (embedding.state_dict() for embedding in run.model.embeddings)
     assert all(torch.equal(tensor, source[name]) for name, tensor in target.items())
 
@@ -55,7 +55,7 @@ def test_warm_start_leaves_an_embedding_alone_that_reads_something_else(pair, qu
     config = with_values(quick_config("gear", warm_start=True), {"embedding.source_kind": "text"})
     run = TrainingRun(config, pair)
     before = {name: tensor.clone() for name, tensor in run.model.embeddings[0].state_dict().items()}
-    Together([run])._train_sources()
+    Together([run])._begin_with_sources()
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.embeddings[0].state_dict().items())
 
 
@@ -98,7 +98,7 @@ def test_fine_tuned_head_stands_on_frozen_features(pair, quick_config):
 
 def test_fine_tuning_starts_from_the_source_and_moves_on(pair, quick_config):
     run = TrainingRun(quick_config("finetune_all", epochs=1), pair)
-    Together([run])._train_sources()
+    Together([run])._begin_with_sources()
     start = {name: tensor.clone() for name, tensor in run.model.network.state_dict().items()}
     next(run.epochs())
     assert not torch.equal(start["embedding.network.W_h.weight"], run.model.network.embedding.network.W_h.weight)
