@@ -19,26 +19,35 @@ from search.campaign.study import Study, Trial
 from search.plan.purpose import Purpose
 from search.plan.settings import SearchSettings
 
-__all__ = ["array_size", "can_join", "has_company", "held_by", "room"]
+__all__ = ["array_size", "can_join", "has_company", "held_by", "most", "room"]
 
 AUTO = 8  # trials in an array, where nothing else is asked for
 MIN_ROUNDS = 5  # at most a fifth of a study's budget runs at once, so that the sampler learns between proposals
+
+
+def most(settings: SearchSettings, purpose: Purpose) -> int:
+    """The most trials that a worker is given as one array.
+
+    Args:
+        settings: of the search. `auto` means 8 trials, but proposals only where a trial has a GPU: there an array is
+            several times as fast, and elsewhere they give up more than they gain (docs/training.md).
+        purpose: of the trials.
+    """
+    if settings.fuse == "auto":
+        return AUTO if purpose != "search" or settings.gpus_per_trial else 1
+    return 1 if settings.fuse == "off" else int(settings.fuse)
 
 
 def array_size(settings: SearchSettings, purpose: Purpose, waiting: Callable[[], int], slots: float) -> int:
     """The number of trials that the next worker is given.
 
     Args:
-        settings: of the search. `auto` means 8 trials, but proposals only where a trial has a GPU: there an array is
-            several times as fast, and elsewhere they give up more than they gain (docs/training.md).
+        settings: of the search.
         purpose: of the first trial.
         waiting: counts the trials that could start now, the first among them.
         slots: workers at once, none of which is to be idle while another has several trials.
     """
-    if settings.fuse == "auto":
-        wanted = AUTO if purpose != "search" or settings.gpus_per_trial else 1
-    else:
-        wanted = 1 if settings.fuse == "off" else int(settings.fuse)
+    wanted = most(settings, purpose)
     if wanted == 1 or slots == math.inf:
         return 1
     return min(wanted, math.ceil(waiting() / max(slots, 1)))

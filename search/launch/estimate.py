@@ -12,8 +12,9 @@ from gear.data import load_pair, parse_split
 from gear.data.builtin.tables import is_built
 from gear.evaluation.diagnostics import expected_memory_mb
 from gear.machine import usable_memory
-from gear.methods import base_of
+from gear.methods import base_of, find_method
 from gear.variants import with_values
+from search.campaign.arrays import most
 from search.campaign.proposer import random_configs
 from search.launch.durations import duration
 from search.launch.timing import Cell, TrialTime, trial_times
@@ -36,12 +37,14 @@ class Probe:
 
     Attributes:
         method: its name.
-        memory_mb: at most over the space.
+        memory_mb: of one, at most over the space.
+        array_mb: of as many as a worker trains as one array.
         times: seconds by pair and split, of those whose data are at hand.
     """
 
     method: str
     memory_mb: float
+    array_mb: float
     times: Mapping[tuple[str, str], TrialTime] = field(default_factory=dict)
 
     def time(self, place: tuple[str, str]) -> float:
@@ -75,8 +78,9 @@ def _probed(method: str, plan: CampaignPlan, cells: Mapping[tuple[str, str], Cel
     folds = max(plan.folds(split, "search") for split in plan.splits)
     configs = [base_of(method, plan.config), *random_configs(method, plan.config, plan.search.vary, DRAWN)]
     configs = [with_values(config, {"embedding.pretrained": "none"}) for config in configs]  # takes the same time
-    memory = max(expected_memory_mb(config, folds) for config in configs)
-    return Probe(method, memory, trial_times(configs[: 1 + TIMED], cells))
+    joined = most(plan.search, "search") if find_method(configs[0].method).joins else 1
+    memory, of_array = (max(expected_memory_mb(config, folds * trials) for config in configs) for trials in (1, joined))
+    return Probe(method, memory, of_array, trial_times(configs[: 1 + TIMED], cells))
 
 
 def report(
@@ -147,14 +151,17 @@ def _whole(plan: CampaignPlan, slots: int, probes: Sequence[Probe]) -> list[str]
     seconds = trials * sum(found.time(place) for found in probes for place in places)
     at_once = min(slots, trials * len(plan.studies))
     others = "" if all(len(found.times) == len(places) for found in probes) else ", data not built yet as the others"
-    saved = "" if search.pruner == "none" else "; early stopping saves a third to a half of it"
-    return [f"  the whole campaign: about {duration(seconds / at_once)}{others}{saved}"]
+    saved = [] if search.pruner == "none" else ["early stopping saves a third to a half of it"]
+    if search.gpus_per_trial and any(found.array_mb > found.memory_mb for found in probes):
+        saved.append("trials as one array (--fuse) save up to three quarters")
+    return ["; ".join([f"  the whole campaign: about {duration(seconds / at_once)}{others}", *saved])]
 
 
 def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, probes: Sequence[Probe]) -> list[str]:
     if not slots:
         return [resources.too_small(plan.search)]
-    needed = max(found.memory_mb for found in probes) * 2**20
+    share, of_arrays = plan.search.gpus_per_trial, max(found.array_mb for found in probes) * 2**20
+    needed = max(found.memory_mb for found in probes) * 2**20 if share else of_arrays  # arrays lie on the GPU
     full = {(min(trials, slots), node.get("memory", math.inf)) for node, trials in zip(nodes, room, strict=True)}
     found = [
         f"{trials} trials of {needed / 2**30:.1f} GB on a node with {memory / 2**30:.0f} GB: "
@@ -162,11 +169,12 @@ def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, 
         for trials, memory in sorted(full)
         if trials * needed > memory
     ]
-    if (share := plan.search.gpus_per_trial) and (known := [node[GPU_MEMORY] for node in nodes if GPU_MEMORY in node]):
+    if share and (known := [node[GPU_MEMORY] for node in nodes if GPU_MEMORY in node]):
         trials = min(max(int(1 / share + 1e-9), 1), slots)
-        if trials * needed > min(known):
-            sizes = f"{trials} trials of {needed / 2**30:.1f} GB on a GPU with {min(known) / 2**30:.0f} GB"
-            found.append(f"{sizes}: raise --gpus-per-trial")
+        if trials * of_arrays > min(known):
+            what = "trials" if most(plan.search, "search") == 1 else "arrays of trials"
+            sizes = f"{trials} {what} of {of_arrays / 2**30:.1f} GB on a GPU with {min(known) / 2**30:.0f} GB"
+            found.append(f"{sizes}: raise --gpus-per-trial or lower --fuse")
     return found
 
 

@@ -22,7 +22,7 @@ def probes(*places):
     """What the methods take, the same at every place."""
     times = {"gear": TrialTime(20.0, 60.0), "stl": TrialTime(30.0, 30.0)}
     memory = {"gear": 2048.0, "stl": 1024.0}
-    return [Probe(name, memory[name], dict.fromkeys(places or [HERE], times[name])) for name in times]
+    return [Probe(name, memory[name], memory[name], dict.fromkeys(places or [HERE], times[name])) for name in times]
 
 
 PROBES = probes()
@@ -40,7 +40,7 @@ def test_the_whole_campaign_is_its_trials_shared_among_the_slots():
 def test_a_trial_and_the_campaign_take_as_long_as_their_folds():
     few = small_plan(trials=8, splits=("random-n60", "random"))
     times = {("hv_from_ds", "random-n60"): TrialTime(60.0, 90.0), HERE: TrialTime(100.0, 150.0)}
-    lines = report(few, [NODE], None, [Probe("gear", 2048.0, times), Probe("stl", 1024.0, times)])
+    lines = report(few, [NODE], None, [Probe("gear", 2048.0, 2048.0, times), Probe("stl", 1024.0, 1024.0, times)])
     assert "gear on hv_from_ds random-n60, 5 validation folds: up to 2.0 GB, 1:00 by default, 1:30 as" in lines[1]
     assert "gear on hv_from_ds random: up to 2.0 GB, 1:40 by default, 2:30 as a mean" in lines[2]
     assert "campaign: about 16:00;" in lines[5]  # 8 x (90 + 150) s x 2 methods on 4
@@ -50,11 +50,11 @@ def test_pairs_with_equally_many_labels_have_one_line_with_their_mean():
     plan = small_plan(pairs=["hv_from_ds", "dk_from_lp"], splits=("random-n60", "scaffold-n60"), methods=["stl"])
     places = [(pair, split) for pair in ("hv_from_ds", "dk_from_lp") for split in plan.splits]
     times = {place: TrialTime(10.0 * (k + 1), 20.0) for k, place in enumerate(places)}
-    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, times)])
+    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, 1024.0, times)])
     expected = "stl on random-n60, scaffold-n60, mean of 2 pairs, 5 validation folds: up to 1.0 GB, 0:25 by default"
     assert expected in lines[1]
     del times[places[-1]]
-    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, times)])
+    lines = report(plan, [NODE], None, [Probe("stl", 1024.0, 1024.0, times)])
     assert "about 2:40, data not built yet as the others;" in lines[2]  # 8 x 4 x 20 s on 4
 
 
@@ -138,10 +138,31 @@ GPU_NODE = NODE | {"GPU": 1.0}
 )
 def test_trials_that_share_a_gpu_must_fit_in_its_memory(share, memory, fits):
     node = GPU_NODE | {estimate.GPU_MEMORY: memory * 2.0**30}
-    lines = report(small_plan(gpus_per_trial=share), [node], None, PROBES)
-    says = f"does not fit: {int(1 / share)} trials of 2.0 GB on a GPU with {memory} GB: raise --gpus-per-trial"
-    assert (says in lines) is not fits
+    lines = report(small_plan(gpus_per_trial=share, fuse="off"), [node], None, PROBES)
+    sizes = f"{int(1 / share)} trials of 2.0 GB on a GPU with {memory} GB"
+    assert (f"does not fit: {sizes}: raise --gpus-per-trial or lower --fuse" in lines) is not fits
     assert not any("not known" in line for line in lines)
+
+
+def test_arrays_of_trials_must_fit_on_the_gpu_and_without_one_in_the_nodes_memory():
+    larger = [dataclasses.replace(one, array_mb=8 * one.memory_mb) for one in PROBES]
+    node = GPU_NODE | {estimate.GPU_MEMORY: 63 * 2.0**30}
+    said = "does not fit: 4 arrays of trials of 16.0 GB on a GPU with 63 GB: raise --gpus-per-trial or lower --fuse"
+    lines = report(small_plan(gpus_per_trial=0.25), [node], None, larger)
+    assert [line for line in lines if line.startswith("does not fit")] == [said]
+    assert any("trials as one array (--fuse) save up to three quarters" in line for line in lines)
+    lines = report(small_plan(fuse="8"), [NODE], None, larger)
+    assert any("4 trials of 16.0 GB on a node with 16 GB" in line for line in lines)
+    assert not any("three quarters" in line for line in lines)
+
+
+@pytest.mark.parametrize(("fuse", "gpus", "is_larger"), [("auto", 0.25, True), ("auto", 0.0, False), ("4", 0.0, True)])
+def test_an_array_holds_the_models_of_all_its_trials(fuse, gpus, is_larger, monkeypatch):
+    monkeypatch.setattr(estimate, "is_built", lambda code: False)
+    plan = small_plan(methods=["stl", "mtl", "svr"], fuse=fuse, gpus_per_trial=gpus)
+    of_stl, *others = probe(plan)
+    assert (of_stl.array_mb > of_stl.memory_mb) is is_larger
+    assert all(one.array_mb == one.memory_mb for one in others)
 
 
 def test_a_gpu_whose_memory_is_not_known_is_said_to_be_so():
