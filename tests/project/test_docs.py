@@ -48,6 +48,7 @@ def workplace(tmp_path_factory):
     """A folder where the smallest possible search has run; two files of molecules and the examples lie there."""
     folder = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(ROOT / "examples/plugins", folder, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "benchmarks/plans", folder / "benchmarks/plans")
     training = dataclasses.replace(PRESETS["quick"].config.training, source_epochs=5)
     config = dataclasses.replace(PRESETS["quick"].config, training=training)
     (folder / "small.toml").write_text(plan_to_toml(dataclasses.replace(PRESETS["quick"], config=config)))
