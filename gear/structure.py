@@ -1,24 +1,25 @@
 """What models have in common that are trained as one array, and what each may have for itself. Needs no torch."""
 
 import dataclasses
+from collections.abc import Mapping
 
-from gear.config import LossWeights, TrialConfig
+from gear.config import LossWeights, TrialConfig, Value
 from gear.methods import find_method
+from gear.variants import with_values
 
 __all__ = ["is_own", "structure"]
 
-# Paths of settings that every model of an array has for itself, besides the weights of its losses and its seed.
-OWN = frozenset(
-    {
-        "embedding.dropout",
-        "training.learning_rate",
-        "training.weight_decay",
-        "training.clip",
-        "training.ema",
-        "training.warm_start",
-        "training.source_epochs",
-    }
-)
+# Paths of the settings that every model of an array has for itself, besides the weights of its losses and its seed, each
+# with the value that it has in all structures.
+OWN: Mapping[str, Value] = {
+    "embedding.dropout": 0.0,
+    "training.learning_rate": 1.0,
+    "training.weight_decay": 0.0,
+    "training.clip": 1.0,
+    "training.ema": 0.0,
+    "training.warm_start": False,
+    "training.source_epochs": 1,
+}
 
 
 def is_own(path: str) -> bool:
@@ -33,15 +34,6 @@ def structure(config: TrialConfig) -> TrialConfig | None:
     """
     if not find_method(config.method).joins or {config.embedding.kind, config.embedding.of_source.kind} != {"dmpnn"}:
         return None
-    weights = {term.name: float(getattr(config.weights, term.name) > 0) for term in dataclasses.fields(LossWeights)}
-    training = dataclasses.replace(
-        config.training,
-        learning_rate=1.0,
-        weight_decay=0.0,
-        clip=1.0,
-        ema=0.0,
-        warm_start=False,
-        source_epochs=1,
-    )
-    embedding = dataclasses.replace(config.embedding, dropout=0.0)
-    return dataclasses.replace(config, seed=0, embedding=embedding, weights=LossWeights(**weights), training=training)
+    terms = dataclasses.fields(LossWeights)
+    weights = {f"weights.{term.name}": float(getattr(config.weights, term.name) > 0) for term in terms}
+    return with_values(dataclasses.replace(config, seed=0), {**OWN, **weights})

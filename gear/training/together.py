@@ -125,19 +125,19 @@ class Together:
         Returns the reason for every run whose training failed, else an empty string.
         """
         begin = [run for run in self.runs if run.model.begins_with_sources]
-        failures: dict[int, str] = {}
-        if begin:
-            alone = self if len(begin) == len(self.runs) else Together(begin)
-            failures = {id(run): failure for run, failure in zip(begin, alone._train_sources(), strict=True)}
-            if alone is not self:
-                self._unite()
+        if not begin:
+            return [""] * len(self.runs)
+        alone = self if len(begin) == len(self.runs) else Together(begin)
+        failures = dict(zip(begin, alone._train_sources(), strict=True))
+        if alone is not self:
+            self._unite()
         for run in begin:
             run.model.adopt_source()
             run.averaged_steps = 0
         # the joint training starts without momentum and with a new average
         self.flat.reset()
         self._copy_buffers()
-        return [failures.get(id(run), "") for run in self.runs]
+        return [failures.get(run, "") for run in self.runs]
 
     def _train_sources(self) -> list[str]:
         """Train on only the sources, and keep the averaged weights.
