@@ -9,8 +9,8 @@ from gear.variants import with_values
 
 __all__ = ["is_own", "structure"]
 
-# Paths of the settings that every model of an array has for itself, besides the weights of its losses and its seed, each
-# with the value that it has in all structures.
+# Paths of the settings that every model of an array has for itself, besides the weights of its losses and its seed,
+# each with the value that it has in all structures.
 OWN: Mapping[str, Value] = {
     "embedding.dropout": 0.0,
     "training.learning_rate": 1.0,
