@@ -47,6 +47,8 @@ def read_campaigns(
         for name in names:
             if name not in experiments:
                 raise UnknownNameError("campaign", name, sorted(experiments))
+            for later in (other for other in experiments if other.startswith(f"{name} ")):
+                say(f"another campaign of the name {name} is recorded: --campaign '{later}'")
         reader = run_reader(client, client.tracking_uri)
         found = [_sorted_runs(reader, experiments[name], say) for name in names or sorted(experiments)]
         found = [runs for runs in found if runs.parents]

@@ -239,6 +239,18 @@ def test_campaigns_are_chosen_by_name_and_runs_of_others_left_out(recorded, clie
     assert [s.method for s in one.studies] == ["gear"]
 
 
+def test_a_second_campaign_of_one_name_is_told(recorded, client):
+    for name in ("one", "one 0db36a91", "ones"):
+        recorded(Study(), campaign=name)
+    said = []
+    (found,) = read_campaigns(client, ["one"], said.append)
+    assert found.name == "one"
+    assert said[0] == "another campaign of the name one is recorded: --campaign 'one 0db36a91'"
+    assert len(said) == 2
+    read_campaigns(client, ["one 0db36a91"], said.append)
+    assert len(said) == 3
+
+
 def test_a_campaign_that_is_not_there_is_one_line(recorded, client):
     with pytest.raises(StorageError, match="has no campaign: run a search first"):
         read_campaigns(client, [])
