@@ -184,7 +184,8 @@ def _own_task(args: argparse.Namespace, file: Path, column: str, *, log10: bool)
 
 
 def _say_progress(source: str) -> None:
-    print(f"probing {source} ...", end="\r", file=sys.stderr)
+    if sys.stderr.isatty():  # a line that the next one overwrites
+        print(f"\x1b[Kprobing {source} ...", end="\r", file=sys.stderr)
 
 
 def _check(args: argparse.Namespace) -> list[str]:
