@@ -175,7 +175,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         search = plan.search
         if gpu:
             search = dataclasses.replace(search, gpus_per_trial=GPU_SHARE)
-        if any(parse_split(split).fixes_validation for split in _splits(args, plan)):
+        if all(parse_split(split).fixes_validation for split in _splits(args, plan)):
             search = dataclasses.replace(search, validation_folds=0)
         plan = dataclasses.replace(plan, search=search)
     pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))

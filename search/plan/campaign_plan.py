@@ -83,8 +83,8 @@ class CampaignPlan:
         for split in self.splits:
             if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
-            if self.search.validation_folds > 1 and parse_split(split).fixes_validation:
-                raise InputDataError(f"split {split} says which molecules validate: use --validation-folds 1")
+        if self.search.validation_folds > 1 and self.splits and self.has_one_fold:
+            raise InputDataError(f"split {self.splits[0]} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
         self._check_sources()
         self._check_pretrained()
@@ -181,15 +181,23 @@ class CampaignPlan:
         """Validation folds of a trial.
 
         By default few labels are divided into folds of which each validates once, so that a trial is judged by all of
-        its labels and not by the luck of a dozen. Nothing is validated on where all labels are trained on.
+        its labels and not by the luck of a dozen. Nothing is validated on where all labels are trained on, and there is
+        one fold where the split says which molecules validate.
         """
         if purpose == "all-labels":
             return 1
         parsed = parse_split(split)
+        if parsed.fixes_validation:
+            return 1
         if purpose == "refit":
-            return 1 if parsed.fixes_validation else self.search.refit_folds
+            return self.search.refit_folds
         few = parsed.folds_labels and (parsed.labels or 0) <= FEW_LABELS
         return self.search.validation_folds or (LABEL_FOLDS if few else 1)
+
+    @property
+    def has_one_fold(self) -> bool:
+        """Whether every split says which molecules validate."""
+        return all(parse_split(split).fixes_validation for split in self.splits)
 
     @property
     def epochs(self) -> int:

@@ -305,13 +305,22 @@ def test_a_campaign_of_an_earlier_version_goes_on_with_the_keys_of_its_time(flag
 
 @pytest.mark.parametrize(
     ("splits", "folds"),
-    [("random", 3), ("random scaffold-n60", 3), ("extrapolation-high", 0), ("random random-fold1", 0)],
+    [
+        ("random", [3]),
+        ("random scaffold-n60", [3, 3]),
+        ("extrapolation-high", [1]),
+        ("random random-fold1", [3, 1]),
+    ],
 )
-def test_where_a_split_says_which_molecules_validate_the_preset_has_no_folds(splits, folds):
-    asked = ["--pairs", "hv_from_ds", "--splits", *splits.split()]
-    plan, _ = new_plan(parse(*asked), gpu=False)
-    assert plan.search.validation_folds == folds
-    if not folds:
-        assert (plan.folds(plan.splits[-1], "search"), plan.folds(plan.splits[-1], "refit")) == (1, 1)
-        with pytest.raises(InputDataError, match="says which molecules validate: use --validation-folds 1"):
-            new_plan(parse(*asked, "--validation-folds", "2"), gpu=False)
+def test_a_split_that_says_which_molecules_validate_has_one_fold_and_others_those_of_the_preset(splits, folds):
+    plan, _ = new_plan(parse("--pairs", "hv_from_ds", "--splits", *splits.split()), gpu=False)
+    assert [plan.folds(split, "search") for split in plan.splits] == folds
+    assert [plan.folds(split, "refit") for split in plan.splits] == [1 if count == 1 else 4 for count in folds]
+
+
+def test_several_folds_are_refused_where_no_split_can_have_them():
+    asked = ["--pairs", "hv_from_ds", "--validation-folds", "2", "--splits"]
+    with pytest.raises(InputDataError, match="says which molecules validate: use --validation-folds 1"):
+        new_plan(parse(*asked, "extrapolation-high", "random-fold1"), gpu=False)
+    plan, _ = new_plan(parse(*asked, "extrapolation-high", "random"), gpu=False)
+    assert [plan.folds(split, "search") for split in plan.splits] == [1, 2]
