@@ -122,13 +122,12 @@ def _at_hand(pair: PairSpec) -> bool:
 
 
 def _trial(plan: CampaignPlan, found: Probe) -> Iterator[str]:
-    """Where a trial of a method was timed, and what it takes there: a line for each number of labels."""
+    """Where a trial of a method was timed, and what it takes there: a line for each number of labels and folds."""
     memory = f"up to {found.memory_mb / 2**10:.1f} GB"
-    groups: dict[int | None, list[str]] = {}
+    groups: dict[tuple[int | None, int], list[str]] = {}
     for split in plan.splits:
-        groups.setdefault(parse_split(split).labels, []).append(split)
-    for splits in groups.values():
-        folds = plan.folds(splits[0], "search")
+        groups.setdefault((parse_split(split).labels, plan.folds(split, "search")), []).append(split)
+    for (_, folds), splits in groups.items():
         of_folds = f", {folds} validation folds" if folds > 1 else ""
         places = [(pair.id, split) for pair in plan.pairs for split in splits]
         times = [found.times[place] for place in places if place in found.times]

@@ -46,6 +46,13 @@ def test_a_trial_and_the_campaign_take_as_long_as_their_folds():
     assert "campaign: about 16:00;" in lines[5]  # 8 x (90 + 150) s x 2 methods on 4
 
 
+def test_splits_with_other_folds_have_a_line_of_their_own():
+    plan = small_plan(splits=("random", "random-fold1", "scaffold"), methods=["stl"], validation_folds=3)
+    lines = report(plan, [NODE], None, PROBES[1:])
+    assert "stl on hv_from_ds random, scaffold, 3 validation folds: " in lines[1]
+    assert "stl on hv_from_ds random-fold1: " in lines[2]
+
+
 def test_pairs_with_equally_many_labels_have_one_line_with_their_mean():
     plan = small_plan(pairs=["hv_from_ds", "dk_from_lp"], splits=("random-n60", "scaffold-n60"), methods=["stl"])
     places = [(pair, split) for pair in ("hv_from_ds", "dk_from_lp") for split in plan.splits]
