@@ -11,7 +11,7 @@ from typing import Any
 from gear.command_line import Parser, at_least
 from gear.command_line import make_parser as command_parser
 from gear.config import PairSpec, TaskSpec, TrialConfig
-from gear.data import SPLITS, expand_splits, parse_split
+from gear.data import SPLITS, expand_splits
 from gear.data.splits.split_name import FOLDED, NOISES, Modifier, with_modifiers, without
 from gear.embeddings import EMBEDDINGS
 from gear.errors import InputDataError
@@ -21,7 +21,7 @@ from search.cli.common_options import add_storage, add_tracking_uri, file_name
 from search.cli.own_data_options import OWN_DATA, add_own_data, own_pair
 from search.cli.setting_flags import add_settings, given_settings, seconds
 from search.cli.source_choice import choose_sources
-from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs
+from search.plan.campaign_plan import CampaignPlan, expand_methods, expand_pairs, have_one_fold
 from search.plan.extension import extended_plan, identity
 from search.plan.plan_file import read_plan
 from search.plan.presets import PRESETS
@@ -175,7 +175,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         search = plan.search
         if gpu:
             search = dataclasses.replace(search, gpus_per_trial=GPU_SHARE)
-        if all(parse_split(split).fixes_validation for split in _splits(args, plan)):
+        if have_one_fold(_splits(args, plan)):
             search = dataclasses.replace(search, validation_folds=0)
         plan = dataclasses.replace(plan, search=search)
     pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))

@@ -171,7 +171,7 @@ def _misfits(plan: CampaignPlan, nodes: Nodes, room: Sequence[int], slots: int, 
     if share and (known := [node[GPU_MEMORY] for node in nodes if GPU_MEMORY in node]):
         trials = min(max(int(1 / share + 1e-9), 1), slots)
         if trials * of_arrays > min(known):
-            what = "arrays of trials" if of_arrays > 2**20 * max(found.memory_mb for found in probes) else "trials"
+            what = "arrays of trials" if of_arrays > needed else "trials"
             sizes = f"{trials} {what} of {of_arrays / 2**30:.1f} GB on a GPU with {min(known) / 2**30:.0f} GB"
             found.append(f"{sizes}: raise --gpus-per-trial or lower --fuse")
     return found

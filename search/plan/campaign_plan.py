@@ -29,6 +29,7 @@ __all__ = [
     "check_settings",
     "expand_methods",
     "expand_pairs",
+    "have_one_fold",
     "make_plan",
     "stable_seed",
 ]
@@ -83,7 +84,7 @@ class CampaignPlan:
         for split in self.splits:
             if parse_split(split).base == "file" and any(pair.target.split_column is None for pair in self.pairs):
                 raise InputDataError(f"split {split} needs --split-column, a column of the target's own file")
-        if self.search.validation_folds > 1 and self.splits and self.has_one_fold:
+        if self.search.validation_folds > 1 and have_one_fold(self.splits):
             raise InputDataError(f"split {self.splits[0]} says which molecules validate: use --validation-folds 1")
         self._check_embeddings()
         self._check_sources()
@@ -184,20 +185,13 @@ class CampaignPlan:
         its labels and not by the luck of a dozen. Nothing is validated on where all labels are trained on, and there is
         one fold where the split says which molecules validate.
         """
-        if purpose == "all-labels":
-            return 1
         parsed = parse_split(split)
-        if parsed.fixes_validation:
+        if purpose == "all-labels" or parsed.fixes_validation:
             return 1
         if purpose == "refit":
             return self.search.refit_folds
         few = parsed.folds_labels and (parsed.labels or 0) <= FEW_LABELS
         return self.search.validation_folds or (LABEL_FOLDS if few else 1)
-
-    @property
-    def has_one_fold(self) -> bool:
-        """Whether every split says which molecules validate."""
-        return all(parse_split(split).fixes_validation for split in self.splits)
 
     @property
     def epochs(self) -> int:
@@ -305,6 +299,11 @@ def check_settings(plan: CampaignPlan) -> None:
         for path in paths:
             if path not in has:
                 raise UnknownNameError("setting", path, has or ["no method of the plan has settings of its own"])
+
+
+def have_one_fold(splits: Sequence[str]) -> bool:
+    """Whether there are splits and every one says which molecules validate."""
+    return bool(splits) and all(parse_split(split).fixes_validation for split in splits)
 
 
 def expand_pairs(patterns: Sequence[str]) -> tuple[PairSpec, ...]:
