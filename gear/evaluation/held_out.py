@@ -13,9 +13,17 @@ from gear.data.distinct import distinct_points
 from gear.errors import StorageError
 from gear.label_scaler import Scaler
 
-__all__ = ["HeldOutPredictions", "PartPredictions", "out_of_fold", "predictions_table", "read_predictions"]
+__all__ = [
+    "HeldOutPredictions",
+    "PartPredictions",
+    "held_out_of",
+    "out_of_fold",
+    "predictions_table",
+    "read_predictions",
+]
 
 PARTS = ("validation", "test")
+COLUMNS = ("smiles", "part", "value", "prediction", "spread")
 FEATURE = {"kind": "feature"}  # marks the feature columns among those of a table
 
 
@@ -115,6 +123,17 @@ def predictions_table(held_out: HeldOutPredictions) -> pa.Table:
     return table
 
 
+def held_out_of(table: pa.Table, scaler: Scaler) -> HeldOutPredictions:
+    """The predictions of a `predictions_table`, whose models had this scaler; other columns of it are left out.
+
+    Raises:
+        KeyError: a column is missing.
+    """
+    smiles, part, value, prediction, spread = (table[name].to_numpy() for name in COLUMNS)
+    features = {name: table[name].to_numpy() for name in _feature_columns(table)}
+    return HeldOutPredictions(smiles, part, value, prediction, spread, scaler, features)
+
+
 def read_predictions(source: Path | BinaryIO, name: str) -> dict[str, PartPredictions]:
     """The parts of a Parquet file that holds a `predictions_table`; rows that are not finite are left out.
 
@@ -130,8 +149,7 @@ def read_predictions(source: Path | BinaryIO, name: str) -> dict[str, PartPredic
         part, smiles, true, predicted = (table[n].to_numpy() for n in ("part", "smiles", "value", "prediction"))
     except (OSError, KeyError, pa.ArrowException) as error:
         raise StorageError(f"{name} holds no predictions ({error}): remove it to go on without them") from error
-    marked = [column.name for column in table.schema if (column.metadata or {}).get(b"kind") == b"feature"]
-    features = {name: table[name].to_numpy() for name in marked}
+    features = {name: table[name].to_numpy() for name in _feature_columns(table)}
     parts = {}
     for which in PARTS:
         rows = (part == which) & np.isfinite(true) & np.isfinite(predicted)
@@ -139,3 +157,7 @@ def read_predictions(source: Path | BinaryIO, name: str) -> dict[str, PartPredic
             of_part = {name: column[rows] for name, column in features.items()}
             parts[which] = PartPredictions(smiles[rows], true[rows], predicted[rows], of_part)
     return parts
+
+
+def _feature_columns(table: pa.Table) -> list[str]:
+    return [column.name for column in table.schema if (column.metadata or {}).get(b"kind") == b"feature"]

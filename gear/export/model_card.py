@@ -12,6 +12,9 @@ __all__ = ["model_card", "usage"]
 ALL_LABELS = """These parts served to choose and to test the model. Then it was trained again on all their molecules,
 those for validation and test included. The errors below are estimates: they are those of models of the same
 configuration that were trained without these molecules."""
+CROSS_VALIDATION = """These are the parts of the first fold of a cross-validation. Each molecule is in the test part of
+one fold and was predicted there by models of a search that did not see its label: the errors below are over all
+molecules, and standardised by all labels. The model is the mean of the models of all folds."""
 DONE_WITH_BOUNDS = {
     "drop": "left out",
     "bound": "taken as if the bound were the value",
@@ -123,12 +126,13 @@ def _members(members: list[dict[str, Any]]) -> str:
 def _data(info: Mapping[str, Any]) -> str:
     target = info["sizes"]["target"]
     learnt = sorted({member["trial"].get("labels", "train") for member in info["members"]})
+    joined = f"\n\n{CROSS_VALIDATION}" if parse_split(info["split"]).is_joined else ""
     whole = f"\n\n{ALL_LABELS}" if "all" in learnt else ""
     what = "data points" if info["columns"] else "molecules"
     return f"""## Data
 
 Target: {target["train"]} {what} for training, {target["validation"]} for validation, {target["test"]} for test.
-{_learnt_from(info, what)}{_bounds(info)}{whole}
+{_learnt_from(info, what)}{_bounds(info)}{joined}{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|

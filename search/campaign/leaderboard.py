@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gear.data import expand_splits
 from search.campaign.campaign import Campaign
 from search.campaign.events import BlendFinished, StudyFinished
 from search.campaign.selection import score, winner
@@ -12,7 +13,7 @@ from search.campaign.study import Study
 from search.plan.campaign_plan import BLEND
 from search.plan.settings import SearchSettings
 
-__all__ = ["Standing", "row_of", "standings", "units"]
+__all__ = ["Standing", "data_facts", "row_of", "standings", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Standing:
 
     `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
     `test_r2` and `test_molecules` are missing where an earlier version tested. A blend has its name for `study`,
-    `blend` for `method`, and `members` trials, none of its own.
+    `blend` for `method`, and `members` trials, none of its own. So has a result over the `folds` of a cross-validation,
+    whose RMSEs are standardised by all labels.
     """
 
     study: str
@@ -40,6 +42,7 @@ class Standing:
     split_hash: str = ""
     data_hash: str = ""
     members: int = 0
+    folds: int = 0
 
     @property
     def judged_on(self) -> tuple[str, str]:
@@ -59,13 +62,19 @@ def standings(campaign: Campaign) -> list[Standing]:
 
 
 def row_of(name: str, rows: Sequence[Standing]) -> Standing:
-    """The line of a study or blend."""
+    """The line of a study, a blend or a joined result."""
     return next(row for row in rows if row.study == name)
 
 
 def units(head: Mapping[str, Any]) -> dict[str, str]:
     """The unit of every pair's target, from campaign.json."""
     return {name.partition(".")[0]: facts["unit"] for name, facts in head["data"].items()}
+
+
+def data_facts(head: Mapping[str, Any], pair: str, split: str) -> Mapping[str, str]:
+    """What campaign.json says of the data of a pair and split; of a cross-validation it is that of its first fold."""
+    data: Mapping[str, Mapping[str, str]] = head["data"]
+    return data.get(f"{pair}.{split}") or data[f"{pair}.{expand_splits([split])[0]}"]
 
 
 def _standing(study: Study, settings: SearchSettings) -> Standing:

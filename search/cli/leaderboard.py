@@ -45,7 +45,7 @@ def print_leaderboard(console: Console, board: Leaderboard) -> None:
         table.add_row(*_reference_row(reference, board.units), reference.split_hash[:HASH_SHOWN], style="dim")
     console.print(table)
     compared = (
-        *board.blends,
+        *board.notes,
         *_against_single_task(board),
         *_against_references(board),
         *_against_random(board.standings),
@@ -59,7 +59,7 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
     in_units = "" if row.test_rmse_units is None else f"{row.test_rmse_units:.4g} {units[row.pair]}"
     return [
         row.study,
-        f"{row.members} trials" if row.members else f"{row.complete}/{row.pruned}/{row.failed}",
+        _models(row),
         _number(row.validation_rmse, ".4f"),
         _number(row.test_rmse, ".4f"),
         in_units,
@@ -67,6 +67,13 @@ def _row(row: Standing, units: Mapping[str, str]) -> list[str]:
         _number(row.test_molecules, "d"),
         str(row.test_evaluations),
     ]
+
+
+def _models(row: Standing) -> str:
+    """What a line is made of: the trials of a study by how they ended, or the number of parts that are joined."""
+    if row.folds:
+        return f"{row.folds} folds"
+    return f"{row.members} trials" if row.members else f"{row.complete}/{row.pruned}/{row.failed}"
 
 
 def _reference_row(reference: Reference, units: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from gear.errors import UnknownNameError
 from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
-from search.campaign.leaderboard import standings
+from search.campaign.leaderboard import Standing
+from search.results.evidence import read_board
 from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS
@@ -112,7 +113,7 @@ class CampaignResult:
 
     def champions(self) -> dict[tuple[str, str], str]:
         """The study or blend with the lowest validation RMSE of each pair and split, by (pair, split)."""
-        return {place: row.study for place, row in champions(standings(self.campaign)).items()}
+        return {place: row.study for place, row in champions(self._rows).items()}
 
     def predictions(self, study: str) -> pd.DataFrame:
         """What a study's winner or a blend predicts for held-out molecules: smiles, value, prediction, spread, part.
@@ -150,13 +151,17 @@ class CampaignResult:
             return load_predictor(path)
 
     def _known(self, study: str) -> str:
-        known = [row.study for row in standings(self.campaign)]
+        known = [row.study for row in self._rows]
         if study not in known:
             raise UnknownNameError("study", study, known)
         return study
 
     def _tested(self) -> list[str]:
-        return [row.study for row in standings(self.campaign) if row.test_evaluations] or ["none yet"]
+        return [row.study for row in self._rows if row.test_evaluations] or ["none yet"]
+
+    @property
+    def _rows(self) -> Sequence[Standing]:
+        return read_board(self.campaign, self.head, self.folder).rows
 
 
 def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:

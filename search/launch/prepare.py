@@ -10,7 +10,7 @@ from gear.data import load_pair, parse_split
 from gear.data.cache import content_key
 from gear.data.fewer import for_fitted
 from gear.data.points import unknown_features
-from gear.data.splits.split_name import FOLDED
+from gear.data.splits.split_name import FOLDED, TEST_FOLDS
 from gear.embeddings import prepare
 from gear.errors import GearError
 from search.plan.campaign_plan import FEW_LABELS, CampaignPlan
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 
+FEW_TESTED = 20  # molecules below which a test error says little
 DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> what is known of it, see `prepare_data`
 
 
@@ -50,8 +51,9 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
         prepare(plan.embedding_kinds - plan.trained_kinds, for_fitted(data))
         others = range(1, plan.folds(split, "search"))
         hashes = [load_pair(pair, split, plan.search.split_seed, fold).split_hash for fold in others]
-        if advice := _advice(plan, split, data):
-            say(f"{pair.id} {split}: {advice}")
+        for advice in (_advice_on_folds(plan, split, data), _advice_on_test(split, data)):
+            if advice:
+                say(f"{pair.id} {split}: {advice}")
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,
@@ -63,14 +65,24 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
     return facts
 
 
-def _advice(plan: CampaignPlan, split: str, data: "PairData") -> str:
+def _advice_on_folds(plan: CampaignPlan, split: str, data: "PairData") -> str:
     """What to do where few labels are judged by one fold because the split's name does not say how few they are."""
     train, validation, _ = data.target.parts()
-    labels, parsed = len(train.rows) + len(validation.rows), parse_split(split)
-    foldable = parsed.base in FOLDED and parsed.fold is None
+    labels, foldable = len(train.rows) + len(validation.rows), not parse_split(split).fixes_validation
     if plan.search.validation_folds or plan.folds(split, "search") > 1 or not foldable or labels > FEW_LABELS:
         return ""
     return f"{len(validation.rows)} of {labels} labels judge a trial: --validation-folds 5 judges it by more of them"
+
+
+def _advice_on_test(split: str, data: "PairData") -> str:
+    """What to do where so few molecules are tested that the errors say little."""
+    parsed, tested = parse_split(split), len(data.target.parts()[2].rows)
+    if tested >= FEW_TESTED or parsed.base not in FOLDED or parsed.test_fold is not None:
+        return ""
+    return (
+        f"only {tested} molecules test the winners: --splits {parsed.base}-cv tests every molecule once, by "
+        f"{TEST_FOLDS} searches"
+    )
 
 
 def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> CampaignStore:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gear.config import PairSpec, TrialConfig, joined_kinds
 from gear.data import PAIRS, expand_splits, parse_pair, parse_split
-from gear.data.splits.split_name import LABEL_FOLDS
+from gear.data.splits.split_name import LABEL_FOLDS, cross_validations
 from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
 from gear.methods import METHODS, find_method
@@ -23,6 +23,7 @@ from search.plan.space import OPTIONAL, fixed_by
 
 __all__ = [
     "BLEND",
+    "CHAMPION",
     "FEW_LABELS",
     "CampaignPlan",
     "StudyPlan",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 BLEND = "blend"  # stands for a method in the name of a mean of trials of several methods
+CHAMPION = "champion"  # the same for the best of each fold of a cross-validation, whichever method that is
 LONGEST_NAME = 200  # characters of a study's, which are names of folders
 FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
 
@@ -96,6 +98,8 @@ class CampaignPlan:
         methods = tuple(map(short_name, self.methods))
         if BLEND in methods:
             raise InputDataError(f"a method cannot be named {BLEND}, which a mean of several methods is: rename it")
+        if CHAMPION in methods and cross_validations(self.splits):
+            raise InputDataError(f"a method cannot be named {CHAMPION} with a cross-validation: rename it")
         for kind, names in (("pair", ids), ("split", self.splits), ("method", methods)):
             if not names:
                 raise InputDataError(f"the plan has no {kind}: name at least one")

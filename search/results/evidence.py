@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gear.data import expand_splits
 from gear.evaluation.comparison import baseline_of, reference_words
 from gear.evaluation.conformal import recorded_coverage
 from gear.evaluation.diagnostics import Finding
@@ -11,10 +12,11 @@ from gear.plugins import import_paths
 from gear.recorded import recorded_config
 from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.leaderboard import Standing, row_of, standings
+from search.campaign.leaderboard import Standing, data_facts, row_of, standings
 from search.campaign.selection import delivered
 from search.campaign.study import Study, Trial
 from search.results.changes import change_of, warnings_of
+from search.results.cross_validation import JoinedResult, read_joined
 from search.results.references import Reference, read_references, reference_change, strongest_for
 from search.storage.base import StoragePath
 from tracking.evidence import Winner
@@ -30,8 +32,9 @@ class Board:
         campaign: as it is now.
         head: its campaign.json.
         folder: of the campaign.
-        rows: how its winners and blends stand.
+        rows: how its winners, blends and joined results stand.
         references: what a chemist has within a minute, by pair and split.
+        joined: the results over all folds of a cross-validation.
     """
 
     campaign: Campaign
@@ -39,15 +42,40 @@ class Board:
     folder: StoragePath
     rows: Sequence[Standing]
     references: Sequence[Reference]
+    joined: Sequence[JoinedResult] = ()
+
+    @property
+    def folds(self) -> frozenset[tuple[str, str]]:
+        """Pair and split of each fold of a cross-validation whose results are joined: these stand for it."""
+        return frozenset((one.pair, fold) for one in self.joined for fold in expand_splits([one.split]))
+
+    @property
+    def results(self) -> list[Standing]:
+        """The rows without those of such folds."""
+        return [row for row in self.rows if (row.pair, row.split) not in self.folds]
 
 
 def read_board(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath) -> Board:
     """What the results of a campaign are compared by, as it is now.
 
     Raises:
-        StorageError: references cannot be read.
+        StorageError: references or joined results cannot be read.
     """
-    return Board(campaign, head, folder, standings(campaign), read_references(campaign, folder))
+    rows = standings(campaign)
+    joined = _current(read_joined(campaign.plan, folder), rows)
+    rows += [found.standing for found in joined]
+    return Board(campaign, head, folder, rows, read_references(campaign, folder), joined)
+
+
+def _current(joined: Sequence[JoinedResult], rows: Sequence[Standing]) -> list[JoinedResult]:
+    """The joined results without those of cross-validations of which a fold went on or was tested again since."""
+    evaluations = {row.study: row.test_evaluations for row in rows if row.test_rmse is not None}
+    outdated = {
+        (found.pair, found.split)
+        for found in joined
+        if found.test_evaluations != sum(evaluations.get(part, 0) for part in found.parts)
+    }
+    return [found for found in joined if (found.pair, found.split) not in outdated]
 
 
 def winner_of(board: Board, study: Study) -> Winner:
@@ -90,11 +118,11 @@ def labels_of(taken: Iterable[Trial]) -> str:
 
 
 def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Iterable[Trial]) -> dict[str, Any]:
-    """Fields of a `Winner` that are found in one way for a study's winner and a blend.
+    """Fields of a `Winner` that are found in one way for a study's winner, a blend and a joined result.
 
     Args:
         board: what it is compared by.
-        name: of the study or blend.
+        name: of the study, blend or joined result.
         trials: its winner, or the members.
         taken: the trials whose models are exported.
 
@@ -110,14 +138,20 @@ def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Ite
         "created": head["created"],
         "campaign_id": head.get("id", ""),
         "versions": _versions([*trials, *taken], head.get("versions", {})),
-        "unit": head["data"][f"{row.pair}.{row.split}"]["unit"],
-        "single_task": {} if rival is None else campaign.studies[rival.study].finished[-1].numbers,
+        "unit": data_facts(head, row.pair, row.split)["unit"],
+        "single_task": {} if rival is None else _numbers(board, rival.study),
         "change": change_of(row, rows, board.folder),
         "reference": {} if reference is None else reference.numbers,
         "reference_change": against,
         "warnings": warnings_of(_findings(trials), row.method, against),
         "own_code": _own_code(trials),
     }
+
+
+def _numbers(board: Board, name: str) -> Mapping[str, float]:
+    """Those of the tested winner of a study, or of a joined result."""
+    joined = {found.name: found.numbers for found in board.joined}
+    return joined[name] if name in joined else board.campaign.studies[name].finished[-1].numbers
 
 
 def card_evidence(won: Winner, made: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,23 @@
 """After the search: winners of studies, chosen on validation, and blends are tested once, exported and registered."""
 
 import contextlib
+import dataclasses
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from gear.errors import CheckpointError, GearError
 from search.campaign.campaign import Campaign
-from search.campaign.events import StudyFinished
-from search.campaign.selection import delivered, members, score, winner
+from search.campaign.events import BlendFinished, StudyFinished
+from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.blend import judge_blends
-from search.results.blend_evidence import blend_card, delivered_members, winner_of_blend
+from search.results.blend_evidence import blend_card, winner_of_blend
+from search.results.cross_validation import JoinedResult, judge_cross_validations
+from search.results.cross_validation_evidence import joined_card, winner_of_joined
 from search.results.ensemble import models, tested_on
 from search.results.evidence import Board, read_board, study_card, winner_of
 from search.results.held_out_cache import predict_all
@@ -22,6 +25,7 @@ from search.results.intervals import calibration_of, judge_with_intervals
 from search.results.readable import readable_winner
 from search.results.reference_records import record_references
 from search.results.references import judge_references
+from search.results.shares import joined_shares, shares_of
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
 from tracking.evidence import Winner
@@ -33,6 +37,8 @@ __all__ = ["deliver", "judge_results", "register_results"]
 
 def judge_results(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
     """Test the winner of every study that has one, the references, and the blends if the campaign ends with them.
+
+    The results of a cross-validation's folds are joined.
 
     What an earlier launch tested is not tested again. A winner whose checkpoint is damaged costs its own study only.
 
@@ -48,6 +54,7 @@ def judge_results(campaign: Campaign, store: CampaignStore, say: Callable[[str],
     judge_references(campaign, store, say)
     if campaign.plan.search.final == "blend":
         judge_blends(campaign, store, say)
+    judge_cross_validations(campaign, store, say)
 
 
 def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None]) -> None:
@@ -64,27 +71,17 @@ def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Ca
     """
     board = read_board(campaign, store.head, store.folder)
     evidence: dict[str, Winner] = {}
-    for study in campaign.studies.values():
-        best = winner(study, campaign.plan.search)
-        if best is not None and study.finished:
-            tested = [(trial, 1.0) for trial in members(study, best, campaign.plan.search)]
-            taken = [(trial, 1.0) for trial in delivered(study, best, campaign.plan.search)]
-            won = evidence[study.name] = _evidence(board, study.name)
-            with _own_damage(store, study.name, say):
-                _export(campaign, store, study.name, tested, taken, study_card(study, won))
-    for blend in campaign.tested_blends:
-        tested = [(campaign.studies[one.study].trials[one.number], float(one.count)) for one in blend.members]
-        taken = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
-        won = evidence[blend.name] = _evidence(board, blend.name)
-        with _own_damage(store, blend.name, say):
-            _export(campaign, store, blend.name, tested, taken, blend_card(blend, won))
+    for name in _delivered(board):
+        won = evidence[name] = _evidence(board, name)
+        with _own_damage(store, name, say):
+            _export(board, store, name, _card(board, name, won))
     register_results(board, tracking_uri, say, evidence)
 
 
 def register_results(
     board: Board, tracking_uri: str, say: Callable[[str], None], evidence: Mapping[str, Winner] = MappingProxyType({})
 ) -> None:
-    """Register the exported winner of every study and the exported blends.
+    """Register the exported winner of every study, the exported blends and joined results.
 
     The references that they are compared with are recorded beside them.
 
@@ -95,18 +92,45 @@ def register_results(
         evidence: for results by name, as far as it is known.
     """
     record_references(board, tracking_uri, say)
-    campaign = board.campaign
-    tested = [study.name for study in campaign.studies.values() if study.finished]
-    for name in [*tested, *(blend.name for blend in campaign.tested_blends)]:
+    for name in _delivered(board):
         _register(board, tracking_uri, name, evidence.get(name), say)
 
 
+def _delivered(board: Board) -> list[str]:
+    """The tested results that are exported: studies and blends, but joined results in place of the folds they join."""
+    studies = [study for study in board.campaign.studies.values() if study.finished]
+    found = [(study.name, study.plan.pair.id, study.plan.split) for study in studies]
+    found += [(blend.name, blend.pair, blend.split) for blend in board.campaign.tested_blends]
+    alone = [name for name, *place in found if tuple(place) not in board.folds]
+    return [*alone, *(joined.name for joined in board.joined)]
+
+
 def _evidence(board: Board, name: str) -> Winner:
-    """The evidence for the winner of a study, or for a blend."""
-    study = board.campaign.studies.get(name)
+    """The evidence for the winner of a study, a blend or a joined result."""
+    campaign, joined = board.campaign, _joined(board, name)
+    if joined is not None:
+        return winner_of_joined(board, joined, *joined_shares(campaign, joined.parts))
+    study = campaign.studies.get(name)
     if study is not None:
         return winner_of(board, study)
-    return winner_of_blend(board, next(blend for blend in board.campaign.tested_blends if blend.name == name))
+    return winner_of_blend(board, _blend(campaign, name))
+
+
+def _card(board: Board, name: str, won: Winner) -> dict[str, Any]:
+    """What the card of a result says, from its evidence."""
+    campaign, joined = board.campaign, _joined(board, name)
+    if joined is not None:
+        return joined_card(joined, won)
+    study = campaign.studies.get(name)
+    return study_card(study, won) if study is not None else blend_card(_blend(campaign, name), won)
+
+
+def _joined(board: Board, name: str) -> JoinedResult | None:
+    return next((found for found in board.joined if found.name == name), None)
+
+
+def _blend(campaign: Campaign, name: str) -> BlendFinished:
+    return next(blend for blend in campaign.tested_blends if blend.name == name)
 
 
 def _register(board: Board, tracking_uri: str, name: str, won: Winner | None, say: Callable[[str], None]) -> None:
@@ -176,27 +200,23 @@ def _own_damage(store: CampaignStore, name: str, say: Callable[[str], None]) -> 
         say(f"{name}: {'its export stays as it was' if there else 'not exported'}, since {error}")
 
 
-def _export(
-    campaign: Campaign,
-    store: CampaignStore,
-    name: str,
-    tested: Sequence[tuple[Trial, float]],
-    taken: Sequence[tuple[Trial, float]],
-    card: Mapping[str, Any],
-) -> None:
-    """Export models, with the intervals of those that were tested.
+def _export(board: Board, store: CampaignStore, name: str, card: Mapping[str, Any]) -> None:
+    """Export the models of a result, with the intervals of those that were tested.
 
     Args:
-        campaign: of the trials.
-        store: that holds their checkpoints and takes the export.
-        name: of the study or blend.
-        tested: trials whose models were tested, and their shares in the mean.
-        taken: trials whose models are exported, in the same form; the same ones, or others that learnt from all labels.
+        board: with the result.
+        store: that holds the checkpoints and takes the export.
+        name: of the result.
         card: what the card says.
     """
     from gear.export import export_model  # torch, not before it is needed
 
+    campaign, joined = board.campaign, _joined(board, name)
+    tested, taken = shares_of(campaign, name) if joined is None else joined_shares(campaign, joined.parts)
     with models(campaign, store, tested) as found:
         calibration = calibration_of(found, predict_all(found, store))
     with models(campaign, store, taken) as found, store.export(name) as to:
-        export_model(found, tested_on(found[0]), to, card, calibration)
+        pair = tested_on(found[0])
+        if joined is not None:
+            pair = dataclasses.replace(pair, split=joined.split, split_hash=joined.split_hash)
+        export_model(found, pair, to, card, calibration)

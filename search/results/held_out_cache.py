@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gear.evaluation.held_out import HeldOutPredictions, predictions_table
+from gear.evaluation.held_out import HeldOutPredictions, held_out_of, predictions_table
 from gear.label_scaler import Scaler
 from gear.parsing import to_dict
 from search.storage.base import StoragePath
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["predict_all"]
 
-COLUMNS = ("smiles", "part", "value", "prediction", "spread")
 SCALER = b"scaler"  # in the metadata of the file
 
 
@@ -69,8 +68,6 @@ def _read(place: StoragePath) -> HeldOutPredictions | None:
     try:
         table = pq.read_table(io.BytesIO(place.read_bytes()))
         scaler = Scaler(**json.loads(table.schema.metadata[SCALER]))
-        columns = {name: table[name].to_numpy() for name in table.column_names}
-        smiles, part, value, prediction, spread = (columns.pop(name) for name in COLUMNS)
+        return held_out_of(table, scaler)
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException):
         return None
-    return HeldOutPredictions(smiles, part, value, prediction, spread, scaler, columns)

@@ -5,7 +5,7 @@ from typing import Any
 
 from gear.data.splits.split_name import parse_split, without
 from gear.evaluation.learning_curve import LearningCurve, TestedModel, learning_curves
-from search.campaign.leaderboard import Standing
+from search.campaign.leaderboard import Standing, data_facts
 from search.results.references import Reference, reference_predictions_of, tested_predictions
 from search.storage.base import StoragePath
 
@@ -48,4 +48,4 @@ def tested_models(
 
 def _labels(head: Mapping[str, Any], pair: str, split: str) -> int:
     """The number of labels of a split; 0 where it is unknown."""
-    return parse_split(split).labels or int(head["data"][f"{pair}.{split}"].get("labels", 0))
+    return parse_split(split).labels or int(data_facts(head, pair, split).get("labels", 0))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gear.data import expand_splits
 from gear.parsing import to_dict
 from gear.results import OBJECTIVE, STATES
 from search.campaign.events import BlendFinished, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
@@ -16,13 +17,14 @@ from search.plan.campaign_plan import BLEND, CampaignPlan, StudyPlan
 from search.plan.plan_file import plan_to_toml
 from search.plan.space import defaults, space
 from search.results.blend_evidence import members_words
+from search.results.cross_validation import read_joined
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 from tracking.recording import messages
 from tracking.recording.messages import Record, Scalar
 from tracking.recording.recorder import Recorder
 
-__all__ = ["MlflowRecords", "history", "story"]
+__all__ = ["MlflowRecords", "history", "joined_records", "recorded", "story"]
 
 Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
 
@@ -50,7 +52,7 @@ class MlflowRecords:
 
 
 def story(plan: CampaignPlan, hashes: Hashes, events: Iterable[Event]) -> Iterator[Record]:
-    """All records of a campaign, from its beginning."""
+    """All records of a campaign's events, from its beginning."""
     translator = _Translator(plan, hashes)
     yield from translator.beginning()
     for event in events:
@@ -64,7 +66,37 @@ def history(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator
         StorageError: the campaign folder cannot be read.
     """
     time.sleep(folder.lag)  # by then the storage shows what was just written
+    yield from recorded(plan, hashes, folder)
+
+
+def recorded(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
+    """All records of a campaign, from its folder.
+
+    Raises:
+        StorageError: the campaign folder cannot be read.
+    """
     yield from story(plan, hashes, read_events(folder))
+    yield from joined_records(plan, hashes, folder)
+
+
+def joined_records(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
+    """The results over all folds of each cross-validation: each a study without trials.
+
+    Raises:
+        StorageError: the campaign folder cannot be read.
+    """
+    pairs = {pair.id: pair for pair in plan.pairs}
+    for joined in read_joined(plan, folder):
+        first = hashes[f"{joined.pair}.{expand_splits([joined.split])[0]}"]
+        tags = {**_tags(StudyPlan(pairs[joined.pair], joined.split, joined.method)), **first}
+        tags |= {"split_hash": joined.split_hash, "data_hash": joined.data_hash}
+        yield messages.StudyStarted(joined.name, 0, tags)
+        yield messages.StudyResult(
+            study=joined.name,
+            tests=joined.test_evaluations,
+            metrics=_of_winner(joined.numbers),
+            tags={"folds": str(len(joined.parts)), "parts": joined.methods},
+        )
 
 
 class _Translator:

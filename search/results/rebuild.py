@@ -3,9 +3,8 @@
 import math
 
 from gear.errors import StorageError
-from search.results.mlflow_records import story
+from search.results.mlflow_records import recorded
 from search.storage.base import StoragePath
-from search.storage.campaign_store import read_events
 from search.storage.snapshot import Snapshot
 from tracking.client import open_client
 from tracking.identity import CampaignIdentity
@@ -23,6 +22,6 @@ def rebuild(folder: StoragePath, snapshot: Snapshot, tracking_uri: str) -> None:
     plan, head = snapshot.campaign.plan, snapshot.head
     client = open_client(tracking_uri, create=True)
     with Recorder(tracking_uri, CampaignIdentity.of(plan.name, head), client) as recorder:
-        recorder.start(lambda: story(plan, head["data"], read_events(folder)))
+        recorder.start(lambda: recorded(plan, head["data"], folder))
         if not recorder.flush(math.inf):
             raise StorageError(f"MLflow at {tracking_uri} stopped answering: run this again once it is back")

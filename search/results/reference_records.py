@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gear.errors import GearError
+from search.campaign.leaderboard import data_facts
 from search.results.evidence import Board
 from search.results.references import Reference, reference_predictions_name
 from search.storage.base import StoragePath
@@ -33,7 +34,7 @@ def record_references(board: Board, tracking_uri: str, say: Callable[[str], None
 def _run(reference: Reference, head: Mapping[str, Any], folder: StoragePath) -> ReferenceRun:
     pair, split = reference.pair, reference.split
     place = folder / predictions_file(reference_predictions_name(pair, split, reference.name))
-    facts = head["data"][f"{pair}.{split}"] | {"split_hash": reference.split_hash, "data_hash": reference.data_hash}
+    facts = {**data_facts(head, pair, split), "split_hash": reference.split_hash, "data_hash": reference.data_hash}
     predictions = place.read_bytes() if place.exists() else None
     title = f"{reference.title} {split} {pair}"
     return ReferenceRun(reference.name, title, pair, split, facts, reference.numbers, predictions)

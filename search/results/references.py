@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gear.config import PairSpec
 from gear.data import load_pair
+from gear.data.splits.split_name import cross_validations
 from gear.errors import GearError, StorageError
 from gear.evaluation.comparison import REFERENCES, STRONGEST, Change, Judged, compare
 from gear.evaluation.held_out import PartPredictions, read_predictions
@@ -87,11 +88,11 @@ def _judge(campaign: Campaign, store: CampaignStore, pair: PairSpec, split: str)
         store.write_predictions(reference_predictions_name(pair.id, split, name), predictions_table(held_out))
     told = {name: dataclasses.asdict(scores(held_out)) for name, held_out in found.items()}
     hashes = {"split_hash": data.split_hash, "data_hash": data.data_hash}
-    store.write_references(pair.id, split, {"scores": told, **hashes})
+    store.write_json(references_file(pair.id, split), {"scores": told, **hashes})
 
 
 def read_references(campaign: Campaign, folder: StoragePath) -> list[Reference]:
-    """The references that a campaign's folder holds, in the order of the plan.
+    """The references that a campaign's folder holds, in the order of the plan; after its splits, cross-validations.
 
     Raises:
         StorageError: a file of them is damaged.
@@ -99,7 +100,7 @@ def read_references(campaign: Campaign, folder: StoragePath) -> list[Reference]:
     return [
         reference
         for pair in campaign.plan.pairs
-        for split in campaign.plan.splits
+        for split in (*campaign.plan.splits, *cross_validations(campaign.plan.splits))
         for reference in _read(folder / references_file(pair.id, split), pair.id, split)
     ]
 

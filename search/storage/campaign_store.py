@@ -7,6 +7,7 @@ splits/PAIR.SPLIT.parquet    the molecules of each part
 predictions/STUDY.parquet    the predictions of its winner for the held-out molecules; of a blend by the blend's name
 held_out/KEY.parquet     what one model predicts for the held-out molecules, by its checkpoint, to predict it only once
 references/PAIR.SPLIT.json   errors of untuned references on the test part, their predictions beside those of winners
+cross_validations/PAIR.SPLIT.json   results over all folds of a cross-validation; predictions and exports by their names
 events/NNNNNN.jsonl      one line for each step of the campaign, see `search.storage.event_log`; after a repair in the
                          folder that campaign.json names
 checkpoints/STUDY/NUMBER/trial.json, attempt-K/epoch-N/     written by the trials, trial.json by the driver
@@ -18,7 +19,7 @@ import contextlib
 import json
 import shlex
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
 from search.storage.event_log import EventLog, Line, read_lines, segments
-from search.storage.layout import predictions_file, references_file, trial_folder
+from search.storage.layout import predictions_file, trial_folder
 from search.storage.lease import Lease, stored_lines
 from search.storage.moved_files import with_moved_files
 from search.storage.retry import retry_while_unavailable
@@ -154,13 +155,13 @@ class CampaignStore:
         with storage_errors(f"cannot write {place}"):
             place.write_bytes(sink.getvalue().to_pybytes())
 
-    def write_references(self, pair: str, split: str, found: Mapping[str, Any]) -> None:
-        """Write the errors of the references of a pair and split.
+    def write_json(self, relative: str, found: Mapping[str, Any] | Sequence[Any]) -> None:
+        """Write a JSON file at a path in the folder.
 
         Raises:
             StorageError: the folder cannot be written.
         """
-        place = self.folder / references_file(pair, split)
+        place = self.folder / relative
         with storage_errors(f"cannot write {place}"):
             place.write_text(json.dumps(found, indent=1))
 

@@ -1,6 +1,6 @@
 """Paths inside a campaign folder, relative to it, that trials use as well as the driver."""
 
-__all__ = ["held_out_file", "predictions_file", "references_file", "trial_folder"]
+__all__ = ["cross_validation_file", "held_out_file", "predictions_file", "references_file", "trial_folder"]
 
 
 def trial_folder(study: str, number: int) -> str:
@@ -21,3 +21,8 @@ def held_out_file(key: str) -> str:
 def references_file(pair: str, split: str) -> str:
     """The file with the references of a pair and split, relative to the campaign folder."""
     return f"references/{pair}.{split}.json"
+
+
+def cross_validation_file(pair: str, split: str) -> str:
+    """The file with the results over all folds of a cross-validation, relative to the campaign folder."""
+    return f"cross_validations/{pair}.{split}.json"

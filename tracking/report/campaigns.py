@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from gear.data.splits.split_name import expand_splits
 from gear.evaluation.comparison import BASELINE, REFERENCES
 from gear.evaluation.conformal import Coverage, recorded_coverage
 from gear.evaluation.held_out import PartPredictions
@@ -14,7 +15,7 @@ from gear.variants import method_of
 __all__ = ["CampaignRecord", "ReferenceRecord", "StudyRecord", "TrialRecord"]
 
 RAN = ("complete", "pruned")  # states of a trial whose value can be compared
-BLEND = "blend"  # stands for a method in the name of a blend
+MIXED = ("blend", "champion")  # stand for a method in the names of blends, and of the champions of folds
 REPEAT = re.compile(r"(rescore|refit|all-labels) of #\d+")  # origins
 
 
@@ -59,6 +60,7 @@ class StudyRecord:
         labels: of the target, for training and validation together; 0 where an earlier version did not record it.
         members: of a blend, which has no trials of its own: the trials that it is the mean of, in words.
         curves: number of its trials that have a learning curve, whether or not it was read.
+        parts: of a result over all folds of a cross-validation, without trials of its own: the method of each fold.
     """
 
     campaign: str
@@ -80,6 +82,7 @@ class StudyRecord:
     labels: int = 0
     members: str = ""
     curves: int = 0
+    parts: str = ""
 
     @property
     def target(self) -> str:
@@ -92,16 +95,11 @@ class StudyRecord:
         return self.pair.partition("_from_")[2]
 
     @property
-    def is_blend(self) -> bool:
-        """Whether it is a mean of models of several methods."""
-        return self.method == BLEND
-
-    @property
     def transfers(self) -> bool:
         """Whether its models learnt from a source, too; a method that is not known here does where there is one."""
         spec = METHODS.get(method_of(self.method).method)
         uses_sources = self.method != BASELINE and (spec is None or spec.uses_sources)
-        return bool(self.source) and uses_sources and not self.is_blend
+        return bool(self.source) and uses_sources and self.method not in MIXED
 
     @property
     def shown_unit(self) -> str:
@@ -202,3 +200,9 @@ class CampaignRecord:
     started: float
     ended: float
     references: tuple[ReferenceRecord, ...] = ()
+
+    @property
+    def results(self) -> list[StudyRecord]:
+        """The studies that are compared: results over all folds of a cross-validation stand for its folds."""
+        joined = [(study.pair, fold) for study in self.studies if study.parts for fold in expand_splits([study.split])]
+        return [study for study in self.studies if (study.pair, study.split) not in joined]

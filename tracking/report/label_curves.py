@@ -65,12 +65,16 @@ def _view(campaign: CampaignRecord, curve: LearningCurve, several: bool) -> Labe
 
 
 def _tested(campaign: CampaignRecord) -> Iterator[TestedModel]:
-    for study in campaign.studies:
+    results = campaign.results
+    for study in results:
         part = study.predictions.get("test")
         if study.labels and part is not None and study.test_rmse is not None:
             where = (study.pair, study.split, study.method, study.labels)
             yield TestedModel(*where, study.test_rmse, part, study.validation_rmse)
+    places = {(study.pair, study.split) for study in results}
     for found in campaign.references:
+        if (found.pair, found.split) not in places:
+            continue  # of a fold whose results are joined
         if found.labels and found.predictions is not None and found.test_rmse is not None:
             where = (found.pair, found.split, found.title, found.labels)
             yield TestedModel(*where, found.test_rmse, found.predictions)

@@ -41,9 +41,10 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         now: time of writing.
     """
     studies = [study for campaign in campaigns for study in campaign.studies]
-    found = changes(studies)
-    against = reference_changes(studies, [found for campaign in campaigns for found in campaign.references])
-    overview = views.overview(studies, found)
+    results = [study for campaign in campaigns for study in campaign.results]
+    found = changes(results)
+    against = reference_changes(results, [found for campaign in campaigns for found in campaign.references])
+    overview = views.overview(results, found)
     groups = views.groups(studies, found)
     labels = label_views(campaigns)
     drawings = [*overview.values(), *(view.drawing for view in labels)]
@@ -57,10 +58,10 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         campaigns=campaigns,
         studies=studies,
         several=len(campaigns) > 1,
-        verdict=verdict_words(verdict(studies, found, against)),
+        verdict=verdict_words(verdict(results, found, against)),
         rows=views.rows(campaigns, found, against),
         labels=labels,
-        averages=averages(studies, found),
+        averages=averages(results, found),
         rankings=views.rankings(best_transfer(found)),
         overview=overview,
         groups=groups,

@@ -132,6 +132,7 @@ def _study(
         predictions=_predictions(client, campaign, parent, say),
         repeats=tuple(trial for trial in everything if trial.is_repeat),
         members=tags.get("gear.members", ""),
+        parts=tags.get("gear.parts", ""),
         curves=sum(CURVE in trial.metrics for trial in trials),
     )
 

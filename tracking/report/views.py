@@ -209,9 +209,10 @@ def rows(
     of_study = {change.study.run_id: change.change for change in found}
     made: list[Row | ReferenceRow] = []
     for campaign in campaigns:
-        chosen = {study.run_id for study in champions(campaign.studies).values()}
-        for pair, split in dict.fromkeys((study.pair, study.split) for study in campaign.studies):
-            for study in campaign.studies:
+        results = campaign.results
+        chosen = {study.run_id for study in champions(results).values()}
+        for pair, split in dict.fromkeys((study.pair, study.split) for study in results):
+            for study in results:
                 if (study.pair, study.split) == (pair, split):
                     run = study.run_id
                     made.append(Row(study, of_study.get(run), against.get(run), run in chosen))

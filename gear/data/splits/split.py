@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gear.data.splits.own_split import names_parts, own_labels
-from gear.data.splits.split_name import FOLDED, FOLDS, LABEL_FOLDS, ParsedSplit
+from gear.data.splits.split_name import FOLDED, FOLDS, LABEL_FOLDS, TEST_FOLDS, ParsedSplit
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -32,7 +32,7 @@ __all__ = ["MINIMUM", "Assignment", "assign"]
 MINIMUM = 30  # molecules of the target, and of the source that remain for it
 HELD_OUT = 0.1  # share of validation, and of test
 FOLD_TEST = 0.2  # share of test where the rest is divided into folds
-FEW_VALIDATION = 1 / LABEL_FOLDS  # share of validation where the number of labels is limited
+FEW_VALIDATION = 1 / LABEL_FOLDS  # share of validation where labels are few
 LARGE = 0.05  # a scaffold group above this share of the target is never in the test part, which it would dominate
 
 Groups = dict[str, list[int]]  # rows of a task by group
@@ -79,6 +79,8 @@ def assign(
     Raises:
         InputDataError: too few molecules, or too few groups, to fill every part.
     """
+    if parsed.is_joined:
+        raise InputDataError(f"split {parsed.name} is {TEST_FOLDS} splits: name one, such as {parsed.base}-cv1")
     if len(target.smiles) < MINIMUM:
         raise InputDataError(f"the target has {len(target.smiles)} molecules, a split needs {MINIMUM}: add data")
     part_of, named = _named(target, parsed)
@@ -144,14 +146,22 @@ def _divide_target(task: TaskTable, groups: Groups, parsed: ParsedSplit, key: st
         test, validation, train = _cut(groups, sorted(groups, key=lambda g: (sign * value[g], g)), [HELD_OUT] * 2)
     elif parsed.fold is not None:
         test, rest = _shares(groups, key, [FOLD_TEST])
-        tested = set(test)
-        folds = _folds({group: rows for group, rows in groups.items() if rows[0] not in tested}, key, FOLDS)
+        folds = _folds(_others(groups, test), key, FOLDS)
         validation = folds[parsed.fold - 1]
         train = [row for fold in folds if fold is not validation for row in fold]
         assert len(train) + len(validation) == len(rest)
+    elif parsed.test_fold is not None:
+        test = _folds(groups, f"{key}:test", TEST_FOLDS)[parsed.test_fold - 1]
+        validation, train = _shares(_others(groups, test), f"{key}:validation", [FEW_VALIDATION])
     else:
         test, validation, train = _shares(groups, key, [HELD_OUT, HELD_OUT])
     return train, validation, test
+
+
+def _others(groups: Groups, rows: Iterable[int]) -> Groups:
+    """The groups that are not among some rows, which hold whole groups."""
+    taken = set(rows)
+    return {group: own for group, own in groups.items() if own[0] not in taken}
 
 
 def _few(

@@ -121,6 +121,13 @@ def test_card_says_with_what_the_models_began(export):
     assert "Embeddings began with pretrained weights: descriptors." in model_card(info)
 
 
+def test_card_of_a_cross_validation_says_what_was_tested(export):
+    info = json.loads((export / "config.json").read_text())
+    assert "cross-validation" not in model_card(info)
+    card = model_card({**info, "split": "scaffold-cv-n60"})
+    assert "predicted there by models of a search that did not see its label" in " ".join(card.split())
+
+
 def test_card_begins_with_warnings_where_there_are_any(member, tmp_path):
     warnings = ["gear does not beat an untuned support vector machine", "in training, the metric loss is still 2"]
     export_model([member], member.pair, tmp_path / "export", {"test RMSE": 0.5, "warnings": warnings})

@@ -1,9 +1,11 @@
 """Data that a campaign needs are looked at before its first trial."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 
+from gear.config import PairSpec, TaskSpec
 from gear.errors import InputDataError
 from search.launch import prepare
 from search.launch.prepare import prepare_data
@@ -69,3 +71,18 @@ def test_a_small_target_whose_split_does_not_say_so_is_told_of_folds(divided, sp
     prepare_data(small_plan(splits=(split,), validation_folds=folds), said.append)
     advice = f"hv_from_ds {split}: 10 of 90 labels judge a trial: --validation-folds 5 judges it by more of them"
     assert (advice in said) is advised
+
+
+@pytest.mark.parametrize(
+    ("split", "advised"),
+    [("random", True), ("scaffold-overlap", True), ("random-cv1", False), ("random-fold2", True), ("file", False)],
+)
+def test_where_few_molecules_are_tested_a_cross_validation_is_proposed(divided, split, advised):
+    said = []
+    pairs = (PairSpec(TaskSpec("tg", "mine.csv", "tg", split_column="part"), (TaskSpec("hv"),)),)
+    plan = dataclasses.replace(small_plan(), pairs=pairs, splits=(split,))
+    prepare_data(plan, said.append)
+    (advice,) = [line for line in said if "test the winners" in line] or [""]
+    base = split.split("-")[0]
+    told = f"only 10 molecules test the winners: --splits {base}-cv tests every molecule once, by 5 searches"
+    assert advice == (f"{plan.pairs[0].id} {split}: {told}" if advised else "")

@@ -142,7 +142,7 @@ def test_a_better_blend_is_the_champion_and_is_said_to_be(store, models):
     best = min(standings(campaign)[:2], key=lambda row: row.validation_rmse).method
     assert ["than of gear" in line for line in compared] == ([True] if best == "gear" else [])
     board = leaderboard(campaign, HEAD, store.folder)
-    assert board.blends == [found, *compared]
+    assert board.notes == [found, *compared]
     assert "than of stl" in board.changes[BLEND].words("blend")
     won = winner_of_blend(read_board(campaign, HEAD, store.folder), blend)
     assert (won.method, won.number, won.study) == ("blend", None, BLEND)
@@ -156,7 +156,7 @@ def test_where_one_trial_is_best_by_itself_there_is_no_blend_and_nothing_is_test
     assert campaign.tested_blends == []
     assert [row.study for row in standings(campaign)] == [GEAR, STL]
     assert not (store.folder / f"predictions/{BLEND}.parquet").exists()
-    (line,) = leaderboard(campaign, HEAD, store.folder).blends
+    (line,) = leaderboard(campaign, HEAD, store.folder).notes
     assert "no blend, since no mean of trials has a lower validation RMSE" in line
 
 

@@ -1,5 +1,6 @@
 """The report: the page stands alone, and the command that makes it."""
 
+import dataclasses
 import html.parser
 import re
 import shutil
@@ -16,11 +17,14 @@ from tests.support.fake_records import LARGE, SMALL, Study, large_campaign, reco
 from tests.support.report_page import NOW, page_of, words
 from tracking.client import open_client
 from tracking.report import __main__ as command
+from tracking.report.campaigns import CampaignRecord
 from tracking.report.drawing import Dots, Drawing, to_svg
 from tracking.report.page import make_page
 from tracking.report.publish import plots_folder, write_page
 from tracking.report.reading import read_campaigns
 from tracking.report.study_charts import curves_chart
+
+METHODS = ("gear", "stl")
 
 
 class Reader(html.parser.HTMLParser):
@@ -107,6 +111,21 @@ def test_causes_that_differ_in_their_numbers_are_counted_together(full):
 
 def test_the_head_says_what_was_searched(full):
     assert "3 studies: 1 pair × 2 splits × 2 methods (gear, stl); 25 trials." in words(full.html)
+
+
+def test_results_over_all_folds_stand_for_the_folds():
+    folds = [study([trial()], method, split=f"random-cv{k}", test_rmse=0.4) for k in range(1, 6) for method in METHODS]
+    joined = [
+        dataclasses.replace(study([], method, split="random-cv", test_rmse=error), parts="gear, gear, stl, gear, gear")
+        for method, error in (("gear", 0.3), ("stl", 0.4), ("champion", 0.2))
+    ]
+    campaign = CampaignRecord("small-1", "1", (*folds, *joined), {}, {}, 0.0, 60.0)
+    text = words(page_of([campaign]))
+    assert "Transfer helped on 1 of 1 comparison" in text
+    assert "hv_from_ds random-cv: test RMSE of gear is 25.0 % lower than of stl" in text
+    assert "Winners of the folds, each tested on its own part: gear, gear, stl, gear, gear." in text
+    assert [study.split for study in campaign.results] == ["random-cv"] * 3
+    assert CampaignRecord("small-1", "1", tuple(folds), {}, {}, 0.0, 60.0).results == folds
 
 
 def test_sources_of_a_target_are_ranked_and_none_may_help(recorded):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gear.data.molecules.pack import empty_pack
 from gear.data.splits.split import MINIMUM, assign
-from gear.data.splits.split_name import FOLDS, LABEL_FOLDS, parse_split
+from gear.data.splits.split_name import FOLDS, LABEL_FOLDS, TEST_FOLDS, parse_split
 from gear.data.task import PARTS, TaskTable
 from gear.errors import InputDataError
 
@@ -20,7 +20,7 @@ MOLECULE = st.builds("{}-{}-{}".format, st.integers(0, 30), st.integers(0, 25), 
 MOLECULES = st.sets(MOLECULE, min_size=90, max_size=300).map(sorted)
 MADE = ("random", "scaffold", "random-fold2", "scaffold-fold3", "extrapolation-low", "extrapolation-high", "file")
 OWN = ("own_splits:parted", "own_splits:kin")
-MADE = (*MADE, *OWN)
+MADE = (*MADE, "random-cv2", "scaffold-cv5", *OWN)
 ALLOWED = ("random-overlap", "scaffold-overlap")
 
 
@@ -145,6 +145,34 @@ def test_folds_share_a_test_part_and_validate_every_other_molecule_once(case):
     folds = [divide(target, source, f"{base}-fold{k}", seed) for k in range(1, FOLDS + 1)]
     assert all(parts[2] == folds[0][2] for parts in folds)
     assert Counter(m for parts in folds for m in parts[1]) == Counter(set(target) - set(folds[0][2]))
+
+
+@many
+@given(divided(("random-cv1", "scaffold-cv1")))
+def test_cross_validation_tests_every_molecule_once(case):
+    target, source, split, seed, _ = case
+    base = split.split("-")[0]
+    try:
+        folds = [divide(target, source, f"{base}-cv{k}", seed) for k in range(1, TEST_FOLDS + 1)]
+    except InputDataError:  # too few groups for so many folds
+        assume(False)
+    assert Counter(m for parts in folds for m in parts[2]) == Counter(target)
+
+
+def test_folds_of_a_cross_validation_are_fifths_and_so_are_their_validation_parts():
+    target, source = numbered(100, 50), numbered(300, 200)
+    folds = [divide(target, source, f"random-cv{k}")[:3] for k in range(1, TEST_FOLDS + 1)]
+    assert [tuple(map(len, parts)) for parts in folds] == [(64, 16, 20)] * TEST_FOLDS
+    validated = [divide(target, source, "random-cv1", fold=k)[1] for k in range(LABEL_FOLDS)]
+    assert Counter(m for part in validated for m in part) == Counter([*folds[0][0], *folds[0][1]])
+    few = divide(target, source, "random-cv1-n20")[:3]
+    assert few[2] == folds[0][2]
+    assert [*map(len, few)] == [16, 4, 20]
+
+
+def test_all_folds_of_a_cross_validation_at_once_are_no_split():
+    with pytest.raises(InputDataError, match="random-cv is 5 splits: name one, such as random-cv1"):
+        divide(numbered(100, 50), numbered(300, 200), "random-cv")
 
 
 @many

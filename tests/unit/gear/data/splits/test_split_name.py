@@ -3,7 +3,7 @@
 import pytest
 
 from gear.data import expand_splits, parse_split
-from gear.data.splits.split_name import ParsedSplit, with_modifiers
+from gear.data.splits.split_name import ParsedSplit, cross_validations, with_modifiers, without
 from gear.errors import InputDataError, UnknownNameError
 
 
@@ -17,6 +17,8 @@ from gear.errors import InputDataError, UnknownNameError
         ("random-fold1-overlap-shuffled100", ("random", 1, True, "shuffled", 100)),
         ("scaffold-n60", ("scaffold", None, False, None, 0, 60)),
         ("random-fold1-n240-overlap-gaussian20", ("random", 1, True, "gaussian", 20, 240)),
+        ("scaffold-cv5-n60", ("scaffold", None, False, None, 0, 60, 5)),
+        ("random-cv-overlap", ("random", None, True, None, 0, None, 0)),
     ],
 )
 def test_name_is_taken_apart(name, parts):
@@ -40,6 +42,7 @@ def test_own_split_is_recorded_by_a_name_that_a_file_may_have(name):
     "name",
     [
         *("butina", "random-fold5", "file-fold1", "random-gaussian", "random-gaussian20-overlap", "Random", ""),
+        *("random-cv6", "random-cv0", "file-cv", "random-fold1-cv1", "random-cv1-fold1", "a:b-cv"),
         *("a:", "a:b.c:d-", "a:b-fold1", "../a:b", "a/b:c"),
     ],
 )
@@ -67,6 +70,17 @@ def test_kfold_is_its_four_folds():
         "scaffold-fold4",
         "random",
     )
+
+
+def test_cross_validation_is_its_five_folds_and_is_known_by_them():
+    folds = tuple(f"random-cv{k}-n60" for k in range(1, 6))
+    assert expand_splits(["scaffold", "random-cv-n60", "random-cv2-n60"]) == ("scaffold", *folds)
+    assert cross_validations(["scaffold", *folds[::-1], "random-cv1"]) == {"random-cv-n60": folds}
+    assert cross_validations(folds[:4]) == {}
+    assert cross_validations(["random", "random-fold1", "mine:parts"]) == {}
+    assert without(folds[0], ["labels"]) == "random-cv1"
+    assert with_modifiers("random-cv", labels=60) == "random-cv-n60"
+    assert (parse_split("random-cv").is_joined, parse_split(folds[0]).is_joined) == (True, False)
 
 
 def test_modifiers_are_added_in_their_order():
