@@ -95,6 +95,17 @@ class StudyRecord:
         return self.pair.partition("_from_")[2]
 
     @property
+    def is_derived(self) -> bool:
+        """Whether it is made of other studies' models and has no trials: a blend, or a result over all folds."""
+        return bool(self.members or self.parts)
+
+    @property
+    def made_of(self) -> str:
+        """Of how many trials or folds it is made then: `3 trials`, `5 folds`."""
+        made_of, what = (self.parts, "folds") if self.parts else (self.members, "trials")
+        return f"{made_of.count(',') + 1} {what}"
+
+    @property
     def transfers(self) -> bool:
         """Whether its models learnt from a source, too; a method that is not known here does where there is one."""
         spec = METHODS.get(method_of(self.method).method)

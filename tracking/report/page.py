@@ -44,7 +44,7 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
     results = [study for campaign in campaigns for study in campaign.results]
     found = changes(results)
     against = reference_changes(results, [found for campaign in campaigns for found in campaign.references])
-    overview = views.overview(results, found)
+    overview = views.overview(studies, found)
     groups = views.groups(studies, found)
     labels = label_views(campaigns)
     drawings = [*overview.values(), *(view.drawing for view in labels)]
@@ -57,6 +57,7 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
         title=" and ".join(c.name for c in campaigns) if len(campaigns) < 4 else f"{len(campaigns)} campaigns",
         campaigns=campaigns,
         studies=studies,
+        searched=[study for study in studies if not study.is_derived],
         several=len(campaigns) > 1,
         verdict=verdict_words(verdict(results, found, against)),
         rows=views.rows(campaigns, found, against),

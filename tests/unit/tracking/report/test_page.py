@@ -123,6 +123,8 @@ def test_results_over_all_folds_stand_for_the_folds():
     text = words(page_of([campaign]))
     assert "Transfer helped on 1 of 1 comparison" in text
     assert "hv_from_ds random-cv: test RMSE of gear is 25.0 % lower than of stl" in text
+    assert "10 studies: 1 pair × 5 splits × 2 methods" in text
+    assert text.count("5 folds tested 1×") == 3
     assert "Winners of the folds, each tested on its own part: gear, gear, stl, gear, gear." in text
     assert [study.split for study in campaign.results] == ["random-cv"] * 3
     assert CampaignRecord("small-1", "1", tuple(folds), {}, {}, 0.0, 60.0).results == folds
