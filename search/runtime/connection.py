@@ -3,8 +3,10 @@
 import functools
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,9 +78,26 @@ def connected(address: str | None) -> Iterator[None]:
             return
         _start(address)
         try:
-            yield
+            with _terminated_like_interrupted():
+                yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, for the length of a block; Ray's own handler ends the process on the spot.
+
+    Batch systems and containers send SIGTERM some seconds before they kill.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may set a handler
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _start(address: str | None) -> None:

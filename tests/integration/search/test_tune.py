@@ -120,10 +120,11 @@ def test_a_folder_that_fails_stops_the_search_with_its_error(folder, monkeypatch
         drive(folder, fake_training.FakeRun, fake_training.small_plan(trials=2))
 
 
-def test_ctrl_c_ends_cleanly_and_leaves_running_trials_to_be_resumed(folder):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_or_the_end_of_a_batch_job_leaves_running_trials_to_be_resumed(ending, folder):
     driver = start(folder)
     wait_for(lambda: count_lines(folder, "EpochReported") >= 2, driver)
-    driver.send_signal(signal.SIGINT)
+    driver.send_signal(ending)
     assert driver.wait(60) == 130
     assert "interrupted" in driver.stdout.read()
     asked = {(e.study, e.number) for e in events_of(folder) if isinstance(e, TrialAsked)}
