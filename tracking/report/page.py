@@ -1,6 +1,7 @@
 """The page as one HTML text: its style, its script and the views of `tracking.report.views`."""
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
@@ -52,7 +53,13 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
     environment = Environment(
         loader=PackageLoader("tracking.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"per_cent": per_cent, "moment": _moment, "interval": _ends, "svg": _svg}
+    environment.filters |= {
+        "per_cent": per_cent,
+        "moment": _moment,
+        "interval": _ends,
+        "svg": _svg,
+        "setting": _setting,
+    }
     html = environment.get_template("page.html").render(
         title=" and ".join(c.name for c in campaigns) if len(campaigns) < 4 else f"{len(campaigns)} campaigns",
         campaigns=campaigns,
@@ -85,6 +92,13 @@ def _versions(campaigns: Sequence[CampaignRecord]) -> dict[str, str]:
     """Versions of the packages that searched, where recorded, and of those that wrote the page."""
     found = {name: version for campaign in campaigns for name, version in campaign.versions.items()}
     return found | {f"{name} (this page)": metadata.version(name) for name in ("gear-search", "mlflow")}
+
+
+def _setting(recorded: str) -> str:
+    """A setting as it is shown: of a tuple, which MLflow keeps as Python writes it, its words."""
+    if recorded[:1] + recorded[-1:] != "()":
+        return recorded
+    return ", ".join(re.findall(r"'([^']*)'", recorded)) or "none"
 
 
 def _moment(seconds: float) -> str:

@@ -130,6 +130,12 @@ def test_results_over_all_folds_stand_for_the_folds():
     assert CampaignRecord("small-1", "1", tuple(folds), {}, {}, 0.0, 60.0).results == folds
 
 
+def test_settings_are_shown_in_words():
+    settings = {"vary": "('embedding.kind', 'transfer.frame')", "earlier_campaigns": "()", "sampler": "tpe"}
+    text = words(page_of([CampaignRecord("quick-1", "1", (study([trial()]),), settings, {}, 0.0, 60.0)]))
+    assert "earlier_campaigns none sampler tpe vary embedding.kind, transfer.frame" in text
+
+
 def test_sources_of_a_target_are_ranked_and_none_may_help(recorded):
     (campaign,) = recorded(
         Study(pair="hv_from_ds", test=0.6),
