@@ -112,9 +112,10 @@ def judge_cross_validations(campaign: Campaign, store: CampaignStore, say: Calla
     Raises:
         StorageError: the storage cannot be written.
     """
-    rows = standings(campaign)
+    found = cross_validations(campaign.plan.splits)
+    rows = standings(campaign) if found else []
     for pair in campaign.plan.pairs:
-        for split, folds in cross_validations(campaign.plan.splits).items():
+        for split, folds in found.items():
             methods = _tested_in_all([row for row in rows if row.pair == pair.id], folds)
             try:
                 if not methods:

@@ -9,8 +9,10 @@ from search.campaign.events import CheckpointLost, StudyFinished
 from search.campaign.selection import members, winner
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.results import finalize
+from search.results.evidence import Board
 from search.results.finalize import deliver, judge_results
 from search.results.readable import readable_winner
+from search.results.shares import shares_of
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support.fake_training import recorded_search, small_plan
@@ -101,7 +103,8 @@ def quiet(monkeypatch):
         done.append(("judged", study.name, best.number))
         finished(campaign, study)
 
-    def export(campaign, store, name, tested, taken, card):
+    def export(board, store, name, card):
+        _, taken = shares_of(board.campaign, name)
         for trial, _ in taken:
             with store.checkpoint(trial.checkpoint) as place:
                 finalize.read(place)
@@ -112,7 +115,8 @@ def quiet(monkeypatch):
     monkeypatch.setattr(finalize, "read", read_state, raising=False)
     monkeypatch.setattr(finalize, "_judge_winner", judge)
     monkeypatch.setattr(finalize, "_export", export)
-    for name in ("judge_references", "read_board", "_evidence", "study_card", "register_results"):
+    monkeypatch.setattr(finalize, "read_board", lambda campaign, *_: Board(campaign, {}, None, (), ()))
+    for name in ("judge_references", "_evidence", "_card", "register_results"):
         monkeypatch.setattr(finalize, name, lambda *_: None)
     return done
 
