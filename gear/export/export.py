@@ -128,7 +128,7 @@ def export_model(
     check_unit(pair.target.unit)
     models = [load_best(member.checkpoint, member.spec) for member in members]
     info = _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
-    info |= {"calibration": calibration_facts(calibration)}
+    info |= {"notes": _notes(members, models), "calibration": calibration_facts(calibration)}
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
     def fill(draft: Path) -> None:
@@ -245,6 +245,12 @@ def _censored(members: Sequence[Member], pair: PairData) -> dict[str, dict[str, 
         for task in (pair.target, *pair.sources)
         if task.censored
     }
+
+
+def _notes(members: Sequence[Member], models: Sequence[Model]) -> list[str]:
+    """What must be known of how the members learn, each with the name of its method."""
+    named = zip((short_name(member.spec.config.method) for member in members), models, strict=True)
+    return sorted({f"{method}: {note}" for method, model in named for note in model.notes})
 
 
 def _range(column: np.ndarray) -> dict[str, float]:

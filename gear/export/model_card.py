@@ -132,7 +132,7 @@ def _data(info: Mapping[str, Any]) -> str:
     return f"""## Data
 
 Target: {target["train"]} {what} for training, {target["validation"]} for validation, {target["test"]} for test.
-{_learnt_from(info, what)}{_bounds(info)}{joined}{whole}
+{_learnt_from(info, what)}{_bounds(info)}{_notes(info)}{joined}{whole}
 
 | pair | split | split hash | data hash |
 |--|--|--|--|
@@ -162,6 +162,12 @@ def _bounds(info: Mapping[str, Any]) -> str:
     if not told:
         return ""
     return f"\n\nCensored values, of which only a bound is known (such as `<0.5`): {'; '.join(told)}. {EXACT}"
+
+
+def _notes(info: Mapping[str, Any]) -> str:
+    """How members learn, where that is not as the sizes of the parts let one think."""
+    notes = info.get("notes", ())  # missing in earlier exports
+    return f"\n\nOf the members: {'; '.join(notes)}." if notes else ""
 
 
 def _columns(columns: Mapping[str, Mapping[str, float]]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from gear.config import CurvatureConfig, TransferConfig
 from gear.errors import StorageError
 from gear.evaluation.uncertainty import Interval
 from gear.export import FORMAT, export_model, load_export
@@ -119,6 +120,15 @@ def test_card_says_with_what_the_models_began(export):
     assert "pretrained" not in model_card(info)
     info["members"][0]["trial"]["config"]["embedding"]["pretrained"] = "descriptors"
     assert "Embeddings began with pretrained weights: descriptors." in model_card(info)
+
+
+def test_card_says_what_must_be_known_of_how_a_member_learns(member, tmp_path):
+    flat = {"transfer": TransferConfig(frame=50), "curvature": CurvatureConfig(immersion="frame")}
+    other = trained_member(tmp_path / "checkpoint", member.pair, epochs=1, method="gear", **flat)
+    export_model([member, other, other], member.pair, tmp_path / "export", {})
+    (note,) = json.loads((tmp_path / "export" / "config.json").read_text())["notes"]
+    assert note.startswith("gear: curvature is identically zero")
+    assert f"Of the members: {note}.\n" in (tmp_path / "export" / "README.md").read_text()
 
 
 def test_card_of_a_cross_validation_says_what_was_tested(export):
