@@ -13,6 +13,7 @@ the folder has already is not run again.
 import math
 import statistics
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,14 +138,16 @@ def main() -> int:
     parser.add_argument("--labels", type=int, default=60, help="labels of the target in the file")
     parser.add_argument("--draws", type=int, default=2, help="files drawn of each target")
     parser.add_argument("--methods", nargs="+", default=["gear", BASELINE, "svr"])
-    parser.add_argument("--keep", type=Path, default=Path("cross-validation-bench"), help="folder of the campaigns")
+    parser.add_argument("--keep", type=Path, help="folder of the campaigns; by default a temporary one")
     args = parser.parse_args()
     rows: list[Row] = []
-    for pair in args.pairs:
-        for number in range(args.draws):
-            drawn, others = draws(pair, args.labels, number)
-            name = f"{pair}-n{args.labels}-{number}"
-            rows += rows_of(searched(pair, drawn, name, args.keep, args.methods), name, others)
+    with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
+        for pair in args.pairs:
+            for number in range(args.draws):
+                drawn, others = draws(pair, args.labels, number)
+                name = f"{pair}-n{args.labels}-{number}"
+                result = searched(pair, drawn, name, args.keep or Path(scratch), args.methods)
+                rows += rows_of(result, name, others)
     heads = ["file", "split", "champion", "RMSE", "95 % interval", "true", f"over {BASELINE}", "95 % interval", "true"]
     cells = (
         [row.draw, row.split, row.champion, *row.error.cells, *(row.ratio.cells if row.ratio else [])] for row in rows
