@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 
 from gear.config import PairSpec, TaskSpec
+from gear.data import expand_splits, parse_split
 from gear.methods import find_method
 from gear.variants import method_of
 from search.cli.own_data_options import AUTO
@@ -37,6 +38,12 @@ def choose_sources(target: TaskSpec, args: argparse.Namespace) -> tuple[TaskSpec
         print(f"  {one.source.property}: {expectation(one)}", file=sys.stderr)
     if not ranked[0].helps:
         print("  no source is sure to help: the search compares with methods that use none", file=sys.stderr)
+    if any(parse_split(split).test_fold is not None for split in expand_splits(args.splits or ())):
+        print(
+            "  chosen by labels that the folds are tested on, so their gain is stated somewhat too high: name a source "
+            "by --source-property for a strict answer",
+            file=sys.stderr,
+        )
     return (ranked[0].source,)
 
 
