@@ -91,11 +91,11 @@ def searched(pair: str, drawn: Labels, name: str, folder: Path, methods: Sequenc
 
 def rows_of(result: CampaignResult, draw: str, others: Labels) -> Iterator[Row]:
     """What a campaign states under each split, and what it is for all other molecules."""
-    board = result.leaderboard()
-    (pair,) = {place[0] for place in result.champions()}
+    board, champions = result.leaderboard(), result.champions()
+    (pair,) = {place[0] for place in champions}
     true = {}
     for split in SPLITS:
-        champion, baseline = result.champions()[pair, split], f"{pair}.{split}.{BASELINE}"
+        champion, baseline = champions[pair, split], f"{pair}.{split}.{BASELINE}"
         for name in (champion, baseline):
             predicted = result.predictor(name).predict(list(others.smiles))
             true[name] = float(rmse(np.asarray(predicted) - others.value))

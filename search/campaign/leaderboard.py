@@ -71,9 +71,8 @@ def units(head: Mapping[str, Any]) -> dict[str, str]:
     return {name.partition(".")[0]: facts["unit"] for name, facts in head["data"].items()}
 
 
-def data_facts(head: Mapping[str, Any], pair: str, split: str) -> Mapping[str, str]:
-    """What campaign.json says of the data of a pair and split; of a cross-validation it is that of its first fold."""
-    data: Mapping[str, Mapping[str, str]] = head["data"]
+def data_facts(data: Mapping[str, Mapping[str, str]], pair: str, split: str) -> Mapping[str, str]:
+    """What the `data` of campaign.json say of a pair and split; of a cross-validation it is that of its first fold."""
     return data.get(f"{pair}.{split}") or data[f"{pair}.{expand_splits([split])[0]}"]
 
 

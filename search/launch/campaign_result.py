@@ -17,7 +17,7 @@ from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import Standing
-from search.results.evidence import read_board
+from search.results.evidence import rows_and_joined
 from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS
@@ -161,7 +161,7 @@ class CampaignResult:
 
     @property
     def _rows(self) -> Sequence[Standing]:
-        return read_board(self.campaign, self.head, self.folder).rows
+        return rows_and_joined(self.campaign, self.folder)[0]
 
 
 def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:

@@ -14,7 +14,12 @@ from search.results.changes import change_between
 from search.results.evidence import Board, card_evidence, common_evidence, labels_of
 from tracking.evidence import Winner
 
-__all__ = ["blend_card", "blend_words", "delivered_members", "members_words", "winner_of_blend"]
+__all__ = ["blend_card", "blend_of", "blend_words", "delivered_members", "members_words", "winner_of_blend"]
+
+
+def blend_of(campaign: Campaign, name: str) -> BlendFinished:
+    """The newest tested blend of a name."""
+    return next(blend for blend in campaign.tested_blends if blend.name == name)
 
 
 def blend_words(board: Board, blend: BlendFinished) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gear.data import expand_splits
+from gear.data.splits.split_name import joined_folds
 from gear.evaluation.comparison import baseline_of, reference_words
 from gear.evaluation.conformal import recorded_coverage
 from gear.evaluation.diagnostics import Finding
@@ -21,7 +21,16 @@ from search.results.references import Reference, read_references, reference_chan
 from search.storage.base import StoragePath
 from tracking.evidence import Winner
 
-__all__ = ["Board", "card_evidence", "common_evidence", "labels_of", "read_board", "study_card", "winner_of"]
+__all__ = [
+    "Board",
+    "card_evidence",
+    "common_evidence",
+    "labels_of",
+    "read_board",
+    "rows_and_joined",
+    "study_card",
+    "winner_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,13 @@ class Board:
     @property
     def folds(self) -> frozenset[tuple[str, str]]:
         """Pair and split of each fold of a cross-validation whose results are joined: these stand for it."""
-        return frozenset((one.pair, fold) for one in self.joined for fold in expand_splits([one.split]))
+        return joined_folds((one.pair, one.split) for one in self.joined)
 
     @property
     def results(self) -> list[Standing]:
         """The rows without those of such folds."""
-        return [row for row in self.rows if (row.pair, row.split) not in self.folds]
+        folds = self.folds
+        return [row for row in self.rows if (row.pair, row.split) not in folds]
 
 
 def read_board(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath) -> Board:
@@ -61,10 +71,19 @@ def read_board(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath)
     Raises:
         StorageError: references or joined results cannot be read.
     """
+    rows, joined = rows_and_joined(campaign, folder)
+    return Board(campaign, head, folder, rows, read_references(campaign, folder), joined)
+
+
+def rows_and_joined(campaign: Campaign, folder: StoragePath) -> tuple[list[Standing], list[JoinedResult]]:
+    """How a campaign's winners, blends and joined results stand, and the latter.
+
+    Raises:
+        StorageError: joined results cannot be read.
+    """
     rows = standings(campaign)
     joined = _current(read_joined(campaign.plan, folder), rows)
-    rows += [found.standing for found in joined]
-    return Board(campaign, head, folder, rows, read_references(campaign, folder), joined)
+    return [*rows, *(found.standing for found in joined)], joined
 
 
 def _current(joined: Sequence[JoinedResult], rows: Sequence[Standing]) -> list[JoinedResult]:
@@ -138,7 +157,7 @@ def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Ite
         "created": head["created"],
         "campaign_id": head.get("id", ""),
         "versions": _versions([*trials, *taken], head.get("versions", {})),
-        "unit": data_facts(head, row.pair, row.split)["unit"],
+        "unit": data_facts(head["data"], row.pair, row.split)["unit"],
         "single_task": {} if rival is None else _numbers(board, rival.study),
         "change": change_of(row, rows, board.folder),
         "reference": {} if reference is None else reference.numbers,

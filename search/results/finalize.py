@@ -11,11 +11,11 @@ from typing import Any
 
 from gear.errors import CheckpointError, GearError
 from search.campaign.campaign import Campaign
-from search.campaign.events import BlendFinished, StudyFinished
+from search.campaign.events import StudyFinished
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.blend import judge_blends
-from search.results.blend_evidence import blend_card, winner_of_blend
+from search.results.blend_evidence import blend_card, blend_of, winner_of_blend
 from search.results.cross_validation import JoinedResult, judge_cross_validations
 from search.results.cross_validation_evidence import joined_card, winner_of_joined
 from search.results.ensemble import models, tested_on
@@ -101,7 +101,8 @@ def _delivered(board: Board) -> list[str]:
     studies = [study for study in board.campaign.studies.values() if study.finished]
     found = [(study.name, study.plan.pair.id, study.plan.split) for study in studies]
     found += [(blend.name, blend.pair, blend.split) for blend in board.campaign.tested_blends]
-    alone = [name for name, *place in found if tuple(place) not in board.folds]
+    folds = board.folds
+    alone = [name for name, pair, split in found if (pair, split) not in folds]
     return [*alone, *(joined.name for joined in board.joined)]
 
 
@@ -113,7 +114,7 @@ def _evidence(board: Board, name: str) -> Winner:
     study = campaign.studies.get(name)
     if study is not None:
         return winner_of(board, study)
-    return winner_of_blend(board, _blend(campaign, name))
+    return winner_of_blend(board, blend_of(campaign, name))
 
 
 def _card(board: Board, name: str, won: Winner) -> dict[str, Any]:
@@ -122,15 +123,11 @@ def _card(board: Board, name: str, won: Winner) -> dict[str, Any]:
     if joined is not None:
         return joined_card(joined, won)
     study = campaign.studies.get(name)
-    return study_card(study, won) if study is not None else blend_card(_blend(campaign, name), won)
+    return study_card(study, won) if study is not None else blend_card(blend_of(campaign, name), won)
 
 
 def _joined(board: Board, name: str) -> JoinedResult | None:
     return next((found for found in board.joined if found.name == name), None)
-
-
-def _blend(campaign: Campaign, name: str) -> BlendFinished:
-    return next(blend for blend in campaign.tested_blends if blend.name == name)
 
 
 def _register(board: Board, tracking_uri: str, name: str, won: Winner | None, say: Callable[[str], None]) -> None:

@@ -48,4 +48,4 @@ def tested_models(
 
 def _labels(head: Mapping[str, Any], pair: str, split: str) -> int:
     """The number of labels of a split; 0 where it is unknown."""
-    return parse_split(split).labels or int(data_facts(head, pair, split).get("labels", 0))
+    return parse_split(split).labels or int(data_facts(head["data"], pair, split).get("labels", 0))

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gear.data import expand_splits
 from gear.parsing import to_dict
 from gear.results import OBJECTIVE, STATES
 from search.campaign.events import BlendFinished, EpochReported, Event, StudyFinished, TrialAsked, TrialEnded
 from search.campaign.importance import importances
+from search.campaign.leaderboard import data_facts
 from search.campaign.selection import repeats_to_start
 from search.campaign.study import Study, Trial, concerned
 from search.plan.campaign_plan import BLEND, CampaignPlan, StudyPlan
@@ -87,8 +87,8 @@ def joined_records(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> I
     """
     pairs = {pair.id: pair for pair in plan.pairs}
     for joined in read_joined(plan, folder):
-        first = hashes[f"{joined.pair}.{expand_splits([joined.split])[0]}"]
-        tags = {**_tags(StudyPlan(pairs[joined.pair], joined.split, joined.method)), **first}
+        tags = _tags(StudyPlan(pairs[joined.pair], joined.split, joined.method))
+        tags |= data_facts(hashes, joined.pair, joined.split)
         tags |= {"split_hash": joined.split_hash, "data_hash": joined.data_hash}
         yield messages.StudyStarted(joined.name, 0, tags)
         yield messages.StudyResult(

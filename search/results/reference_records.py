@@ -34,7 +34,8 @@ def record_references(board: Board, tracking_uri: str, say: Callable[[str], None
 def _run(reference: Reference, head: Mapping[str, Any], folder: StoragePath) -> ReferenceRun:
     pair, split = reference.pair, reference.split
     place = folder / predictions_file(reference_predictions_name(pair, split, reference.name))
-    facts = {**data_facts(head, pair, split), "split_hash": reference.split_hash, "data_hash": reference.data_hash}
+    hashes = {"split_hash": reference.split_hash, "data_hash": reference.data_hash}
+    facts = {**data_facts(head["data"], pair, split), **hashes}
     predictions = place.read_bytes() if place.exists() else None
     title = f"{reference.title} {split} {pair}"
     return ReferenceRun(reference.name, title, pair, split, facts, reference.numbers, predictions)

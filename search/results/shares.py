@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from search.campaign.campaign import Campaign
 from search.campaign.selection import delivered, members
 from search.campaign.study import Trial
-from search.results.blend_evidence import delivered_members
+from search.results.blend_evidence import blend_of, delivered_members
 
 __all__ = ["Shares", "joined_shares", "shares_of"]
 
@@ -23,7 +23,7 @@ def shares_of(campaign: Campaign, name: str) -> tuple[Shares, Shares]:
         study, settings = campaign.studies[name], campaign.plan.search
         best = study.trials[study.finished[-1].winner]
         return _evenly(members(study, best, settings)), _evenly(delivered(study, best, settings))
-    blend = next(blend for blend in campaign.tested_blends if blend.name == name)
+    blend = blend_of(campaign, name)
     tested = [(campaign.studies[one.study].trials[one.number], float(one.count)) for one in blend.members]
     taken = [(trial, one.count / len(of)) for one, of in delivered_members(campaign, blend) for trial in of]
     return tested, taken

@@ -59,12 +59,12 @@ def leaderboard(campaign: Campaign, head: Mapping[str, Any], folder: StoragePath
         StorageError: references or predictions cannot be read.
     """
     board = read_board(campaign, head, folder)
-    rows = board.results
-    references = [found for found in board.references if (found.pair, found.split) not in board.folds]
+    rows, folds = board.results, board.folds
+    references = [found for found in board.references if (found.pair, found.split) not in folds]
     changes = _known((row.study, change_of(row, rows, folder)) for row in rows)
     against = _known((row.study, reference_change(row, references, folder)) for row in rows)
     curves = label_curves(rows, references, head, folder)
-    blends = [blend for blend in campaign.newest_blends if (blend.pair, blend.split) not in board.folds]
+    blends = [blend for blend in campaign.newest_blends if (blend.pair, blend.split) not in folds]
     notes = [line for blend in blends for line in blend_words(board, blend)]
     notes += [joined_words(board, found) for found in board.joined if found.method == CHAMPION]
     return Leaderboard(rows, units(head), changes, _findings(campaign), references, against, curves, notes)

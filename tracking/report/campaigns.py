@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from gear.data.splits.split_name import expand_splits
+from gear.data.splits.split_name import joined_folds
 from gear.evaluation.comparison import BASELINE, REFERENCES
 from gear.evaluation.conformal import Coverage, recorded_coverage
 from gear.evaluation.held_out import PartPredictions
@@ -215,5 +215,5 @@ class CampaignRecord:
     @property
     def results(self) -> list[StudyRecord]:
         """The studies that are compared: results over all folds of a cross-validation stand for its folds."""
-        joined = [(study.pair, fold) for study in self.studies if study.parts for fold in expand_splits([study.split])]
-        return [study for study in self.studies if (study.pair, study.split) not in joined]
+        folds = joined_folds((study.pair, study.split) for study in self.studies if study.parts)
+        return [study for study in self.studies if (study.pair, study.split) not in folds]

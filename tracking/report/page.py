@@ -50,34 +50,31 @@ def make_page(campaigns: Sequence[CampaignRecord], now: datetime.datetime) -> Pa
     labels = label_views(campaigns)
     drawings = [*overview.values(), *(view.drawing for view in labels)]
     drawings += [drawing for group in groups for view in group.views for drawing in view.drawings]
-    html = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            title=" and ".join(c.name for c in campaigns) if len(campaigns) < 4 else f"{len(campaigns)} campaigns",
-            campaigns=campaigns,
-            studies=studies,
-            searched=[study for study in studies if not study.is_derived],
-            several=len(campaigns) > 1,
-            verdict=verdict_words(verdict(results, found, against)),
-            rows=views.rows(campaigns, found, against),
-            labels=labels,
-            averages=averages(results, found),
-            rankings=views.rankings(best_transfer(found)),
-            overview=overview,
-            groups=groups,
-            unfolded=len(groups) <= OPEN_AT_FIRST,
-            failures=views.causes((t.reason, s.name) for s in studies for t in s.trials if t.state == "failed"),
-            findings=views.causes((text, s.name) for s in studies for t in s.trials for text in t.findings.values()),
-            fewest=FEWEST,
-            baseline=BASELINE,
-            reference=REFERENCES[STRONGEST],
-            not_recorded=NOT_RECORDED,
-            now=now,
-            versions=_versions(campaigns),
-            style=Markup(_style()),
-            script=Markup(_text("page.js")),
-        )
+    template = _environment().get_template("page.html")
+    html = template.render(
+        title=" and ".join(c.name for c in campaigns) if len(campaigns) < 4 else f"{len(campaigns)} campaigns",
+        campaigns=campaigns,
+        studies=studies,
+        searched=[study for study in studies if not study.is_derived],
+        several=len(campaigns) > 1,
+        verdict=verdict_words(verdict(results, found, against)),
+        rows=views.rows(campaigns, found, against),
+        labels=labels,
+        averages=averages(results, found),
+        rankings=views.rankings(best_transfer(found)),
+        overview=overview,
+        groups=groups,
+        unfolded=len(groups) <= OPEN_AT_FIRST,
+        failures=views.causes((t.reason, s.name) for s in studies for t in s.trials if t.state == "failed"),
+        findings=views.causes((text, s.name) for s in studies for t in s.trials for text in t.findings.values()),
+        fewest=FEWEST,
+        baseline=BASELINE,
+        reference=REFERENCES[STRONGEST],
+        not_recorded=NOT_RECORDED,
+        now=now,
+        versions=_versions(campaigns),
+        style=Markup(_style()),
+        script=Markup(_text("page.js")),
     )
     return Page(html, tuple(drawings))
 

@@ -39,6 +39,7 @@ __all__ = [
     "ParsedSplit",
     "cross_validations",
     "expand_splits",
+    "joined_folds",
     "parse_split",
     "with_modifiers",
     "without",
@@ -144,6 +145,15 @@ def cross_validations(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     joined = dict.fromkeys(_in_place(split, JOINED) for split in splits if split.test_fold)
     folds = {name: _test_folds(parse_split(name)) for name in joined}
     return {name: of_name for name, of_name in folds.items() if there.issuperset(of_name)}
+
+
+def joined_folds(joined: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Pair and split of every fold of some cross-validations, which are given by pair and the name for all folds.
+
+    Raises:
+        UnknownNameError, InputDataError: see `parse_split`.
+    """
+    return frozenset((pair, fold) for pair, split in joined for fold in expand_splits([split]))
 
 
 def _test_folds(joined: ParsedSplit) -> tuple[str, ...]:
