@@ -29,7 +29,7 @@ run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 	$(BIN)/gear-search run $(ARGS)
 
 test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 faults: env  ## every way to break a search, the slow ones too
 	$(BIN)/pytest -m faults $(ARGS)

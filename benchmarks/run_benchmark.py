@@ -6,12 +6,14 @@
 One definition, the presets `benchmark` and `benchmark-all`, in two sizes. `gpu` is that of the presets. `cpu` is for
 two cores: fewer trials, folds, epochs and split seeds, but every pair, split and method. Campaigns that have ended are
 left as they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
-What follows `--` goes to each `gear-search run`, for instance `-- --address auto`.
+What follows `--` goes to each `gear-search run`, for instance `-- --address auto`. When the time is over the search is
+stopped as Ctrl-C stops it, so that no winner of an unfinished study is tested.
 
 `--dry-run` prints what it takes.
 """
 
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -71,16 +73,29 @@ def main() -> int:
     for flags in commands(args.size, args.seeds or SEEDS[args.size], ["--storage", args.storage, *more]):
         if is_delivered(open_folder(args.storage) / flags[flags.index("--name") + 1]):
             continue
-        left = None if ends is None else int(ends - time.monotonic())
-        if left is not None and left <= 0:
-            print("the time budget is used up; go on with the same command", flush=True)
-            return ENDED
-        flags += [] if left is None else ["--time-budget", f"{left}s"]
-        print(shlex.join(["gear-search", "run", *flags]), flush=True)
-        code = subprocess.run([sys.executable, "-m", "search.run", *flags, *(["--dry-run"] * args.dry_run)]).returncode
-        if code and (ends is None or time.monotonic() < ends):
-            return code
+        left = None if ends is None else ends - time.monotonic()
+        if left is None or left > 0:
+            print(shlex.join(["gear-search", "run", *flags]), flush=True)
+            code = search([*flags, *(["--dry-run"] * args.dry_run)], left)
+            if code == ENDED:
+                continue
+            if ends is None or time.monotonic() < ends:
+                return code
+        print("the time budget is used up; go on with the same command", flush=True)
+        return ENDED
     return ENDED
+
+
+def search(flags: Sequence[str], time_left: float | None) -> int:
+    """Run one search, at most for some seconds, and return its exit code."""
+    with subprocess.Popen([sys.executable, "-m", "search.run", *flags]) as running:
+        try:
+            return running.wait(time_left)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)
+        except KeyboardInterrupt:  # the search has it, too
+            pass
+        return running.wait()
 
 
 if __name__ == "__main__":

@@ -19,13 +19,6 @@ for variable in ("GEAR_STORAGE", "MLFLOW_TRACKING_URI"):  # of whoever runs the 
 torch.set_num_threads(1)  # as a trial has; the models here are too small to share
 
 
-def pytest_collection_modifyitems(items):
-    """Where tests run in two processes, those of a file stay together, and so do all that start Ray on all cores."""
-    started = {item.path for item in items if any(item.get_closest_marker(name) for name in ("ray", "faults"))}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path in started else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def no_tracking_uri():
     """MLflow writes the last one used into the environment, where a command of a later test would find it."""

@@ -78,26 +78,32 @@ def connected(address: str | None) -> Iterator[None]:
             return
         _start(address)
         try:
-            with _terminated_like_interrupted():
+            with _stopped_by_signals():
                 yield
         finally:
             ray.shutdown()
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, for the length of a block; Ray's own handler ends the process on the spot.
+def _stopped_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM stop what runs in a block, each of them in one way.
 
-    Batch systems and containers send SIGTERM some seconds before they kill.
+    A script that starts a search in the background has Ctrl-C turned off in it. Batch systems and containers send
+    SIGTERM some seconds before they kill; Ray's own handler ends the process on the spot.
     """
     if threading.current_thread() is not threading.main_thread():  # no other may set a handler
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    term = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, term)
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _start(address: str | None) -> None:

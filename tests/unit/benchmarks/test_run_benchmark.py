@@ -1,6 +1,8 @@
 """The benchmark in two sizes of one definition, in pieces."""
 
+import signal
 import subprocess
+import sys
 
 import pytest
 import run_benchmark
@@ -36,11 +38,11 @@ def run(monkeypatch, tmp_path):
     def script(*words, codes=()):
         left = iter(codes)
 
-        def start(command):
-            started.append(command)
-            return subprocess.CompletedProcess(command, next(left, 0))
+        def start(flags, time_left):
+            started.append(flags)
+            return next(left, 0)
 
-        monkeypatch.setattr(subprocess, "run", start)
+        monkeypatch.setattr(run_benchmark, "search", start)
         monkeypatch.setattr("sys.argv", ["run_benchmark.py", "--storage", str(tmp_path), *words])
         return run_benchmark.main(), started
 
@@ -68,9 +70,16 @@ def test_nothing_is_started_after_the_time(run, monkeypatch):
     assert (code, len(started)) == (1, 1)  # it failed before the time was over
     clock = iter([0.0, 0.0, 200.0])
     started.clear()
-    code, started = run("cpu", "--time-budget", "100s", codes=[1])  # without a winner within the time
+    code, started = run("cpu", "--time-budget", "100s", codes=[130])  # stopped
     assert (code, len(started)) == (0, 1)
-    assert started[0][started[0].index("--time-budget") + 1] == "100s"
+
+
+def test_a_search_is_stopped_after_its_time(monkeypatch):
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda command: popen([sys.executable, "-c", command[-1]]))
+    waits = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); time.sleep(60)"
+    assert run_benchmark.search([waits], 1.0) == -signal.SIGINT
+    assert run_benchmark.search(["raise SystemExit(3)"], None) == 3
 
 
 def test_what_is_delivered_is_left_alone(run, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import sys
 import types
 from pathlib import Path
@@ -113,3 +114,17 @@ def test_ray_has_a_home_folder_where_the_environment_names_none(known, started, 
         assert home == "/home/somebody" if known else list(Path(home).iterdir()) == []
     assert "HOME" not in os.environ
     assert known or not Path(home).exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("before", [signal.SIG_IGN, signal.default_int_handler])
+def test_signals_stop_a_search_that_a_script_started_in_the_background(ending, before, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", types.SimpleNamespace(is_initialized=lambda: False, shutdown=lambda: None))
+    monkeypatch.setattr(connection, "_start", lambda _: None)
+    at_first = signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt), connection.connected(None):
+            signal.raise_signal(ending)
+        assert signal.getsignal(signal.SIGINT) == before
+    finally:
+        signal.signal(signal.SIGINT, at_first)
