@@ -218,13 +218,15 @@ def _facts(found: Read) -> CampaignFacts:
     told = {package: ", ".join(dict.fromkeys(several)) for package, several in versions.items()}
     commit = told.pop("commit", "")
     folds = {plan.folds(split, "search") for split in plan.splits}
+    tested = [row for row in found.standings if row.method != BLEND and row.test_rmse is not None]
     return CampaignFacts(
         experiment=found.experiment,
         name=found.result.name,
         split_seed=found.seed,
         pairs=len(plan.pairs),
         studies=len(plan.studies),
-        tested=sum(row.test_rmse is not None for row in found.standings if row.method != BLEND),
+        tested=len(tested),
+        tested_again=sum(row.test_evaluations > 1 for row in tested),
         trials=plan.search.trials,
         epochs=plan.epochs,
         folds=", ".join(map(str, sorted(folds))),

@@ -131,7 +131,11 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFacts:
-    """What a campaign was, for whoever wants to run it again."""
+    """What a campaign was, for whoever wants to run it again.
+
+    `tested` counts the studies whose winner was tested; of `tested_again` an earlier winner had been tested before, since
+    the time budget of a launch had ended.
+    """
 
     experiment: str
     name: str
@@ -139,6 +143,7 @@ class CampaignFacts:
     pairs: int
     studies: int
     tested: int
+    tested_again: int
     trials: int
     epochs: int
     folds: str

@@ -272,6 +272,7 @@ def campaigns_table(facts: Sequence[CampaignFacts]) -> Iterator[str]:
         "split seed",
         "pairs",
         "studies tested",
+        "tested twice or more",
         "trials",
         "epochs",
         "folds",
@@ -279,8 +280,8 @@ def campaigns_table(facts: Sequence[CampaignFacts]) -> Iterator[str]:
         "commit",
     ]
     lines = (
-        [f"`{f.name}`", f.experiment, f.split_seed, f.pairs, f"{f.tested} of {f.studies}", f.trials, f.epochs, f.folds,
-         f.finalists or "none", f"`{f.commit[:12]}`" if f.commit else "not recorded"]
+        [f"`{f.name}`", f.experiment, f.split_seed, f.pairs, f"{f.tested} of {f.studies}", f.tested_again, f.trials,
+         f.epochs, f.folds, f.finalists or "none", f"`{f.commit[:12]}`" if f.commit else "not recorded"]
         for f in facts
     )  # fmt: skip
     yield from grid(heads, lines)

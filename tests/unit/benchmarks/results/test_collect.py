@@ -52,6 +52,14 @@ def test_a_study_that_was_tested_twice_is_refused(tmp_path):
         collected(folders)
 
 
+def test_winners_that_were_tested_before_are_counted(tmp_path):
+    events = copy(tmp_path / "one", "benchmark") / "events" / "000001.jsonl"
+    before = collected([tmp_path / "one"])["campaigns"][0]
+    events.write_text(events.read_text().replace('"test_evaluations":1', '"test_evaluations":2', 1))
+    after = collected([tmp_path / "one"])["campaigns"][0]
+    assert [(facts.tested, facts.tested_again) for facts in (before, after)] == [(2, 0), (2, 1)]
+
+
 def test_of_an_ablation_the_epochs_of_the_first_trial_are_kept(tmp_path):
     losses = collected([copy(tmp_path / "one", "ablation")])["losses"]
     assert {loss.term for loss in losses if loss.method == "gear"} == set(TERMS)

@@ -20,7 +20,7 @@ def found(rows):
     """Tables of a campaign."""
     losses = [Loss("ablation", "p", "random", 0, "gear", epoch, "validation_rmse", 1 / epoch) for epoch in (1, 2, 3)]
     change = CellChange("benchmark", "hv_from_bp", "random", 60, 1, "gear", "stl", -0.2, -0.3, math.nan, 0.001, 99)
-    facts = CampaignFacts("benchmark", "b-1", 1, 6, 72, 72, 3, 20, "2", 2, "1234567890abcdef", "torch 2", "monday")
+    facts = CampaignFacts("benchmark", "b-1", 1, 6, 72, 72, 5, 3, 20, "2", 2, "1234567890abcdef", "torch 2", "monday")
     known = {"errors": rows, "changes": [change], "losses": losses, "campaigns": [facts]}
     return dict.fromkeys(page.RECORDS, ()) | known
 
