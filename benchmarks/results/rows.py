@@ -133,7 +133,7 @@ class Loss:
 class CampaignFacts:
     """What a campaign was, for whoever wants to run it again.
 
-    `tested` counts the studies whose winner was tested; of `tested_again` an earlier winner had been tested before, since
+    `tested` counts the studies whose winner was tested, `tested_again` those of them that had been tested before, since
     the time budget of a launch had ended.
     """
 
