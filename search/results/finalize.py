@@ -15,17 +15,16 @@ from search.campaign.events import StudyFinished
 from search.campaign.selection import members, score, winner
 from search.campaign.study import Study, Trial
 from search.results.blend import judge_blends
-from search.results.blend_evidence import blend_card, blend_of, winner_of_blend
-from search.results.cross_validation import JoinedResult, judge_cross_validations
-from search.results.cross_validation_evidence import joined_card, winner_of_joined
+from search.results.cross_validation import judge_cross_validations
+from search.results.delivery import Delivered, delivered_results
 from search.results.ensemble import models, tested_on
-from search.results.evidence import Board, read_board, study_card, winner_of
+from search.results.evidence import Board, read_board
 from search.results.held_out_cache import predict_all
 from search.results.intervals import calibration_of, judge_with_intervals
 from search.results.readable import readable_winner
 from search.results.reference_records import record_references
 from search.results.references import judge_references
-from search.results.shares import joined_shares, shares_of
+from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
 from tracking.evidence import Winner
@@ -71,10 +70,10 @@ def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Ca
     """
     board = read_board(campaign, store.head, store.folder)
     evidence: dict[str, Winner] = {}
-    for name in _delivered(board):
-        won = evidence[name] = _evidence(board, name)
-        with _own_damage(store, name, say):
-            _export(board, store, name, _card(board, name, won))
+    for result in delivered_results(board):
+        won = evidence[result.name] = result.evidence()
+        with _own_damage(store, result.name, say):
+            _export(campaign, store, result, result.card(won))
     register_results(board, tracking_uri, say, evidence)
 
 
@@ -92,57 +91,26 @@ def register_results(
         evidence: for results by name, as far as it is known.
     """
     record_references(board, tracking_uri, say)
-    for name in _delivered(board):
-        _register(board, tracking_uri, name, evidence.get(name), say)
+    for result in delivered_results(board):
+        _register(board.folder, tracking_uri, result, evidence.get(result.name), say)
 
 
-def _delivered(board: Board) -> list[str]:
-    """The tested results that are exported: studies and blends, but joined results in place of the folds they join."""
-    studies = [study for study in board.campaign.studies.values() if study.finished]
-    found = [(study.name, study.plan.pair.id, study.plan.split) for study in studies]
-    found += [(blend.name, blend.pair, blend.split) for blend in board.campaign.tested_blends]
-    folds = board.folds
-    alone = [name for name, pair, split in found if (pair, split) not in folds]
-    return [*alone, *(joined.name for joined in board.joined)]
-
-
-def _evidence(board: Board, name: str) -> Winner:
-    """The evidence for the winner of a study, a blend or a joined result."""
-    campaign, joined = board.campaign, _joined(board, name)
-    if joined is not None:
-        return winner_of_joined(board, joined, *joined_shares(campaign, joined.parts))
-    study = campaign.studies.get(name)
-    if study is not None:
-        return winner_of(board, study)
-    return winner_of_blend(board, blend_of(campaign, name))
-
-
-def _card(board: Board, name: str, won: Winner) -> dict[str, Any]:
-    """What the card of a result says, from its evidence."""
-    campaign, joined = board.campaign, _joined(board, name)
-    if joined is not None:
-        return joined_card(joined, won)
-    study = campaign.studies.get(name)
-    return study_card(study, won) if study is not None else blend_card(blend_of(campaign, name), won)
-
-
-def _joined(board: Board, name: str) -> JoinedResult | None:
-    return next((found for found in board.joined if found.name == name), None)
-
-
-def _register(board: Board, tracking_uri: str, name: str, won: Winner | None, say: Callable[[str], None]) -> None:
+def _register(
+    folder: StoragePath, tracking_uri: str, result: Delivered, won: Winner | None, say: Callable[[str], None]
+) -> None:
     """Register an export, and attach its predictions to the run of its study or blend, for the report.
 
     What the folder lacks is said.
     """
-    place, predictions = board.folder / EXPORTS / name, board.folder / predictions_file(name)
+    name = result.name
+    place, predictions = folder / EXPORTS / name, folder / predictions_file(name)
     for what, file in {"not registered": place, "without predictions in the report": predictions}.items():
         if not file.exists():
             say(f"{name}: {what}, since there is no {file}")
     try:
         if not place.exists():
             return
-        won = won or _evidence(board, name)
+        won = won or result.evidence()
         with place.local() as export:
             register_winner(tracking_uri, export, won)
         if predictions.exists():
@@ -197,23 +165,22 @@ def _own_damage(store: CampaignStore, name: str, say: Callable[[str], None]) -> 
         say(f"{name}: {'its export stays as it was' if there else 'not exported'}, since {error}")
 
 
-def _export(board: Board, store: CampaignStore, name: str, card: Mapping[str, Any]) -> None:
+def _export(campaign: Campaign, store: CampaignStore, result: Delivered, card: Mapping[str, Any]) -> None:
     """Export the models of a result, with the intervals of those that were tested.
 
     Args:
-        board: with the result.
+        campaign: of the result.
         store: that holds the checkpoints and takes the export.
-        name: of the result.
-        card: what the card says.
+        result: what is exported.
+        card: what its card says.
     """
     from gear.export import export_model  # torch, not before it is needed
 
-    campaign, joined = board.campaign, _joined(board, name)
-    tested, taken = shares_of(campaign, name) if joined is None else joined_shares(campaign, joined.parts)
-    with models(campaign, store, tested) as found:
+    with models(campaign, store, result.tested) as found:
         calibration = calibration_of(found, predict_all(found, store))
-    with models(campaign, store, taken) as found, store.export(name) as to:
+    with models(campaign, store, result.taken) as found, store.export(result.name) as to:
         pair = tested_on(found[0])
-        if joined is not None:
-            pair = dataclasses.replace(pair, split=joined.split, split_hash=joined.split_hash)
+        if result.split is not None:
+            split, split_hash = result.split
+            pair = dataclasses.replace(pair, split=split, split_hash=split_hash)
         export_model(found, pair, to, card, calibration)

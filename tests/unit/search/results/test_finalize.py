@@ -14,7 +14,7 @@ from search.campaign.events import EvaluationBegun
 from search.campaign.leaderboard import standings
 from search.campaign.selection import winner
 from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml
-from search.results import evidence, finalize
+from search.results import delivery, evidence, finalize
 from search.results.evidence import read_board, winner_of
 from search.results.finalize import deliver, judge_results, register_results
 from search.storage.campaign_store import CampaignStore, read_campaign, read_events
@@ -116,8 +116,8 @@ def delivered(store, judged, monkeypatch):
     campaign, calls, registered = resumed(store), Counter(), []
     judge_results(campaign, store, pytest.fail)
 
-    def export(campaign, store, name, *_):
-        with store.export(name) as to:
+    def export(campaign, store, result, card):
+        with store.export(result.name) as to:
             to.mkdir(parents=True)
 
     def counting(name):
@@ -131,7 +131,7 @@ def delivered(store, judged, monkeypatch):
 
     for name in ("standings", "read_references", "change_of", "reference_change"):
         counting(name)
-    monkeypatch.setattr(finalize, "study_card", lambda *_: {})
+    monkeypatch.setattr(delivery, "study_card", lambda *_: {})
     monkeypatch.setattr(finalize, "_export", export)
     monkeypatch.setattr(finalize, "register_winner", lambda uri, export, won: registered.append(won))
     monkeypatch.setattr(finalize, "attach", lambda *_: None)

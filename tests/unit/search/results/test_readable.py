@@ -8,11 +8,10 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import CheckpointLost, StudyFinished
 from search.campaign.selection import members, winner
 from search.plan.plan_file import plan_to_dict, plan_to_toml
-from search.results import finalize
+from search.results import delivery, finalize
 from search.results.evidence import Board
 from search.results.finalize import deliver, judge_results
 from search.results.readable import readable_winner
-from search.results.shares import shares_of
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support.fake_training import recorded_search, small_plan
@@ -103,12 +102,11 @@ def quiet(monkeypatch):
         done.append(("judged", study.name, best.number))
         finished(campaign, study)
 
-    def export(board, store, name, card):
-        _, taken = shares_of(board.campaign, name)
-        for trial, _ in taken:
+    def export(campaign, store, result, card):
+        for trial, _ in result.taken:
             with store.checkpoint(trial.checkpoint) as place:
                 finalize.read(place)
-        done.append(("exported", name))
+        done.append(("exported", result.name))
 
     from gear.training.checkpoint import read_state
 
@@ -116,8 +114,13 @@ def quiet(monkeypatch):
     monkeypatch.setattr(finalize, "_judge_winner", judge)
     monkeypatch.setattr(finalize, "_export", export)
     monkeypatch.setattr(finalize, "read_board", lambda campaign, *_: Board(campaign, {}, None, (), ()))
-    for name in ("judge_references", "_evidence", "_card", "register_results"):
-        monkeypatch.setattr(finalize, name, lambda *_: None)
+    for module, name in (
+        (finalize, "judge_references"),
+        (finalize, "register_results"),
+        (delivery, "winner_of"),
+        (delivery, "study_card"),
+    ):
+        monkeypatch.setattr(module, name, lambda *_: None)
     return done
 
 
