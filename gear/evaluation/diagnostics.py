@@ -11,7 +11,7 @@ from gear.config import TrialConfig
 from gear.methods import find_method
 from gear.results import EpochResult
 
-__all__ = ["Finding", "compare_splits", "diagnose", "expected_memory_mb"]
+__all__ = ["Finding", "compare_splits", "diagnose", "expected_memory_mb", "gathered"]
 
 FAILED_SHARE = 0.03  # of molecules with a near singular metric; above it the term is trained on a selection
 STATIONARY_METRIC = 1.5  # two maps that ignore their input have loss 2, a stationary point of the round trip
@@ -47,6 +47,18 @@ def diagnose(history: Sequence[EpochResult], config: TrialConfig | None = None) 
     if config is not None:
         found.append(_memory(history, expected_memory_mb(config)))
     return [finding for finding in found if finding is not None]
+
+
+def gathered(of_trials: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """The findings of the trials whose models are averaged, each kind once; of several trials it is told in how many."""
+    found: dict[str, list[Finding]] = {}
+    for findings in of_trials:
+        for finding in findings:
+            found.setdefault(finding.name, []).append(finding)
+    if len(of_trials) == 1:
+        return [finding for same in found.values() for finding in same]
+    count = len(of_trials)
+    return [Finding(name, f"{same[0].message} ({len(same)} of {count} members)") for name, same in found.items()]
 
 
 def compare_splits(random_rmse: float, scaffold_rmse: float) -> Finding | None:

@@ -7,7 +7,7 @@ from typing import Any
 from gear.data.splits.split_name import joined_folds
 from gear.evaluation.comparison import baseline_of, reference_words
 from gear.evaluation.conformal import recorded_coverage
-from gear.evaluation.diagnostics import Finding
+from gear.evaluation.diagnostics import gathered
 from gear.plugins import import_paths
 from gear.recorded import recorded_config
 from gear.results import STATES
@@ -162,7 +162,7 @@ def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Ite
         "change": change_of(row, rows, board.folder),
         "reference": {} if reference is None else reference.numbers,
         "reference_change": against,
-        "warnings": warnings_of(_findings(trials), row.method, against),
+        "warnings": warnings_of(gathered([trial.findings for trial in trials]), row.method, against),
         "own_code": _own_code(trials),
     }
 
@@ -204,11 +204,6 @@ def card_evidence(won: Winner, made: Mapping[str, Any]) -> dict[str, Any]:
     if won.warnings:
         found["warnings"] = list(won.warnings)
     return found
-
-
-def _findings(trials: Iterable[Trial]) -> list[Finding]:
-    """What looks wrong with any of the trials, each once."""
-    return list(dict.fromkeys(finding for trial in trials for finding in trial.findings))
 
 
 def _versions(trials: Iterable[Trial], first: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from gear.config import CurvatureConfig, TransferConfig, TrialConfig
-from gear.evaluation.diagnostics import compare_splits, diagnose, expected_memory_mb
+from gear.evaluation.diagnostics import Finding, compare_splits, diagnose, expected_memory_mb, gathered
 from gear.results import EpochResult
 from gear.training.loop import fit
 
@@ -84,6 +84,17 @@ def test_findings_are_one_line_each_and_said_once():
     found = diagnose(rows, TrialConfig())
     assert len({finding.name for finding in found}) == len(found) == 2
     assert not any("\n" in finding.message for finding in found)
+
+
+def test_of_models_that_are_averaged_each_kind_is_told_once_and_in_how_many():
+    stuck, other = Finding("metric_stuck", "the metric loss is still 4"), Finding("metric_stuck", "still 5")
+    memory = Finding("memory", "peak memory 9 MB")
+    assert gathered([[stuck, memory]]) == [stuck, memory]
+    assert gathered([[stuck], [], [other, memory]]) == [
+        Finding("metric_stuck", "the metric loss is still 4 (2 of 3 members)"),
+        Finding("memory", "peak memory 9 MB (1 of 3 members)"),
+    ]
+    assert gathered([]) == gathered([[], []]) == []
 
 
 def test_scaffold_far_worse_than_random_is_named():
