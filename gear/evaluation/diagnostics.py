@@ -50,7 +50,7 @@ def diagnose(history: Sequence[EpochResult], config: TrialConfig | None = None) 
 
 
 def gathered(of_trials: Sequence[Sequence[Finding]]) -> list[Finding]:
-    """The findings of the trials whose models are averaged, each kind once; of several trials it is told in how many."""
+    """The findings of trials whose models are averaged, each kind once; of several trials it is told in how many."""
     found: dict[str, list[Finding]] = {}
     for findings in of_trials:
         for finding in findings:
