@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Probe", "probe", "report", "this_machine"]
 
 GPU_MEMORY = "GPU memory"
+SMALL_FILE = 100_000  # bytes: a few thousand molecules
 DRAWN, TIMED = 100, 3  # configurations of the space, random ones: whose memory is estimated, and of them timed
 Nodes = Sequence[Mapping[str, float]]  # their resources, as Ray calls them; memory in bytes
 
@@ -54,7 +56,7 @@ class Probe:
 
 
 def probe(plan: CampaignPlan) -> list[Probe]:
-    """Estimate each method of a plan; no time where the data would have to be built first."""
+    """Estimate each method of a plan; no time where building the data would take long."""
     pairs = [pair for pair in plan.pairs if _at_hand(pair)]
     if pairs:
         import torch
@@ -118,7 +120,11 @@ def this_machine() -> dict[str, float]:
 
 
 def _at_hand(pair: PairSpec) -> bool:
-    return all(task.file is None and is_built(task.property) for task in (pair.target, *pair.sources))
+    """Whether the data of a pair are built, or are a user's files that are read within seconds."""
+    return all(
+        is_built(task.property) if task.file is None else Path(task.file).stat().st_size <= SMALL_FILE
+        for task in (pair.target, *pair.sources)
+    )
 
 
 def _trial(plan: CampaignPlan, found: Probe) -> Iterator[str]:

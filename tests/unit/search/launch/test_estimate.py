@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gear.config import EmbeddingConfig, TrialConfig
+from gear.config import EmbeddingConfig, PairSpec, TaskSpec, TrialConfig
 from gear.evaluation.diagnostics import expected_memory_mb
 from search.launch import estimate
 from search.launch.estimate import Probe, probe, report
@@ -104,6 +104,18 @@ def test_data_that_are_not_built_are_not_built_for_a_probe(monkeypatch):
     found = probe(small_plan())
     assert [one.times for one in found] == [{}, {}]
     assert all("time not probed" in line for line in report(small_plan(), [NODE], None, found)[1:3])
+
+
+@pytest.mark.parametrize(("size", "timed"), [(100, True), (200_000, False)])
+def test_a_small_file_of_ones_own_is_read_for_a_probe(size, timed, pair, monkeypatch, tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_text("x" * size)
+    monkeypatch.setattr(estimate, "is_built", lambda code: True)
+    monkeypatch.setattr(estimate, "load_pair", lambda *_: pair)
+    monkeypatch.setattr(estimate, "trial_times", lambda configs, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
+    own = PairSpec(TaskSpec("tg", file=str(file)), (TaskSpec("bp"),))
+    (found,) = probe(dataclasses.replace(small_plan(methods=["stl"]), pairs=(own,)))
+    assert list(found.times) == ([("tg_from_bp", "random")] if timed else [])
 
 
 def test_a_probe_pretrains_nothing(monkeypatch):
