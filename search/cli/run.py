@@ -116,11 +116,12 @@ def _has_gpu(options: "LaunchOptions") -> bool:
 def _estimate(plan: CampaignPlan, options: "LaunchOptions", console: "Console") -> int:
     """Print what the campaign takes, without starting it."""
     from search.launch.checks import misfits
-    from search.launch.estimate import probe, report, this_machine
+    from search.launch.estimate import advised, probe, report, this_machine
     from search.runtime import resources
 
     nodes = [this_machine()] if options.address is None else resources.largest()
-    for line in report(plan, nodes, options.concurrency, probe(plan), misfits(plan, options)):
+    lines = report(plan, nodes, options.concurrency, probe(plan), misfits(plan, options))
+    for line in (*lines, *advised(plan)):
         console.print(line, soft_wrap=True)
     return 0
 

@@ -17,6 +17,7 @@ from gear.methods import base_of, find_method
 from gear.variants import with_values
 from search.campaign.arrays import most
 from search.campaign.proposer import random_configs
+from search.launch.advice import advice
 from search.launch.durations import duration
 from search.launch.timing import Cell, TrialTime, trial_times
 from search.plan.campaign_plan import CampaignPlan
@@ -25,7 +26,7 @@ from search.runtime import resources
 if TYPE_CHECKING:
     from gear.data import PairData
 
-__all__ = ["Probe", "probe", "report", "this_machine"]
+__all__ = ["Probe", "advised", "probe", "report", "this_machine"]
 
 GPU_MEMORY = "GPU memory"
 SMALL_FILE = 100_000  # bytes: a few thousand molecules
@@ -64,6 +65,16 @@ def probe(plan: CampaignPlan) -> list[Probe]:
         torch.set_num_threads(plan.search.cpus_per_trial)
     cells = {(pair.id, split): _cell(pair, split, plan) for pair, split in itertools.product(pairs, plan.splits)}
     return [_probed(method, plan, cells) for method in plan.methods]
+
+
+def advised(plan: CampaignPlan) -> list[str]:
+    """What to do otherwise with files of one's own that are read within seconds, in lines."""
+    own = [pair for pair in plan.pairs if pair.target.file is not None and _at_hand(pair)]
+    found = []
+    for pair, split in itertools.product(own, plan.splits):
+        data = load_pair(pair, split, plan.search.split_seed)
+        found += [f"{pair.id} {split}: {line}" for line in advice(plan, split, data)]
+    return found
 
 
 def _cell(pair: PairSpec, split: str, plan: CampaignPlan) -> Cell:

@@ -4,26 +4,22 @@ import datetime
 import itertools
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gear.data import load_pair, parse_split
+from gear.data import load_pair
 from gear.data.cache import content_key
 from gear.data.fewer import for_fitted
 from gear.data.points import unknown_features
-from gear.data.splits.split_name import FOLDED, TEST_FOLDS
 from gear.embeddings import prepare
 from gear.errors import GearError
-from search.plan.campaign_plan import FEW_LABELS, CampaignPlan
+from search.launch.advice import advice
+from search.plan.campaign_plan import CampaignPlan
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.base import StoragePath
 from search.storage.campaign_store import CampaignStore
 
-if TYPE_CHECKING:
-    from gear.data import PairData
-
 __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 
-FEW_TESTED = 20  # molecules below which a test error says little
 DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> what is known of it, see `prepare_data`
 
 
@@ -51,9 +47,8 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
         prepare(plan.embedding_kinds - plan.trained_kinds, for_fitted(data))
         others = range(1, plan.folds(split, "search"))
         hashes = [load_pair(pair, split, plan.search.split_seed, fold).split_hash for fold in others]
-        for advice in (_advice_on_folds(plan, split, data), _advice_on_test(split, data)):
-            if advice:
-                say(f"{pair.id} {split}: {advice}")
+        for line in advice(plan, split, data):
+            say(f"{pair.id} {split}: {line}")
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
             "data_hash": data.data_hash,
@@ -63,26 +58,6 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
         if hashes:  # a model of another division would be validated on what it was trained on
             facts[f"{pair.id}.{split}"]["folds_hash"] = content_key([data.split_hash, *hashes])
     return facts
-
-
-def _advice_on_folds(plan: CampaignPlan, split: str, data: "PairData") -> str:
-    """What to do where few labels are judged by one fold because the split's name does not say how few they are."""
-    train, validation, _ = data.target.parts()
-    labels, foldable = len(train.rows) + len(validation.rows), not parse_split(split).fixes_validation
-    if plan.search.validation_folds or plan.folds(split, "search") > 1 or not foldable or labels > FEW_LABELS:
-        return ""
-    return f"{len(validation.rows)} of {labels} labels judge a trial: --validation-folds 5 judges it by more of them"
-
-
-def _advice_on_test(split: str, data: "PairData") -> str:
-    """What to do where so few molecules are tested that the errors say little."""
-    parsed, tested = parse_split(split), len(data.target.parts()[2].rows)
-    if tested >= FEW_TESTED or parsed.base not in FOLDED or parsed.test_fold is not None:
-        return ""
-    return (
-        f"only {tested} molecules test the winners: --splits {parsed.base}-cv tests every molecule once, by "
-        f"{TEST_FOLDS} searches"
-    )
 
 
 def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> CampaignStore:

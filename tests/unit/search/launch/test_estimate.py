@@ -114,8 +114,11 @@ def test_a_small_file_of_ones_own_is_read_for_a_probe(size, timed, pair, monkeyp
     monkeypatch.setattr(estimate, "load_pair", lambda *_: pair)
     monkeypatch.setattr(estimate, "trial_times", lambda configs, cells: dict.fromkeys(cells, TrialTime(1.0, 1.0)))
     own = PairSpec(TaskSpec("tg", file=str(file)), (TaskSpec("bp"),))
-    (found,) = probe(dataclasses.replace(small_plan(methods=["stl"]), pairs=(own,)))
+    plan = dataclasses.replace(small_plan(methods=["stl"]), pairs=(own,))
+    (found,) = probe(plan)
     assert list(found.times) == ([("tg_from_bp", "random")] if timed else [])
+    monkeypatch.setattr(estimate, "advice", lambda *_: ["do otherwise"])
+    assert estimate.advised(plan) == (["tg_from_bp random: do otherwise"] if timed else [])
 
 
 def test_a_probe_pretrains_nothing(monkeypatch):
