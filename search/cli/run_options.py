@@ -33,7 +33,7 @@ __all__ = ["begun_again", "extended", "make_parser", "new_plan"]
 
 LONGEST_NAME = 100  # bytes of a campaign's name, to which files and MLflow add their own
 GPU_SHARE = 0.25  # a trial is small: four share a GPU
-SPLIT_NAMES = (*SPLITS, *(f"{base}-kfold" for base in FOLDED), "my_module:my_split")
+SPLIT_NAMES = (*SPLITS, *(f"{base}-{kind}" for kind in ("kfold", "cv") for base in FOLDED), "my_module:my_split")
 CONFIG = {
     "epochs": "training.epochs",
     "embedding": "embedding.kind",

@@ -5,7 +5,7 @@
                     --target-data take
     benchmark       all pairs and methods with few labels, 60 and 240
     benchmark-all   six of the pairs with all of their labels, all methods; the rest of the same comparison
-    sanity          does GEAR beat single-task learning on the pair with the most molecules?
+    sanity          does GEAR beat single-task training on hv_from_ds with all labels?
     ablation        GEAR without each of its losses in turn
     noise           with a share of the target's training labels corrupted
     extrapolation   judged beyond the range of the training labels

@@ -46,7 +46,7 @@ class SearchSettings:
     validation_folds: int = setting(
         0,
         "train each trial on this many validation folds and judge it by their mean; 0 chooses: 5 for a random or "
-        "scaffold split of at most 240 labels (--labels), else 1",
+        "scaffold split of at most 240 labels (--labels) or of a cross-validation, else 1",
         minimum=0,
     )
     finalists: int = setting(

@@ -25,6 +25,7 @@ from search.plan.plan_file import plan_to_toml
 from search.plan.presets import PRESETS
 from tests.support.s3_server import Server
 from tests.support.settings_table import settings_table
+from tests.support.space_table import space_table
 
 ROOT = Path(__file__).parents[2]
 # joblib has one pool a process, which another command may have made smaller; MLflow keeps the database that a relative
@@ -160,6 +161,10 @@ def test_counts_in_the_docs_are_those_of_the_installed_packages():
 
 def test_the_table_of_settings_is_that_of_the_program():
     assert settings_table() in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_the_table_of_what_is_searched_is_that_of_the_methods():
+    assert space_table() in (ROOT / "docs" / "method.md").read_text()
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
