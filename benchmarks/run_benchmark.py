@@ -36,6 +36,7 @@ FLAGS = {
     "gpu": "",
 }
 ENDED = 0
+PATIENCE = 60.0  # seconds after which a search is told again to stop
 
 
 def commands(size: str, seeds: Sequence[int], more: Sequence[str]) -> Iterator[list[str]]:
@@ -89,13 +90,18 @@ def main() -> int:
 def search(flags: Sequence[str], time_left: float | None) -> int:
     """Run one search, at most for some seconds, and return its exit code."""
     with subprocess.Popen([sys.executable, "-m", "search.run", *flags]) as running:
+        before = signal.signal(signal.SIGTERM, lambda *_: running.terminate())
         try:
-            return running.wait(time_left)
-        except subprocess.TimeoutExpired:
-            running.send_signal(signal.SIGINT)
-        except KeyboardInterrupt:  # the search has it, too
-            pass
-        return running.wait()
+            while True:
+                try:
+                    return running.wait(time_left)
+                except subprocess.TimeoutExpired:
+                    running.terminate()
+                except KeyboardInterrupt:  # the search has it, too
+                    pass
+                time_left = PATIENCE
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

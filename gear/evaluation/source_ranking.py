@@ -9,7 +9,7 @@ molecules. Over folds of the target's labels, the RMSE of a second machine that 
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,12 @@ def rank_sources(
     split: str = "random",
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
+    tested: Sequence[str] = (),
 ) -> list[RankedSource]:
     """The candidates that have enough molecules, the most helpful first.
 
-    Only the target's training and validation parts are looked at.
+    Only labels of the target's training and validation parts are looked at, and none that another split tests on, if
+    that is to be searched, too.
 
     Args:
         target: a built-in property, or a column of a user's file.
@@ -88,13 +90,15 @@ def rank_sources(
         split: of the target; `random-n60` for instance asks what helps with 60 labels.
         seed: of the split.
         say: takes the name of each candidate before it is probed.
+        tested: those other splits.
 
     Raises:
         UnknownNameError, InputDataError, StorageError: see `gear.data.load_pair`.
     """
     molecules = dataclasses.replace(target, features=())  # one value each: the median where features differ
     known = load_pair(PairSpec(molecules, ()), split, seed).target
-    probe = _Probe(known, seed)
+    others = (load_pair(PairSpec(molecules, ()), other, seed).target.test.smiles for other in tested)
+    probe = _Probe(known, seed, {smiles for test in others for smiles in test})
     found = []
     for candidate in candidates:
         say(candidate.property)
@@ -121,13 +125,15 @@ def expectation(ranked: RankedSource) -> str:
 
 
 class _Probe:
-    """The target's labels, in folds, with what is learnt of them without a source."""
+    """The target's labels but those of some molecules, in folds, with what is learnt of them without a source."""
 
-    def __init__(self, target: TaskData, seed: int) -> None:
+    def __init__(self, target: TaskData, seed: int, unseen: Collection[str]) -> None:
         parts = (target.train, target.validation)
         smiles = np.concatenate([part.smiles for part in parts])
         value = np.concatenate([part.value for part in parts])
         self.all_smiles = {*smiles, *target.test.smiles}
+        seen = np.array([text not in unseen for text in smiles])
+        smiles, value = smiles[seen], value[seen]
         generator = np.random.default_rng(seed)
         chosen = np.sort(generator.permutation(len(smiles))[:MAX_LABELS])
         self.smiles, value = smiles[chosen], value[chosen]

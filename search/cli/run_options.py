@@ -178,7 +178,9 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
         if have_one_fold(_splits(args, plan)):
             search = dataclasses.replace(search, validation_folds=0)
         plan = dataclasses.replace(plan, search=search)
-    pairs = (*expand_pairs(args.pairs or []), *own_pair(args, choose=lambda target: choose_sources(target, args)))
+    splits = _splits(args, plan)
+    own = own_pair(args, choose=lambda target: choose_sources(target, args, splits))
+    pairs = (*expand_pairs(args.pairs or []), *own)
     plan = dataclasses.replace(_with_flags(plan, args, pairs or plan.pairs), name=args.name or plan.name)
     if not re.fullmatch(r"[\w.-]*", plan.name) or plan.name.startswith("."):
         raise InputDataError(f"--name {plan.name}: use letters, digits, '-', '_' and '.'")

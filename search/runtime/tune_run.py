@@ -1,7 +1,9 @@
 """Runs what is left of a campaign as one Tune experiment."""
 
 import logging
+import signal
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,7 +33,7 @@ class Launch:
 
     Attributes:
         limit: gives the number of trials that may be submitted and not ended at this moment.
-        time_budget: seconds; None for no limit.
+        time_budget: seconds, not negative; None for no limit.
     """
 
     limit: Callable[[], int]
@@ -49,9 +51,15 @@ def run_search(
     Raises:
         GearError: the campaign folder can no longer be written.
     """
+    if launch.time_budget == 0:  # which Tune would take for no limit
+        return "out of time"
     apply_patches()
     errors, started = DeferredErrors(), time.monotonic()
-    with _quiet_tune(), tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch:
+    with (
+        _quiet_tune(),
+        _own_signal_handlers(),
+        tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch,
+    ):
         try:
             _tuner(campaign, store, launch, errors, factory, scratch).fit()
         except KeyboardInterrupt:
@@ -90,6 +98,20 @@ def _tuner(
             verbose=0,
         ),
     )
+
+
+@contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+    """Put back the handlers that Tune replaces, and leaves replaced unless a signal comes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _trial_name(trial: Trial) -> str:

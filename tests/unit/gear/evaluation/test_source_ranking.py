@@ -95,6 +95,29 @@ def test_held_out_labels_change_nothing(table, ranked, tmp_path):
     assert again[0].change == ranked[0].change
 
 
+def test_labels_that_another_split_tests_on_change_nothing(table, tmp_path):
+    from gear.config import PairSpec
+    from gear.data import load_pair
+
+    tested = set(load_pair(PairSpec(task(table, "hard"), ()), "scaffold").target.test.smiles)
+    seen = set(load_pair(PairSpec(task(table, "hard"), ()), "random").target.test.smiles)
+    assert tested - seen
+    rows = list(csv.DictReader(table.open()))
+    changed = tmp_path / "mine.csv"
+    with changed.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | ({"hard": "3.0"} if row["hard"] and row["smiles"] in tested else {}))
+    found = [
+        rank_sources(task(file, "hard"), [task(file, "twin")], tested=others)[0].change
+        for file in (table, changed)
+        for others in ((), ("scaffold",))
+    ]
+    assert found[1] == found[3]
+    assert found[0] != found[2]
+
+
 def test_a_target_with_feature_columns_is_probed_by_the_median_of_each_molecule(table, ranked, tmp_path):
     rows = [row for row in csv.DictReader(table.open()) if row["hard"]]
     warm = [f"{row['smiles']},{float(row['hard']) + shift},{300 + 10 * shift}" for row in rows for shift in (-8, 0, 8)]

@@ -231,8 +231,9 @@ MINE = ("--target-data", "mine.csv", "--target-column", "tg")
 def test_a_target_without_a_named_source_takes_the_most_helpful_one(flags, monkeypatch):
     asked = []
 
-    def chosen(target, args):
+    def chosen(target, args, splits):
         asked.append(target.property)
+        assert splits == ("random", "scaffold")
         return (TaskSpec("bp"),)
 
     monkeypatch.setattr("search.cli.run_options.choose_sources", chosen)
