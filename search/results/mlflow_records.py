@@ -94,6 +94,7 @@ def joined_records(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> I
         yield messages.StudyResult(
             study=joined.name,
             tests=joined.test_evaluations,
+            derived=True,
             metrics=_of_winner(joined.numbers),
             tags={"folds": str(len(joined.parts)), "parts": joined.methods},
         )

@@ -63,6 +63,9 @@ class StudyResult:
     """The end of a study: its winner was evaluated on the test part, `tests` times so far, or no trial completed.
 
     A study that is extended goes on after its end, and may end again with as many tests as before.
+
+    Attributes:
+        derived: whether it is made of the results of others: its numbers may change with as many tests, or fewer.
     """
 
     study: str
@@ -71,6 +74,7 @@ class StudyResult:
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    derived: bool = False
 
 
 Record = StudyStarted | TrialStarted | Step | TrialResult | StudyResult

@@ -27,6 +27,7 @@ REJECTED = {
     "RESOURCE_DOES_NOT_EXIST",
     "RESOURCE_ALREADY_EXISTS",
 }  # errors that a repeated request would get again
+RESULT_TAG = "gear.result"  # of a derived result: a digest of what is recorded
 STEP_OF_TRIAL, STEP_OF_STUDY = "epoch", "trials"  # metrics whose value is the last recorded step
 
 Key = tuple[str, int | None]  # a study's name, and a trial's number or None for the study's own run
@@ -174,12 +175,24 @@ class RunWriter:
     def _end_study(self, end: StudyResult, now: int) -> None:
         """Write its numbers at once, but its end only at the next flush, since an extended study goes on."""
         run = self._runs[end.study, None]
-        if end.tests >= run.tests:
+        if end.derived:
+            self._write_derived(run, end, now)
+        elif end.tests >= run.tests:
             self._log_files(run, end.files)
-        if end.tests > run.tests:
-            self._conclude(run, _metrics(end.metrics, now, end.tests), {"test_evaluations": str(end.tests), **end.tags})
-            run.tests = end.tests
+            if end.tests > run.tests:
+                self._write_result(run, end, _metrics(end.metrics, now, end.tests))
         run.verdict = end
+
+    def _write_derived(self, run: _Run, end: StudyResult, now: int) -> None:
+        """Write a derived result unless it is written; MLflow's last values are those of the largest step."""
+        digest = _digest(f"{end.tests} {sorted(end.metrics.items())} {sorted(end.tags.items())}")
+        if run.tags.get(RESULT_TAG) != digest:
+            self._write_result(run, end, _metrics(end.metrics, now, now))
+            self._set_tag(run, RESULT_TAG, digest)
+
+    def _write_result(self, run: _Run, end: StudyResult, metrics: Iterable[Metric]) -> None:
+        self._conclude(run, metrics, {"test_evaluations": str(end.tests), **end.tags})
+        run.tests = end.tests
 
     def _close_study(self, run: _Run, end: StudyResult, now: int) -> None:
         if run.state != end.state:
@@ -240,7 +253,7 @@ class RunWriter:
         """Write texts as artifacts, unless the run has them; where that is rejected the rest is still recorded."""
         there = self._there(run, files)
         for name, text in files.items():
-            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            digest = _digest(text)
             if run.tags.get(FILE_TAG + name) == digest and name in there:
                 continue
             try:
@@ -318,3 +331,7 @@ def _never(error: Exception) -> bool:
     if isinstance(error, MlflowException):
         return error.error_code in REJECTED
     return isinstance(error, LookupError | TypeError)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -151,6 +151,19 @@ def test_extended_study_whose_winner_stays_ends_again_without_a_second_test(uri,
     assert (everything(client), stamps(client)) == (before, times)
 
 
+def test_a_derived_result_is_written_whenever_it_differs(uri, client):
+    for tests, rmse in ((5, 0.5), (5, 0.4), (4, 0.6)):
+        result = StudyResult(NAME, tests, derived=True, metrics={"test_rmse": rmse}, tags={"parts": str(rmse)})
+        record(uri, history=[STUDY, result])
+        found = runs(client)[RUN].data
+        assert (found.metrics["test_rmse"], found.tags["gear.parts"]) == (rmse, str(rmse))
+        assert found.tags["gear.test_evaluations"] == str(tests)
+    before = everything(client)
+    record(uri, history=[STUDY, result])
+    assert everything(client) == before
+    assert len(curve(client, runs(client)[RUN], "test_rmse")) == 3
+
+
 def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_it(uri, client):
     gone_on = [*story(), TrialStarted(NAME, 3), Step(NAME, 3, 1, {"validation_rmse": 0.9})]
     record(uri, *gone_on)
