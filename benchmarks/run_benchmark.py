@@ -24,7 +24,7 @@ from gear.errors import user_command
 from search.campaign.leaderboard import standings
 from search.cli.setting_flags import seconds
 from search.storage.base import StoragePath
-from search.storage.campaign_store import EXPORTS
+from search.storage.campaign_store import EXPORTS, is_taken
 from search.storage.locate import DEFAULT_STORAGE, open_folder
 from search.storage.snapshot import take_snapshot
 
@@ -50,7 +50,7 @@ def commands(size: str, seeds: Sequence[int], more: Sequence[str]) -> Iterator[l
 
 def is_delivered(folder: StoragePath) -> bool:
     """Whether a campaign has ended and all that it tested is exported."""
-    if not folder.exists():
+    if not is_taken(folder):
         return False
     campaign = take_snapshot(folder).campaign
     tested = [row.study for row in standings(campaign) if row.test_rmse is not None]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gear.data.splits.split_name import parse_split
 from gear.evaluation.comparison import Change, reference_words
 from gear.evaluation.conformal import recorded_coverage
 from tracking.identity import CampaignIdentity
@@ -124,8 +125,8 @@ def description(tags: Mapping[str, str]) -> str:
     """The evidence in a few lines of Markdown, for the version's page."""
     lines = [
         f"`{tags['method']}` on `{tags['pair']}`, split `{tags['split']}`: {_made_of(tags)} in campaign "
-        f"`{tags['campaign']}`, chosen on validation. RMSEs are standardised by the target's training part, with 95 % "
-        "intervals.",
+        f"`{tags['campaign']}`, chosen on validation. RMSEs are standardised by "
+        f"{parse_split(tags['split']).standardised_by}, with 95 % intervals.",
         *([ALL_LABELS] if tags.get("labels") else []),
         "",
         "| | validation RMSE | test RMSE |",
@@ -185,7 +186,8 @@ def rival_lines(versions: Sequence[RegisteredVersion]) -> list[str]:
     rows.append(["version", *(v.version for v in versions)])
     for label, text in _facts(versions):
         rows.append([label, *text])
-    lines = [f"{first.name}, RMSE and MAE in standard deviations of the training part, with 95 % intervals where known"]
+    scale = f"standard deviations of {parse_split(first.evidence['split']).standardised_by}"
+    lines = [f"{first.name}, RMSE and MAE in {scale}, with 95 % intervals where known"]
     lines += ["", *_table(rows)]
     told = (*COMPARISONS, WARNINGS)
     compared = [f"version {v.version}: {v.evidence[tag]}" for v in versions for tag in told if tag in v.evidence]

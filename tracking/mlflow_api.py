@@ -20,6 +20,7 @@ __all__ = [
     "ModelSignature",
     "ModelVersion",
     "Param",
+    "RegisteredModel",
     "Run",
     "RunTag",
     "Schema",
@@ -38,7 +39,7 @@ with with_home(), with_defaults({"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRA
     import mlflow
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
     from mlflow.models import ModelSignature
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository

@@ -31,6 +31,7 @@ from tracking.mlflow_api import (
     MlflowException,
     ModelSignature,
     ModelVersion,
+    RegisteredModel,
     Schema,
     get_artifact_repository,
     mlflow,
@@ -113,7 +114,7 @@ def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:
         UnknownNameError: there is no such model.
     """
     client = open_client(tracking_uri)
-    known = sorted(found.name for found in client.search_registered_models())
+    known = sorted(found.name for found in _models(client))
     name = next((n for n in (model, f"gear.{model}") if n in known), None)
     if name is None:
         raise UnknownNameError("registered model", model, known or ["none yet"])
@@ -125,8 +126,18 @@ def rivals(tracking_uri: str, model: str) -> list[RegisteredVersion]:
 def champions(tracking_uri: str) -> list[RegisteredVersion]:
     """The champion of every pair and split, by name."""
     client = open_client(tracking_uri)
-    models = sorted(client.search_registered_models(), key=lambda model: model.name)
+    models = sorted(_models(client), key=lambda model: model.name)
     return [_described(client, m.name, m.aliases["champion"]) for m in models if "champion" in m.aliases]
+
+
+def _models(client: MlflowClient) -> list[RegisteredModel]:
+    """All registered models, of which MLflow answers a page at a time."""
+    page = client.search_registered_models()
+    found = list(page)
+    while page.token:
+        page = client.search_registered_models(page_token=page.token)
+        found += page
+    return found
 
 
 def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:

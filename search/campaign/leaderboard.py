@@ -23,7 +23,7 @@ class Standing:
     `split_hash` and `data_hash` identify the test part: only numbers with equal hashes are comparable.
     `test_r2` and `test_molecules` are missing where an earlier version tested. A blend has its name for `study`,
     `blend` for `method`, and `members` trials, none of its own. So has a result over the `folds` of a cross-validation,
-    whose RMSEs are standardised by all labels.
+    whose test RMSE is standardised by all labels.
     """
 
     study: str

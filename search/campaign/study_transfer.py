@@ -1,8 +1,8 @@
 """Starts that a study takes over from related studies: configurations that beat the defaults there, on validation.
 
-Related studies have the same method. Those of the same target on the same split come first, then those with a common
-source, then those of any pair. A study of the same target on another split is not related: its best configuration was
-chosen on molecules that this study may be tested on.
+Related studies have the same method and split. Those of the same target come first, then those with a common source,
+then those of any pair. No study of another split is related: one of the same target chose its best configuration on
+molecules that this study may be tested on, and a third study would hand it on.
 """
 
 import itertools
@@ -61,7 +61,7 @@ def _candidates(study: Study, others: Iterable[Study]) -> Iterator[Trial]:
 
 
 def _related(one: StudyPlan, other: StudyPlan) -> bool:
-    return one.method == other.method and (one.pair.target != other.pair.target or one.split == other.split)
+    return (one.method, one.split) == (other.method, other.split)
 
 
 def _distance(one: StudyPlan, other: StudyPlan) -> int:

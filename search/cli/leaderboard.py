@@ -30,7 +30,9 @@ COLUMNS = (
 
 def print_leaderboard(console: Console, board: Leaderboard) -> None:
     """Print the winners, then comparisons of those that were tested on the same molecules, and what looks wrong."""
-    table = Table(title="winners, chosen on validation; RMSE in standard deviations of the training part")
+    of_joined = ", of results over folds of all labels" if any(row.folds for row in board.standings) else ""
+    title = f"winners, chosen on validation; RMSE in standard deviations of the training part{of_joined}"
+    table = Table(title=title)
     for column in COLUMNS:
         if column == "study":  # on a narrow terminal it goes on in the next line, since its end is the method
             table.add_column(column, overflow="fold")

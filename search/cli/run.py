@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
         plan, resumes = _plan(args, options, console)
         check_settings(plan)
         check_plug_ins(plan)
-        if not resumes:
+        if args.dry_run or not resumes:
             check_tables(plan)
         console.print(plan_text(plan), soft_wrap=True)
         if args.dry_run:
@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace, console: "Console") -> int:
 
 def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console") -> tuple[CampaignPlan, bool]:
     """The plan, and whether a campaign is to go on with it."""
-    from search.storage.campaign_store import newest_campaign, next_name
+    from search.storage.campaign_store import is_taken, newest_campaign, next_name
     from search.storage.snapshot import recorded_plan
 
     storage = options.place
@@ -95,7 +95,7 @@ def _plan(args: argparse.Namespace, options: "LaunchOptions", console: "Console"
         if args.or_resume:
             raise InputDataError("--or-resume: give the campaign a --name, to be known by again")
         return dataclasses.replace(plan, name=next_name(storage, plan.preset)), False
-    if not (storage / plan.name).exists():
+    if not is_taken(storage / plan.name):
         return plan, False
     if args.or_resume:
         return begun_again(recorded_plan(storage, plan.name), plan), True
@@ -164,7 +164,9 @@ def _conclude(result: "CampaignResult", options: "LaunchOptions", console: "Cons
 
 def _stopped(plan: CampaignPlan, args: argparse.Namespace, options: "LaunchOptions") -> str:
     """How to go on after an interruption before the search, where what it changes is not recorded yet, or after it."""
-    if args.resume or args.or_resume or not (options.place / plan.name).exists():
+    from search.storage.campaign_store import is_taken
+
+    if args.resume or args.or_resume or not is_taken(options.place / plan.name):
         return f"stopped; go on with: {shlex.join([SCRIPT, 'run', *sys.argv[1:]])}"
     return f"stopped; go on with: {_resume_command(plan.name, options)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gear.data.splits.split_name import joined_folds
 from gear.errors import UnknownNameError
 from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
@@ -112,8 +113,12 @@ class CampaignResult:
         return pd.DataFrame(rows, columns=["study", "trial", "epoch", OBJECTIVE])
 
     def champions(self) -> dict[tuple[str, str], str]:
-        """The study or blend with the lowest validation RMSE of each pair and split, by (pair, split)."""
-        return {place: row.study for place, row in champions(self._rows).items()}
+        """The study, blend or joined result with the lowest validation RMSE of each pair and split, by (pair, split).
+
+        A cross-validation whose folds are joined has one champion, under the name for all folds.
+        """
+        rows, folds = self._rows_and_folds
+        return {place: row.study for place, row in champions(rows).items() if place not in folds}
 
     def predictions(self, study: str) -> pd.DataFrame:
         """What a study's winner or a blend predicts for held-out molecules: smiles, value, prediction, spread, part.
@@ -128,14 +133,16 @@ class CampaignResult:
 
     @contextlib.contextmanager
     def exported(self, study: str) -> Iterator[Path]:
-        """The export folder of a study's winner or a blend, on this machine for the length of a block.
+        """The export folder of a study's winner, a blend or a joined result, on this machine for the length of a block.
 
         Raises:
-            UnknownNameError: no such study, or it has no tested winner.
+            UnknownNameError: no such study, it has no tested winner, or it is a fold that is exported with the others.
         """
         place = self.folder / EXPORTS / self._known(study)
         if not place.exists():
-            raise UnknownNameError("study with a tested winner", study, self._tested())
+            rows, folds = self._rows_and_folds
+            delivered = [row.study for row in rows if row.test_evaluations and (row.pair, row.split) not in folds]
+            raise UnknownNameError("exported model", study, delivered or ["none yet"])
         with place.local() as path:
             yield path
 
@@ -151,17 +158,19 @@ class CampaignResult:
             return load_predictor(path)
 
     def _known(self, study: str) -> str:
-        known = [row.study for row in self._rows]
+        known = [row.study for row in self._rows_and_folds[0]]
         if study not in known:
             raise UnknownNameError("study", study, known)
         return study
 
     def _tested(self) -> list[str]:
-        return [row.study for row in self._rows if row.test_evaluations] or ["none yet"]
+        return [row.study for row in self._rows_and_folds[0] if row.test_evaluations] or ["none yet"]
 
     @property
-    def _rows(self) -> Sequence[Standing]:
-        return rows_and_joined(self.campaign, self.folder)[0]
+    def _rows_and_folds(self) -> tuple[Sequence[Standing], Collection[tuple[str, str]]]:
+        """How all results stand, and pair and split of the folds that joined results stand for."""
+        rows, joined = rows_and_joined(self.campaign, self.folder)
+        return rows, joined_folds((one.pair, one.split) for one in joined)
 
 
 def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:

@@ -23,10 +23,10 @@ __all__ = ["DataFacts", "create_store", "prepare_data", "resume_store"]
 DataFacts = dict[str, dict[str, str]]  # "PAIR.SPLIT" -> what is known of it, see `prepare_data`
 
 
-def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
+def prepare_data(plan: CampaignPlan, say: Callable[[str], None], *, new: bool = True) -> DataFacts:
     """Build what is not built yet of pretrained weights and of every pair and split, so that no trial waits for it.
 
-    Every fold is divided once.
+    Every fold is divided once. Of a campaign that is not new it is not said what should be done otherwise.
 
     Raises:
         InputDataError: a file or an embedding cannot be used, or there are too few molecules, or groups of them.
@@ -47,7 +47,7 @@ def prepare_data(plan: CampaignPlan, say: Callable[[str], None]) -> DataFacts:
         prepare(plan.embedding_kinds - plan.trained_kinds, for_fitted(data))
         others = range(1, plan.folds(split, "search"))
         hashes = [load_pair(pair, split, plan.search.split_seed, fold).split_hash for fold in others]
-        for line in advice(plan, split, data):
+        for line in advice(plan, split, data) if new else ():
             say(f"{pair.id} {split}: {line}")
         facts[f"{pair.id}.{split}"] = {
             "split_hash": data.split_hash,
@@ -69,8 +69,7 @@ def create_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts) -> Ca
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     head = {"id": secrets.token_hex(8), "plan": plan_to_dict(plan), "data": data, "created": created}
     store = CampaignStore.create(folder, head, plan_to_toml(plan))
-    for pair, split in itertools.product(plan.pairs, plan.splits):
-        store.write_split(load_pair(pair, split, plan.search.split_seed))
+    _write_splits(store, plan)
     return store
 
 
@@ -93,4 +92,12 @@ def resume_store(folder: StoragePath, plan: CampaignPlan, data: DataFacts, befor
             raise GearError(f"data of {name} has changed since campaign {plan.name} started: start a new campaign")
     store = CampaignStore.resume(folder)
     store.update({**before, "data": data, "plan": plan_to_dict(plan)}, plan_to_toml(plan))
+    _write_splits(store, plan)
     return store
+
+
+def _write_splits(store: CampaignStore, plan: CampaignPlan) -> None:
+    """Write the splits that the folder lacks."""
+    for pair, split in itertools.product(plan.pairs, plan.splits):
+        if store.lacks_split(pair.id, split):
+            store.write_split(load_pair(pair, split, plan.search.split_seed))

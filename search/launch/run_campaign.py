@@ -22,7 +22,7 @@ from search.results.mlflow_records import MlflowRecords, history, joined_records
 from search.runtime.connection import connected
 from search.runtime.resources import Slots
 from search.runtime.tune_run import Launch, Outcome, run_search
-from search.storage.campaign_store import CampaignStore, newest_campaign, next_name
+from search.storage.campaign_store import CampaignStore, is_taken, newest_campaign, next_name
 from search.storage.checkpoint_cleanup import CheckpointCleanup
 from search.storage.earlier_campaigns import earlier_studies
 from search.storage.relocation import relocated
@@ -54,7 +54,7 @@ def run_campaign(
     storage = options.place
     plan = plan if plan.name else dataclasses.replace(plan, name=next_name(storage, plan.preset))
     folder = storage / plan.name
-    if folder.exists():
+    if is_taken(folder):
         raise StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
 
     def begin(data: DataFacts) -> CampaignStore:  # after the checks, so that what they refuse is refused at once
@@ -114,7 +114,7 @@ def _launch(
         if options.address is not None:  # first, since checks look at the cluster's nodes
             stack.enter_context(connected(options.address))
         check_launch(plan, options, display.say)
-        data = prepare_data(plan, display.say)
+        data = prepare_data(plan, display.say, new=not is_taken(options.place / plan.name))
         if options.address is None:
             stack.enter_context(connected(None))
         slots = Slots(plan.search, options.concurrency, grows=options.address is not None)

@@ -13,7 +13,7 @@ from gear.recorded import recorded_config
 from gear.results import STATES
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import Standing, data_facts, row_of, standings
-from search.campaign.selection import delivered
+from search.campaign.selection import delivered, members
 from search.campaign.study import Study, Trial
 from search.results.changes import change_of, warnings_of
 from search.results.cross_validation import JoinedResult, read_joined
@@ -106,7 +106,7 @@ def winner_of(board: Board, study: Study) -> Winner:
     settings = board.campaign.plan.search
     plan, finished = study.plan, study.finished[-1]
     best = study.trials[finished.winner]
-    taken = delivered(study, best, settings)
+    tested, taken = members(study, best, settings), delivered(study, best, settings)
     return Winner(
         pair=plan.pair.id,
         split=plan.split,
@@ -121,7 +121,7 @@ def winner_of(board: Board, study: Study) -> Winner:
         scores=finished.numbers,
         config=best.config,
         seed=best.config["seed"],
-        **common_evidence(board, study.name, [best], taken),
+        **common_evidence(board, study.name, tested, [best, *taken]),
     )
 
 
@@ -136,14 +136,14 @@ def labels_of(taken: Iterable[Trial]) -> str:
     return "all" if any(trial.purpose == "all-labels" for trial in taken) else ""
 
 
-def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Iterable[Trial]) -> dict[str, Any]:
+def common_evidence(board: Board, name: str, trials: Sequence[Trial], others: Iterable[Trial]) -> dict[str, Any]:
     """Fields of a `Winner` that are found in one way for a study's winner, a blend and a joined result.
 
     Args:
         board: what it is compared by.
         name: of the study, blend or joined result.
-        trials: its winner, or the members.
-        taken: the trials whose models are exported.
+        trials: whose models were tested.
+        others: that it comes from as well: those whose models are exported, and whose configuration it has.
 
     Raises:
         StorageError: predictions cannot be read.
@@ -156,7 +156,7 @@ def common_evidence(board: Board, name: str, trials: Sequence[Trial], taken: Ite
         "campaign": campaign.plan.name,
         "created": head["created"],
         "campaign_id": head.get("id", ""),
-        "versions": _versions([*trials, *taken], head.get("versions", {})),
+        "versions": _versions([*trials, *others], head.get("versions", {})),
         "unit": data_facts(head["data"], row.pair, row.split)["unit"],
         "single_task": {} if rival is None else _numbers(board, rival.study),
         "change": change_of(row, rows, board.folder),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gear.errors import InputDataError
+from gear.errors import InputDataError, StorageError
 from gear.results import State
 from search.campaign.campaign import Campaign
 from search.campaign.study import Trial
@@ -70,10 +70,17 @@ def read_curves(source: str) -> Curves:
 
 
 def write_curves(curves: Curves, path: Path) -> None:
-    """Write curves to a file."""
+    """Write curves to a file.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     lines = [plan_to_dict(curves.plan), *map(dataclasses.asdict, curves.trials)]
     data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
-    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    try:
+        path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error
 
 
 def _of_campaign(folder: StoragePath) -> Curves:

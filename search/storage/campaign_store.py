@@ -37,13 +37,14 @@ from search.plan.plan_file import plan_from_dict
 from search.storage.base import StoragePath
 from search.storage.event_log import EventLog, Line, read_lines, segments
 from search.storage.layout import predictions_file, trial_folder
-from search.storage.lease import Lease, stored_lines
+from search.storage.lease import LEASES, Lease, stored_lines
 from search.storage.moved_files import with_moved_files
 from search.storage.retry import retry_while_unavailable
 
 __all__ = [
     "FORMAT",
     "CampaignStore",
+    "is_taken",
     "newest_campaign",
     "next_name",
     "plan_in",
@@ -75,15 +76,15 @@ class CampaignStore:
         """Make a new campaign folder.
 
         Args:
-            folder: must not exist.
+            folder: must not be taken (`is_taken`).
             head: contents of campaign.json, without the format and the place.
             plan_toml: text of plan.toml.
 
         Raises:
-            StorageError: the folder exists, or cannot be written.
+            StorageError: the folder is taken, or cannot be written.
         """
         exists = StorageError(f"{folder} exists: give another --name, or --resume to go on with it")
-        if folder.exists():
+        if is_taken(folder):
             raise exists
         with storage_errors(f"cannot write campaign folder {folder}"):
             lease = Lease(folder)
@@ -123,6 +124,10 @@ class CampaignStore:
         """Replace campaign.json and plan.toml: an extension changes the plan."""
         self.head = head
         write_head(self.folder, head, plan_toml)
+
+    def lacks_split(self, pair: str, split: str) -> bool:
+        """Whether the driver was killed before it wrote a split."""
+        return not (self.folder / SPLITS / f"{pair}.{split}.parquet").exists()
 
     def write_split(self, pair: PairData) -> None:
         """Write which molecules are in which part.
@@ -342,6 +347,12 @@ def decode_line(line: Line) -> list[Event]:
         raise StorageError(f"{line.place} is damaged or of a newer version: {error!r}") from error
 
 
+def is_taken(folder: StoragePath) -> bool:
+    """Whether a folder has a campaign or other files; what a driver left that was killed as it began does not count."""
+    names = {place.name for place in folder.glob("*")}
+    return HEAD in names or any(name not in (LEASES, PLAN) and not name.startswith(".") for name in names)
+
+
 def newest_campaign(storage: StoragePath) -> str:
     """The name of the campaign that was driven last.
 
@@ -357,7 +368,7 @@ def newest_campaign(storage: StoragePath) -> str:
 def next_name(storage: StoragePath, preset: str) -> str:
     """The first free name for a preset: `quick-1`, `quick-2`, ..."""
     counter = 1
-    while (storage / f"{preset}-{counter}").exists():
+    while is_taken(storage / f"{preset}-{counter}"):
         counter += 1
     return f"{preset}-{counter}"
 

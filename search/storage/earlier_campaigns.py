@@ -17,8 +17,8 @@ DataFacts = Mapping[str, Mapping[str, str]]  # of campaign.json
 def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -> Earlier:
     """For each study of the plan, the studies of its `earlier_campaigns` whose best configurations it may try.
 
-    A study of the same target counts only if its molecules were split in the same way: otherwise its best configuration
-    was chosen on molecules that the new study may be tested on.
+    A campaign that had the new study's target counts only if it split its molecules in the same way: otherwise it chose
+    configurations on molecules that the new study may be tested on, and handed them on from study to study.
 
     Raises:
         StorageError: there is no such campaign, or it is damaged.
@@ -27,16 +27,20 @@ def earlier_studies(storage: StoragePath, plan: CampaignPlan, data: DataFacts) -
     for name in plan.search.earlier_campaigns:
         head = read_campaign(storage / name)
         campaign = Campaign(plan_in(storage / name, head), events=read_events(storage / name))
+        targets = {study.plan.pair.target for study in campaign.studies.values()}
+        usable = [
+            mine.name
+            for mine in plan.studies
+            if mine.pair.target not in targets or _hash(head["data"], mine) == _hash(data, mine)
+        ]
         for study in campaign.studies.values():
             for trial in study.ranking:
                 trial.study = f"{name}/{study.name}"
-            split_hash = head["data"][_split(study.plan)]["split_hash"]
-            for mine in plan.studies:
-                same_target = mine.pair.target == study.plan.pair.target
-                if not same_target or split_hash == data[_split(mine)]["split_hash"]:
-                    found[mine.name].append(study)
+            for mine in usable:
+                found[mine].append(study)
     return found
 
 
-def _split(study: StudyPlan) -> str:
-    return f"{study.pair.id}.{study.split}"
+def _hash(data: DataFacts, study: StudyPlan) -> str | None:
+    """That of the split of a study's pair; None where a campaign did not have it."""
+    return data.get(f"{study.pair.id}.{study.split}", {}).get("split_hash")

@@ -33,7 +33,7 @@ from gear.errors import StorageError
 from search.storage.base import StoragePath
 from search.storage.process_identity import ProcessIdentity, this_process
 
-__all__ = ["Holder", "Lease", "read_lease", "stored_lines"]
+__all__ = ["LEASES", "Holder", "Lease", "read_lease", "stored_lines"]
 
 log = logging.getLogger(__name__)
 

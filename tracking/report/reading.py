@@ -222,9 +222,9 @@ def _completed(
 
 def _versions(client: MlflowClient, studies: Sequence[StudyRecord]) -> dict[str, str]:
     """Versions of the packages that searched, from a registered winner."""
-    for study in studies:
-        where = "" if study.winner is None else f"run_id = '{study.winner.run_id}'"
-        for registered in client.search_model_versions(where) if where else ():
+    runs = [run for study in studies for run in (study.winner and study.winner.run_id, study.run_id) if run]
+    for run in runs:  # a joined result is registered under its own
+        for registered in client.search_model_versions(f"run_id = '{run}'"):
             versions = read_evidence(registered).get("versions")
             if versions:
                 return dict(json.loads(versions))

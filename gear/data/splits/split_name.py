@@ -95,6 +95,11 @@ class ParsedSplit(NamedTuple):
         """Whether it stands for all folds of a cross-validation: it divides nothing, and its results are joined."""
         return self.test_fold == JOINED
 
+    @property
+    def standardised_by(self) -> str:
+        """The labels whose standard deviation is 1 in test errors under it, in words."""
+        return "all labels" if self.is_joined else "the target's training part"
+
 
 def parse_split(name: str) -> ParsedSplit:
     """Parse a split's name.

@@ -75,14 +75,14 @@ def test_nothing_is_started_after_the_time(run, monkeypatch):
 
 
 def test_a_search_is_stopped_after_its_time(monkeypatch):
-    popen = subprocess.Popen
+    popen, before = subprocess.Popen, signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(subprocess, "Popen", lambda command: popen([sys.executable, "-c", command[-1]]))
     monkeypatch.setattr(run_benchmark, "PATIENCE", 0.5)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(2); signal.signal(15, 0)"
     assert run_benchmark.search(["import time; time.sleep(60)"], 0.5) == -signal.SIGTERM
     assert run_benchmark.search([f"{deaf}; time.sleep(60)"], 1.0) == -signal.SIGTERM  # not at the first time
     assert run_benchmark.search(["raise SystemExit(3)"], None) == 3
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_what_is_delivered_is_left_alone(run, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import mlflow
@@ -19,9 +20,10 @@ from gear.predict import load_predictor
 from tests.support.tiny_export import make_export
 from tracking import export as export_command
 from tracking import models, registry
-from tracking.evidence import rival_lines
+from tracking.evidence import description, rival_lines
 from tracking.evidence_file import read_evidence
 from tracking.identity import CampaignIdentity
+from tracking.mlflow_api import MlflowClient
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 from tracking.registry import Winner, champion_export, champions, register_winner, rivals
@@ -305,6 +307,23 @@ def test_champion_can_be_taken_away(recorded, export, tmp_path):
     )
     assert sorted(path.name for path in (tmp_path / "taken").iterdir()) == sorted(p.name for p in export.iterdir())
     assert [v.name for v in champions(recorded)] == [NAME]
+
+
+def test_models_beyond_the_first_page_of_the_registry_are_known(recorded, client, monkeypatch):
+    for number in range(3):
+        client.create_registered_model(f"gear.pair{number}.random")
+    found = MlflowClient.search_registered_models
+    monkeypatch.setattr(MlflowClient, "search_registered_models", partialmethod(found, max_results=1))
+    assert rivals(recorded, "pair2.random") == []
+    with pytest.raises(UnknownNameError, match=r"known: gear\.pair0\.random, gear\.pair1\.random, gear\.pair2\.random"):
+        rivals(recorded, "pair3.random")
+
+
+def test_the_scale_of_errors_is_that_of_the_split():
+    known = {"method": "gear", "pair": "p", "campaign": "c", "test_evaluations": "5", "split_hash": "", "data_hash": ""}
+    known |= {"validation_rmse": "0.5", "test_rmse": "0.5", "trials": "gear #1"}
+    for split, scale in (("random", "the target's training part"), ("random-cv", "all labels")):
+        assert f"standardised by {scale}," in description({**known, "split": split})
 
 
 def run_command(command, monkeypatch, capsys, *args):

@@ -56,11 +56,12 @@ def test_there_is_nothing_to_take_from_where_the_defaults_were_best_or_of_anothe
     assert origin(study("hv_from_ds", "stl", 0.5), study("hv_from_bp", "gear", 0.5, 0.4)) is None
 
 
-def test_nothing_is_taken_from_the_same_target_on_another_split():
-    """Its validation molecules may be in this study's test part."""
+def test_nothing_is_taken_from_another_split():
+    """Its validation molecules may be in this study's test part; another target may have taken over what they chose."""
     own, elsewhere = study("hv_from_ds", "stl", 0.5), study("hv_from_ds", "stl", 0.5, 0.4, split="scaffold")
     assert origin(own, elsewhere) is None
-    assert origin(own, study("dk_from_lp", "stl", 0.5, 0.4, split="scaffold")) == "study dk_from_lp.scaffold.stl #1"
+    assert origin(own, study("dk_from_lp", "stl", 0.5, 0.4, split="scaffold")) is None
+    assert origin(own, study("dk_from_lp", "stl", 0.5, 0.4)) == "study dk_from_lp.random.stl #1"
 
 
 def test_the_defaults_come_first_and_late_trials_are_the_samplers():

@@ -38,6 +38,7 @@ def test_a_search_that_has_begun_is_resumed(call, monkeypatch, tmp_path):
 
     def begun(plan, options, display):
         (tmp_path / plan.name).mkdir()
+        (tmp_path / plan.name / "campaign.json").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launches, "run_campaign", begun)
@@ -52,6 +53,7 @@ def test_a_search_that_has_begun_is_resumed(call, monkeypatch, tmp_path):
 def test_more_trials_that_are_not_recorded_yet_are_not_forgotten(again, call, monkeypatch, tmp_path):
     plan = small_plan(name="mine")
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/campaign.json").touch()
     monkeypatch.setattr(snapshot, "recorded_plan", lambda *_: plan)
     monkeypatch.setattr(run, "begun_again", lambda before, asked: plan)
     monkeypatch.setattr(launches, "continue_campaign", interrupted)

@@ -65,7 +65,7 @@ def test_predictions_are_of_held_out_molecules(result):
 def test_what_is_not_there_is_named_with_what_there_is(result, tmp_path):
     with pytest.raises(UnknownNameError, match=f"unknown study 'kd'; known: {GEAR}, {STL}"):
         result.predictions("kd")
-    with pytest.raises(UnknownNameError, match="study with a tested winner"):  # the fixture has no exports
+    with pytest.raises(UnknownNameError, match="unknown exported model"):  # the fixture has no exports
         result.predictor(GEAR)
     with pytest.raises(StorageError, match="no campaign in"):
         load_campaign("nothing", str(tmp_path))

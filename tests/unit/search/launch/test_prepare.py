@@ -71,6 +71,9 @@ def test_a_small_target_whose_split_does_not_say_so_is_told_of_folds(divided, sp
     prepare_data(small_plan(splits=(split,), validation_folds=folds), said.append)
     advice = f"hv_from_ds {split}: 10 of 90 labels judge a trial: --validation-folds 5 judges it by more of them"
     assert (advice in said) is advised
+    said.clear()
+    prepare_data(small_plan(splits=(split,), validation_folds=folds), said.append, new=False)
+    assert advice not in said
 
 
 @pytest.mark.parametrize(

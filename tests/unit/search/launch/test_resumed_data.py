@@ -1,8 +1,11 @@
 """What campaign.json says of the data, held against the data that are there now."""
 
+import dataclasses
+
 import pytest
 
 from gear.errors import GearError
+from search.launch import prepare
 from search.launch.prepare import resume_store
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.campaign_store import CampaignStore, read_campaign
@@ -21,10 +24,30 @@ def folder(tmp_path):
         return store.folder
 
 
-def test_a_fact_that_an_earlier_version_did_not_record_is_added(folder):
+@pytest.fixture
+def loaded(pair, monkeypatch):
+    """Lists the pairs and splits that are read."""
+    asked = []
+
+    def load(spec, split, seed):
+        asked.append((spec.id, split, seed))
+        return dataclasses.replace(pair, id=spec.id, split=split)
+
+    monkeypatch.setattr(prepare, "load_pair", load)
+    return asked
+
+
+def test_a_fact_that_an_earlier_version_did_not_record_is_added(folder, loaded):
     with resume_store(folder, PLAN, NOW, read_campaign(folder)) as store:
         assert store.head["data"] == NOW
     assert read_campaign(folder)["data"] == NOW
+
+
+def test_a_split_that_a_killed_driver_did_not_write_is_written_once(folder, loaded):
+    for _ in range(2):
+        resume_store(folder, PLAN, NOW, read_campaign(folder)).__exit__()
+    assert (folder / "splits/hv_from_ds.random.parquet").exists()
+    assert loaded == [("hv_from_ds", "random", PLAN.search.split_seed)]
 
 
 @pytest.mark.parametrize("changed", ["data_hash", "folds_hash"])

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from gear.errors import InputDataError, StorageError
+from gear.errors import InputDataError, StorageError, UnknownNameError
 from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.label_scaler import Scaler
 from search.campaign.campaign import Campaign
@@ -164,6 +164,7 @@ def test_they_stand_for_the_folds_and_are_compared_over_all_molecules(store, dat
     print_leaderboard(screen, board)
     text = screen.file.getvalue()
     assert "5 folds" in text
+    assert "of the training part, of results over folds of all labels" in text
     assert "random-cv1" not in text
     assert "champions of the 5 folds: gear, gear, gear, gear, stl; together they test every one of 60 molecules" in text
     assert "test RMSE of gear is 50.0 % lower than of stl (95 % interval 50.0 to 50.0 %, 60 test molecules)" in text
@@ -217,7 +218,9 @@ def test_they_are_known_by_name_in_python(store, data):
     judge_cross_validations(campaign, store, pytest.fail)
     result = CampaignResult(campaign, HEAD, store.folder, "done")
     assert len(result.predictions(f"{PLACE}.champion")) == N
-    assert result.champions()["hv_from_ds", "random-cv"] == f"{PLACE}.champion"
+    assert result.champions() == {("hv_from_ds", "random-cv"): f"{PLACE}.champion"}
+    with pytest.raises(UnknownNameError, match=rf"unknown exported model .*; known: {PLACE}.gear, {PLACE}.stl"):
+        result.predictor("hv_from_ds.random-cv1.gear")
 
 
 def test_references_of_the_folds_are_joined_only_if_all_are_there(store, data):

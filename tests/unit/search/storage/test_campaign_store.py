@@ -10,8 +10,16 @@ from gear.errors import StorageError
 from search.campaign.events import AttemptLost, EpochReported, StudyFinished, TrialAsked, TrialEnded, decode, encode
 from search.storage import retry
 from search.storage.append_log import AppendedLog, RewrittenLog
-from search.storage.campaign_store import CampaignStore, newest_campaign, next_name, read_campaign, read_events
+from search.storage.campaign_store import (
+    CampaignStore,
+    is_taken,
+    newest_campaign,
+    next_name,
+    read_campaign,
+    read_events,
+)
 from search.storage.event_log import make_line
+from search.storage.lease import Lease
 from search.storage.local import LocalPath
 
 ASKED = TrialAsked("s", 0, 0, {"x": 1.5}, {"x": "{}"}, {"seed": 3})
@@ -82,6 +90,24 @@ def test_damage_before_the_last_line_is_named(folder):
 def test_an_existing_campaign_is_not_created_again(folder):
     create(folder).__exit__()
     with pytest.raises(StorageError, match=r"exists: give another --name, or --resume"):
+        create(folder)
+
+
+def test_a_folder_whose_driver_was_killed_as_it_began_is_not_taken(folder):
+    assert not is_taken(folder)
+    Lease(folder).release()
+    (folder / "plan.toml").write_text("")
+    assert not is_taken(folder)
+    assert next_name(folder.parent, "quick") == "quick-1"
+    create(folder).__exit__()
+    assert is_taken(folder)
+    assert next_name(folder.parent, "quick") == "quick-2"
+
+
+def test_a_folder_with_files_of_somebody_is_taken(folder):
+    (folder / "notes.txt").write_text("mine")
+    assert is_taken(folder)
+    with pytest.raises(StorageError, match="exists: give another --name"):
         create(folder)
 
 

@@ -60,11 +60,26 @@ def test_the_best_of_an_earlier_campaign_is_tried_early(recorded):
         ("hv_from_ds", "scaffold", "another", False),
         ("hv_from_bp", "random", "another", False),
         ("vp_from_bp", "random", "another", True),
+        ("vp_from_bp", "scaffold", "another", False),
     ],
 )
-def test_of_the_same_target_only_the_very_same_split_is_taken_from(recorded, pair, split, split_hash, wanted):
+def test_only_the_very_same_split_is_taken_from(recorded, pair, split, split_hash, wanted):
     found, _ = taken(recorded(plan_of(pair, split, trials=12, seed=5), split_hash))
     assert bool(found) == wanted
+
+
+@pytest.mark.parametrize(("split_hash", "wanted"), [("same", True), ("of another seed", False)])
+def test_a_campaign_that_had_the_target_on_another_split_hands_nothing_on(tmp_path, split_hash, wanted):
+    """Its studies of other targets may have taken over what was chosen on this one's test part."""
+    plan = dataclasses.replace(plan_of(trials=12, seed=5), pairs=expand_pairs(["hv_from_ds", "vp_from_bp"]))
+    data = {"hv_from_ds.random": {"split_hash": split_hash}, "vp_from_bp.random": {"split_hash": "of vp"}}
+    with CampaignStore.create(
+        LocalPath(tmp_path) / "before", {"plan": plan_to_dict(plan), "data": data}, plan_to_toml(plan)
+    ) as store:
+        for events in Simulation(plan).run().steps:
+            store.append(*events)
+    _, earlier = taken(LocalPath(tmp_path))
+    assert bool(earlier[STUDY]) is wanted
 
 
 def test_earlier_campaigns_are_taken_from_where_studies_do_not_share(recorded):
