@@ -134,6 +134,11 @@ class _Probe:
         self.all_smiles = {*smiles, *target.test.smiles}
         seen = np.array([text not in unseen for text in smiles])
         smiles, value = smiles[seen], value[seen]
+        if len(smiles) < FOLDS:
+            raise InputDataError(
+                f"{len(smiles)} labels of {target.property} are left to rank sources by, the others are tested on: name "
+                "a source"
+            )
         generator = np.random.default_rng(seed)
         chosen = np.sort(generator.permutation(len(smiles))[:MAX_LABELS])
         self.smiles, value = smiles[chosen], value[chosen]

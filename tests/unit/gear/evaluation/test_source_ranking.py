@@ -118,6 +118,12 @@ def test_labels_that_another_split_tests_on_change_nothing(table, tmp_path):
     assert found[0] != found[2]
 
 
+def test_where_splits_test_on_every_label_a_source_must_be_named(table):
+    folds = [f"random-cv{fold}" for fold in range(1, 6)]
+    with pytest.raises(InputDataError, match="0 labels of hard are left to rank sources by"):
+        rank_sources(task(table, "hard"), [task(table, "twin")], tested=folds)
+
+
 def test_a_target_with_feature_columns_is_probed_by_the_median_of_each_molecule(table, ranked, tmp_path):
     rows = [row for row in csv.DictReader(table.open()) if row["hard"]]
     warm = [f"{row['smiles']},{float(row['hard']) + shift},{300 + 10 * shift}" for row in rows for shift in (-8, 0, 8)]
