@@ -136,8 +136,8 @@ class _Probe:
         smiles, value = smiles[seen], value[seen]
         if len(smiles) < FOLDS:
             raise InputDataError(
-                f"{len(smiles)} labels of {target.property} are left to rank sources by, the others are tested on: name "
-                "a source"
+                f"{len(smiles)} labels of {target.property} are left to rank sources by, the others are tested on: "
+                "name a source"
             )
         generator = np.random.default_rng(seed)
         chosen = np.sort(generator.permutation(len(smiles))[:MAX_LABELS])
