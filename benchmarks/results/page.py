@@ -33,7 +33,7 @@ NOT_RUN = "Not run yet."
 MAIN = "benchmark"
 FIGURES = ("figure", "figures")  # end the names of blocks that only draw
 PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.MULTILINE)
-ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 Tables = Mapping[str, Sequence[Any]]
 Block = Callable[[Tables], Iterator[str | Drawing]]
@@ -179,6 +179,7 @@ def _sensitivity(found: Tables) -> Iterator[str]:
 BLOCKS: dict[str, Block] = {
     "campaigns": _campaigns,
     "headline": _of("errors", MAIN, tables.headline),
+    "headline_own": _of("errors", MAIN, tables.headline_own),
     "methods": _of("errors", MAIN, tables.methods_table),
     "ratios_figure": _of("errors", MAIN, _ratios_figure),
     "wins": _wins,

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from results.collect import TERMS, collected, read, rows_of
+from results.collect import TERMS, collected, handed_on, read, rows_of
 
 from gear.errors import InputDataError
+from tests.support.fake_training import Simulation, small_plan
 
 RECORDED = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one trial of gear and of stl
 
@@ -30,6 +31,25 @@ def test_winners_are_rows(tmp_path):
     ]
     assert len({row.cell for row in rows}) == 1
     assert all(row.seconds > 0 and 0 < row.mae < row.rmse for row in rows)
+
+
+def test_a_configuration_that_came_back_to_its_target_on_another_split_is_handed_on():
+    plan = small_plan(pairs=["hv_from_ds", "ct_from_bp"], splits=("random", "scaffold"), methods=["stl"])
+    campaign = Simulation(plan).run().campaign
+    hv, other_hv = campaign.studies["hv_from_ds.random.stl"], campaign.studies["hv_from_ds.scaffold.stl"]
+    ct = campaign.studies["ct_from_bp.random.stl"]
+    for study in campaign.studies.values():
+        for trial in study.trials:
+            trial.origin = "random"
+    hv.trials[2].origin = f"study {ct.name} #1"
+    hv.trials[3].of = 2
+    assert not handed_on(campaign, hv.name, 3)  # ct found it by itself
+    ct.trials[1].origin = f"study {hv.name} #0"
+    assert not handed_on(campaign, hv.name, 3)  # it is of the same split
+    ct.trials[1].origin = f"study {other_hv.name} #4"
+    assert [handed_on(campaign, hv.name, number) for number in (1, 2, 3)] == [False, True, True]
+    ct.trials[1].origin = "study earlier-1/hv_from_ds.scaffold.stl #4"  # of another campaign, which is not looked at
+    assert not handed_on(campaign, hv.name, 3)
 
 
 def test_parts_and_seeds_of_an_experiment_come_together(tmp_path):
