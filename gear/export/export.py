@@ -46,7 +46,8 @@ from gear.units import check_unit
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
-FORMAT = 5  # `gear.export.legacy_formats` reads older ones
+FORMAT = 6  # `gear.export.legacy_formats` reads older ones
+UNWEIGHTED = 5  # of an export whose calibration has no weights, so that programs of its time read it
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 # a forged config.json, or one of another program, gives these
@@ -93,7 +94,8 @@ class ExportedModel:
         members: one, or an ensemble's.
         info: the contents of config.json, converted to the current format.
         neighbours: file of the training molecules' fingerprints; None for formats before 3.
-        calibration: of its prediction intervals; None for formats before 5 and where it was not given.
+        calibration: of its prediction intervals; None for formats before 5 and where it was not given. Its scores have
+            weights from format 6.
         columns: the feature columns that the members read beside the molecule, in their order.
     """
 
@@ -127,7 +129,9 @@ def export_model(
     """
     check_unit(pair.target.unit)
     models = [load_best(member.checkpoint, member.spec) for member in members]
-    info = _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
+    weighted = calibration is not None and calibration.weights is not None
+    info: dict[str, Any] = {"format": FORMAT if weighted else UNWEIGHTED}
+    info |= _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
     info |= {"notes": _notes(members, models), "calibration": calibration_facts(calibration)}
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
@@ -202,10 +206,9 @@ def _check_size(build: Callable[[], Model], weights: Mapping[str, Tensor]) -> No
 def _described(
     members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any], *, transfers: bool
 ) -> dict[str, Any]:
-    """What config.json holds; `transfers` says whether a member has learnt from the sources."""
+    """What config.json tells of the models; `transfers` says whether a member has learnt from the sources."""
     total = sum(member.weight for member in members)
     return {
-        "format": FORMAT,
         "property": pair.target.property,
         "name": pair.target.name,
         "unit": pair.target.unit,

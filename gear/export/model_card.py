@@ -207,12 +207,13 @@ def _intervals(info: Mapping[str, Any]) -> str:
     facts = info.get("calibration")
     if not facts:
         return ""
+    several = "\nEach molecule counts once, however many data points it has." if info["columns"] else ""
     return f"""## Prediction intervals
 
 `--interval 90` adds the ends of an interval that holds the value of 90 % of molecules like those of validation. It is
 made of the errors on {facts["molecules"]} validation molecules, enough for levels up to {facts["highest_level"]:g} %.
 It is wider where the similarity is lower. The percentage is an average over molecules: of molecules of another kind,
-fewer values are inside.
+fewer values are inside.{several}
 """
 
 
