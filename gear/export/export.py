@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from gear.config import TrialSpec
+from gear.data.distinct import distinct_points
 from gear.data.molecules.query import check_neighbours, save_neighbours
 from gear.data.pairs import PairData
 from gear.errors import InputDataError, StorageError, in_a_line
@@ -221,7 +222,7 @@ def _described(
             "sources": {task.property: len(task.train.value) for task in (pair.sources if transfers else ())},
         },
         "censored": _censored(members, pair),
-        "columns": {name: _range(column) for name, column in pair.features_of(pair.target.train).items()},
+        "columns": _ranges(members, pair.features),
         "members": [
             {
                 "trial": to_dict(member.spec),
@@ -256,8 +257,17 @@ def _notes(members: Sequence[Member], models: Sequence[Model]) -> list[str]:
     return sorted({f"{method}: {note}" for method, model in named for note in model.notes})
 
 
-def _range(column: np.ndarray) -> dict[str, float]:
-    return to_dict(ColumnRange(float(column.min()), float(column.mean()), float(column.max())))
+def _ranges(members: Sequence[Member], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of each feature column, the range and mean over the data points that a member was trained on, each once."""
+    if not names:
+        return {}
+    trained = [(member.pair, member.pair.target.train) for member in members]
+    smiles = np.concatenate([np.array(list(part.smiles), str) for _, part in trained])
+    features = [pair.features_of(part) for pair, part in trained]
+    columns = np.column_stack([np.concatenate([found[name] for found in features]) for name in names])
+    first, _ = distinct_points(np.unique(smiles, return_inverse=True)[1], columns)
+    ranges = (ColumnRange(float(c.min()), float(c.mean()), float(c.max())) for c in columns[np.sort(first)].T)
+    return {name: to_dict(found) for name, found in zip(names, ranges, strict=True)}
 
 
 def _checked(folder: Path) -> dict[str, Any]:

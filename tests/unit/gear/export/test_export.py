@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,32 @@ def test_calibration_of_format_5_counts_each_data_point_as_it_did_then(thermal, 
     assert load_export(tmp_path / "export").info["format"] == 5
     low, high = model.interval(model.assess(SMILES, [[300.0]] * 3), 95)
     np.testing.assert_allclose((high - low) / 2, 20)  # the 20th of 20
+
+
+def test_range_of_a_column_is_that_of_all_points_that_a_member_was_trained_on(thermal, tmp_path):
+    """As of members of several folds: the first sees 200 and 320 K, the second, among others, 280 and 400 K."""
+    pair = thermal.pair
+    first, second = (pair.points.columns.copy() for _ in range(2))
+    train = pair.target.train
+    low, high = (train.rows[pair.points.columns[train.rows, 0] == kelvin] for kelvin in (280, 320))
+    first[low], second[high[:-1]] = 200, 400
+    members = [
+        dataclasses.replace(
+            thermal, pair=dataclasses.replace(pair, points=dataclasses.replace(pair.points, columns=columns))
+        )
+        for columns in (first, second, second)
+    ]
+    export_model(members, members[0].pair, tmp_path / "export", {})
+    distinct = [200] * 100 + [320] * 100 + [280] * 100 + [400] * 99  # the last molecule at 320 K is known to all
+    (found,) = load_export(tmp_path / "export").columns.values()
+    assert (found.minimum, found.maximum) == (200, 400)
+    assert found.mean == pytest.approx(np.mean(distinct))
+    assert "| temperature | 200 to 400 |" in (tmp_path / "export" / "README.md").read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a value that was trained on is not outside
+        load_predictor(tmp_path / "export").predict(["CCO", "CCO"], [[200.0], [400.0]])
+    with pytest.warns(UserWarning, match="outside the range that the model was trained on, 200 to 400"):
+        load_predictor(tmp_path / "export").predict(["CCO"], [[401.0]])
 
 
 def test_config_tells_what_was_trained_on_what(export, member):
