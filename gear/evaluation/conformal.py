@@ -2,8 +2,9 @@
 
 A score is the absolute error of a molecule divided by its difficulty. The interval of 90 % reaches from the prediction
 to the ceil(0.9 (n + 1))-th of n ascending scores, times the difficulty, in both directions. Where a further molecule is
-drawn like those n, its value is inside with at least that probability, whatever the model. This is an average over
-molecules and not a promise for each of them.
+drawn like those n, its value is inside with at least that probability, whatever the model, if it is one model that the
+n molecules did not help to choose. Of others, such as the mean of several folds, coverage is measured (docs/method.md).
+This is an average over molecules and not a promise for each of them.
 
 Where molecules have several data points, which resemble each other, n counts molecules: each score weighs one over the
 number of its molecule's, and the interval of 90 % reaches to the first score up to which weights sum to 0.9 (n + 1).
@@ -24,7 +25,7 @@ from gear.errors import InputDataError
 __all__ = ["LEVELS", "Calibration", "Coverage", "coverage_numbers", "measure_coverage", "recorded_coverage"]
 
 LEVELS = (50, 80, 90, 95)  # per cent, at which coverage is measured
-SLOPE = 1.25  # of a molecule's difficulty; the same for all models, so that coverage is exact (docs/method.md)
+SLOPE = 1.25  # of a molecule's difficulty; the same for all models, so it is not fitted to the scores (docs/method.md)
 NORMAL_95 = 1.959964
 
 

@@ -105,7 +105,7 @@ def test_calibration_by_several_data_points_of_each_molecule_is_kept_with_their_
     np.testing.assert_array_equal(exported.calibration.weights, np.full(20, 0.5))
     card = (tmp_path / "export" / "README.md").read_text()
     assert "10 validation molecules, enough for levels up to 90.9 %" in card
-    assert "\nEach molecule counts once, however many data points it has.\n" in card
+    assert "Each molecule counts once, however many data points it has." in card
 
 
 def test_calibration_of_format_5_counts_each_data_point_as_it_did_then(thermal, tmp_path):
