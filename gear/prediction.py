@@ -119,7 +119,8 @@ class Predictor:
 
         Args:
             found: predictions for B molecules.
-            level: probability, per cent, that the value of a molecule like the validation molecules is inside.
+            level: share, per cent, of molecules like the validation molecules whose value is to be inside;
+                `gear.evaluation.conformal` says where that is guaranteed.
 
         Raises:
             InputDataError: the export has no calibration, or too few validation molecules for the level.

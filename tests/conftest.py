@@ -33,13 +33,14 @@ def pair():
 
 
 def trained_member(folder, pair, seed=0, epochs=30, method="stl", **config):
-    """A model of a synthetic pair, single-task by default, and where its checkpoint is."""
+    """A model of a synthetic pair, single-task by default, and where its checkpoint is; it reads the pair's columns."""
     training = TrainingConfig(epochs=epochs, epoch_steps=1, batch_size=20, ema=0.0)
     config = TrialConfig(method=method, seed=seed, training=training, **config)
     run = TrainingRun(config, pair, "cpu")
     list(run.epochs())
     run.save(folder)
-    return Member(folder, TrialSpec(PairSpec(TaskSpec("target"), (TaskSpec("source"),)), "random", config=config), pair)
+    target = TaskSpec("target", file="mine.csv", features=pair.features) if pair.features else TaskSpec("target")
+    return Member(folder, TrialSpec(PairSpec(target, (TaskSpec("source"),)), "random", config=config), pair)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,16 @@ models", ICML 2004): begin with the best few models, then add again and again th
 error. How often a model was taken is its weight. Models are averaged in the property's unit, as an export does it.
 
 The error on the molecules that the models were selected by is too low, so `choose_blend` repeats the selection on parts
-of the molecules and judges it on the rest, and the best single model in the same way.
+of the molecules and judges it on the rest, and the best single model in the same way. All data points of a molecule are
+in one of these parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gear.evaluation.uncertainty import rmse
+from gear.evaluation.uncertainty import rmse, rows_of_molecules
 from gear.label_scaler import Scaler
 
 __all__ = ["Blend", "choose_blend", "select"]
@@ -44,18 +45,21 @@ class Blend:
         return self.expected < self.single
 
 
-def choose_blend(predictions: np.ndarray, truth: np.ndarray, scaler: Scaler, seed: int = 0) -> Blend:
+def choose_blend(
+    predictions: np.ndarray, truth: np.ndarray, scaler: Scaler, seed: int = 0, molecules: np.ndarray | None = None
+) -> Blend:
     """Select models, and estimate what that is worth.
 
     Args:
         predictions: (C, N) of C candidates, in the property's unit, finite.
-        truth: (N,) in the unit, at least two molecules.
+        truth: (N,) in the unit, of at least two molecules.
         scaler: of the target's training part.
         seed: of the parts of the cross-validation.
+        molecules: (N,) which molecule each value is of, where some have several.
     """
     counts = select(predictions, truth, scaler)
     blended, alone = np.empty((REPEATS, len(truth))), np.empty((REPEATS, len(truth)))
-    for repeat, (kept, out) in _parts(len(truth), seed):
+    for repeat, (kept, out) in _parts(rows_of_molecules(len(truth), molecules), seed):
         chosen = select(predictions[:, kept], truth[kept], scaler)
         best = rmse(_errors(predictions[:, kept], truth[kept], scaler)).argmin()
         blended[repeat, out] = _errors(_mean(predictions[:, out], chosen), truth[out], scaler)
@@ -99,10 +103,14 @@ def _errors(predictions: np.ndarray, truth: np.ndarray, scaler: Scaler) -> np.nd
     return np.asarray(scaler.standardise(predictions) - scaler.standardise(truth))
 
 
-def _parts(molecules: int, seed: int) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
-    """For each repeat of the cross-validation and each part: the molecules to select by, and those to judge by."""
+def _parts(rows: Sequence[np.ndarray], seed: int) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    """For each repeat of the cross-validation and each part: the rows to select by, and those to judge by.
+
+    `rows` are those of each molecule, which stay together.
+    """
     generator = np.random.default_rng(seed)
     for repeat in range(REPEATS):
-        shuffled = generator.permutation(molecules)
-        for out in np.array_split(shuffled, min(PARTS, molecules)):
-            yield repeat, (np.setdiff1d(shuffled, out), out)
+        shuffled = generator.permutation(len(rows))
+        for part in np.array_split(shuffled, min(PARTS, len(rows))):
+            out = np.concatenate([rows[molecule] for molecule in part])
+            yield repeat, (np.setdiff1d(np.concatenate(rows), out), out)

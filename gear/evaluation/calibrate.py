@@ -28,7 +28,8 @@ def calibrate(known: HeldOutPredictions, pairs: Sequence[PairData]) -> Calibrati
         rows = np.flatnonzero([smiles in validated for smiles in known.smiles])
         if len(rows):
             similarity[rows] = np.maximum(similarity[rows], _nearest(known.smiles[rows], trained))
-    return Calibration.fit(known.value, known.prediction, similarity, log10=known.scaler.log10)
+    log10 = known.scaler.log10
+    return Calibration.fit(known.value, known.prediction, similarity, log10=log10, molecules=known.smiles)
 
 
 def training_similarity(smiles: np.ndarray, pairs: Sequence[PairData]) -> np.ndarray:

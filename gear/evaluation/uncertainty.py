@@ -1,6 +1,6 @@
 """The uncertainty of a score over a few hundred molecules: bootstrap over molecules, spread of an ensemble."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ __all__ = [
     "mae",
     "resampled",
     "rmse",
+    "rows_of_molecules",
     "spread",
 ]
 
@@ -110,15 +111,25 @@ def resampled(
     Where `molecules` (N,) says that some have several rows, molecules are drawn, each with all of its rows.
     """
     generator = np.random.default_rng(seed)
-    if molecules is not None and len(set(molecules)) < count:
-        numbers = np.unique(molecules.astype(str), return_inverse=True)[1]
-        rows = np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
+    rows = rows_of_molecules(count, molecules)
+    if len(rows) < count:
         for _ in range(resamples):  # draws differ in length, so a block holds only one
             yield np.concatenate([rows[drawn] for drawn in generator.integers(len(rows), size=len(rows))])[None]
         return
     block = max(1, BLOCK // count)
     for start in range(0, resamples, block):
         yield generator.integers(count, size=(min(block, resamples - start), count))
+
+
+def rows_of_molecules(count: int, molecules: np.ndarray | None) -> Sequence[np.ndarray]:
+    """The numbers of `count` rows, an array for each molecule; (N,) `molecules` says which molecule each row is of.
+
+    Without it, or where no molecule has several rows, the rows are in their order, one in each array.
+    """
+    if molecules is None or len(set(molecules)) == count:
+        return list(np.arange(count)[:, None])
+    numbers = np.unique(molecules.astype(str), return_inverse=True)[1]
+    return np.split(np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))[:-1])
 
 
 def _ends(drawn: np.ndarray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ TEXTS = ("property", "unit", "split")  # that a prediction or a message shows
 
 @dataclass(frozen=True, slots=True)
 class ColumnRange:
-    """The training molecules' values of a feature column."""
+    """The values of a feature column that at least one member was trained on."""
 
     minimum: float
     mean: float

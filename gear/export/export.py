@@ -26,6 +26,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from gear.config import TrialSpec
+from gear.data.distinct import distinct_points
 from gear.data.molecules.query import check_neighbours, save_neighbours
 from gear.data.pairs import PairData
 from gear.errors import InputDataError, StorageError, in_a_line
@@ -46,7 +47,8 @@ from gear.units import check_unit
 
 __all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
 
-FORMAT = 5  # `gear.export.legacy_formats` reads older ones
+FORMAT = 6  # `gear.export.legacy_formats` reads older ones
+UNWEIGHTED = 5  # of an export whose calibration has no weights, so that programs of its time read it
 WEIGHTS, NEIGHBOURS, USAGE = "model.safetensors", "fingerprints.safetensors", "usage.py"
 CONFIG, CARD, CHECKSUMS = "config.json", "README.md", "checksums.json"
 # a forged config.json, or one of another program, gives these
@@ -93,7 +95,8 @@ class ExportedModel:
         members: one, or an ensemble's.
         info: the contents of config.json, converted to the current format.
         neighbours: file of the training molecules' fingerprints; None for formats before 3.
-        calibration: of its prediction intervals; None for formats before 5 and where it was not given.
+        calibration: of its prediction intervals; None for formats before 5 and where it was not given. Its scores have
+            weights from format 6.
         columns: the feature columns that the members read beside the molecule, in their order.
     """
 
@@ -127,7 +130,9 @@ def export_model(
     """
     check_unit(pair.target.unit)
     models = [load_best(member.checkpoint, member.spec) for member in members]
-    info = _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
+    weighted = calibration is not None and calibration.weights is not None
+    info: dict[str, Any] = {"format": FORMAT if weighted else UNWEIGHTED}
+    info |= _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
     info |= {"notes": _notes(members, models), "calibration": calibration_facts(calibration)}
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
@@ -202,10 +207,9 @@ def _check_size(build: Callable[[], Model], weights: Mapping[str, Tensor]) -> No
 def _described(
     members: Sequence[Member], pair: PairData, evidence: Mapping[str, Any], *, transfers: bool
 ) -> dict[str, Any]:
-    """What config.json holds; `transfers` says whether a member has learnt from the sources."""
+    """What config.json tells of the models; `transfers` says whether a member has learnt from the sources."""
     total = sum(member.weight for member in members)
     return {
-        "format": FORMAT,
         "property": pair.target.property,
         "name": pair.target.name,
         "unit": pair.target.unit,
@@ -218,7 +222,7 @@ def _described(
             "sources": {task.property: len(task.train.value) for task in (pair.sources if transfers else ())},
         },
         "censored": _censored(members, pair),
-        "columns": {name: _range(column) for name, column in pair.features_of(pair.target.train).items()},
+        "columns": _ranges(members, pair.features),
         "members": [
             {
                 "trial": to_dict(member.spec),
@@ -253,8 +257,17 @@ def _notes(members: Sequence[Member], models: Sequence[Model]) -> list[str]:
     return sorted({f"{method}: {note}" for method, model in named for note in model.notes})
 
 
-def _range(column: np.ndarray) -> dict[str, float]:
-    return to_dict(ColumnRange(float(column.min()), float(column.mean()), float(column.max())))
+def _ranges(members: Sequence[Member], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of each feature column, the range and mean over the data points that a member was trained on, each once."""
+    if not names:
+        return {}
+    trained = [(member.pair, member.pair.target.train) for member in members]
+    smiles = np.concatenate([np.array(list(part.smiles), str) for _, part in trained])
+    features = [pair.features_of(part) for pair, part in trained]
+    columns = np.column_stack([np.concatenate([found[name] for found in features]) for name in names])
+    first, _ = distinct_points(np.unique(smiles, return_inverse=True)[1], columns)
+    ranges = (ColumnRange(float(c.min()), float(c.mean()), float(c.max())) for c in columns[np.sort(first)].T)
+    return {name: to_dict(found) for name, found in zip(names, ranges, strict=True)}
 
 
 def _checked(folder: Path) -> dict[str, Any]:

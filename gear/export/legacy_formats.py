@@ -4,6 +4,7 @@
 2   one member in the folder itself; no fingerprints, no usage
 3   settings of a trial that came later are missing
 4   all members have the same weight; no calibration of prediction intervals
+5   scores of a calibration have no weights: each counts as one molecule
 """
 
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ smiles = ["CCO", "c1ccccc1"]
 {asked}
 for row in zip(smiles, found.value, found.spread, found.similarity):
     print(model.property, model.unit, *row)
-if model.calibration is not None:  # intervals that hold the value of 90 % of molecules like those of validation
+if model.calibration is not None:  # intervals made to hold the value of 90 % of molecules like those of validation
     level = min(90, model.calibration.highest)
     for ends in zip(smiles, *model.interval(found, level)):
         print(level, *ends)
@@ -207,12 +207,14 @@ def _intervals(info: Mapping[str, Any]) -> str:
     facts = info.get("calibration")
     if not facts:
         return ""
+    several = " Each molecule counts once, however many data points it has." if info["columns"] else ""
     return f"""## Prediction intervals
 
-`--interval 90` adds the ends of an interval that holds the value of 90 % of molecules like those of validation. It is
+`--interval 90` adds the ends of an interval made to hold the value of 90 % of molecules like those of validation. It is
 made of the errors on {facts["molecules"]} validation molecules, enough for levels up to {facts["highest_level"]:g} %.
 It is wider where the similarity is lower. The percentage is an average over molecules: of molecules of another kind,
-fewer values are inside.
+fewer values are inside.{several} It is guaranteed only for a single model that the validation molecules did not help
+to choose. What the tested models reached is in the evidence, where it was measured.
 """
 
 

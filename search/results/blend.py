@@ -88,7 +88,8 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
         alone = [predict_all(ensemble, store) for ensemble in library]
     found = [out_of_fold(members) for members in alone]
     usable = [index for index, one in enumerate(found) if np.isfinite(one.prediction).all()]
-    chosen = choose_blend(np.stack([found[index].prediction for index in usable]), found[0].value, found[0].scaler)
+    predictions, known = np.stack([found[index].prediction for index in usable]), found[0]
+    chosen = choose_blend(predictions, known.value, known.scaler, molecules=known.smiles)
     counts = {index: int(count) for index, count in zip(usable, chosen.counts, strict=True) if count}
     plan, pair = studies[0].plan, library[0][0].pair
     blend = BlendFinished(

@@ -225,7 +225,7 @@ def _tested(folder: StoragePath, names: Sequence[str]) -> pa.Table:
 def _scores(table: pa.Table, *, log10: bool) -> dict[str, Any]:
     from gear.evaluation.evaluate import scores  # torch, not before it is needed
 
-    value, prediction = table["value"].to_numpy(), table["prediction"].to_numpy()
+    value = table["value"].to_numpy()
     found = dataclasses.asdict(scores(held_out_of(table, Scaler.fit(value, log10))))
     if "low" not in table.column_names:
         return found
@@ -233,6 +233,4 @@ def _scores(table: pa.Table, *, log10: bool) -> dict[str, Any]:
     there = np.isfinite(low)
     if not there.all():  # a fold has too few validation molecules for intervals
         return found
-    inside = (low <= value) & (value <= high)
-    covered = Coverage(LEVEL, float(inside.mean()), len(prediction), float((high - low).mean()))
-    return found | coverage_numbers([covered])
+    return found | coverage_numbers([Coverage.count(LEVEL, value, low, high, table["smiles"].to_numpy())])

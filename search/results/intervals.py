@@ -55,11 +55,11 @@ def coverage_of(test: HeldOutPredictions, similarity: np.ndarray, calibration: C
     """How many test molecules are inside their intervals, by `gear.evaluation.conformal.coverage_numbers`.
 
     Args:
-        test: what models predict together for the N test molecules.
+        test: what models predict together for the test part, N predictions.
         similarity: of these to the nearest training molecule, (N,).
         calibration: of the models together.
     """
-    return coverage_numbers(measure_coverage(calibration, test.value, test.prediction, similarity))
+    return coverage_numbers(measure_coverage(calibration, test.value, test.prediction, similarity, test.smiles))
 
 
 def with_intervals(predictions: pa.Table, similarity: np.ndarray, calibration: Calibration) -> pa.Table:

@@ -67,6 +67,28 @@ def test_the_estimate_is_higher_than_the_error_on_the_molecules_that_were_select
     assert np.mean(optimism) > 0.1
 
 
+def test_data_points_of_a_molecule_are_not_judged_by_a_choice_that_saw_the_others():
+    """Twelve models that know nothing of twelve molecules with ten data points each, whose errors are alike."""
+    estimates, truths = [], []
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        of_known, of_others = draw.normal(size=(2, 12, 12)).repeat(10, axis=2) + 0.2 * draw.normal(size=(2, 12, 120))
+        names = np.arange(12).repeat(10).astype(str).astype(object)
+        order = draw.permutation(120)
+        found = choose_blend(of_known[:, order], np.zeros(120), PLAIN, molecules=names[order])
+        estimates.append(found.expected)
+        truths.append(error(np.average(of_others, 0, found.counts), np.zeros(120), PLAIN))
+    off = np.log(np.array(estimates) / truths)
+    assert abs(off.mean()) < 3 * off.std() / np.sqrt(20) < 0.3  # divided by data points the estimate is half of it
+
+
+def test_molecules_with_one_value_each_change_nothing():
+    predictions, truth = library(3)
+    names = np.random.default_rng(0).permutation(40).astype(str)
+    plain, named = choose_blend(predictions, truth, PLAIN), choose_blend(predictions, truth, PLAIN, molecules=names)
+    assert (named.expected, named.single, named.rmse) == (plain.expected, plain.single, plain.rmse)
+
+
 def test_a_blend_of_one_model_and_itself_is_not_better():
     predictions, truth = library(1, models=1)
     found = choose_blend(np.repeat(predictions, 3, axis=0), truth, PLAIN)

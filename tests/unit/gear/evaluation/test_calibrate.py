@@ -53,6 +53,14 @@ def test_molecule_is_as_similar_as_to_what_its_own_members_learnt(folds, seeds, 
     assert (found.log10, found.slope) == (log10, expected.slope)
 
 
+def test_data_points_of_a_molecule_weigh_together_as_much_as_another_molecule(folds):
+    smiles = ["CCO", "CCO", "CCO", "CCCO", "CCN"]
+    found = calibrate(predicted(smiles, [1.0, 2, 3, 4, 5]), folds)
+    assert found.molecules == 3
+    assert sorted(found.weights) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1])
+    assert found.weights[found.scores == 0] == pytest.approx(1 / 3)  # of the first CCO, which is predicted as it is
+
+
 def test_further_molecule_is_compared_with_all_that_any_member_learnt(folds):
     smiles = ["CCO", "CCN", "CCCCO"]
     found = training_similarity(np.array(smiles, object), folds)

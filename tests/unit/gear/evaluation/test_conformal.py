@@ -37,6 +37,54 @@ def test_intervals_hold_as_many_values_as_the_rank_of_their_score_says(count, le
     assert abs(inside / repeats - expected) < 4 * np.sqrt(expected * (1 - expected) / repeats)
 
 
+@pytest.mark.parametrize(("count", "level"), [(6, 80), (12, 90), (24, 50)])
+def test_data_points_that_err_alike_are_as_many_as_their_molecules(count, level):
+    """In the mean, ceil(level (K + 1)) / (K + 1) for K molecules with ten data points each, not for 10 K of them."""
+    repeats, ten = 2000, np.arange(10 * count) // 10
+    generator = np.random.default_rng(count * level)
+    value, prediction, similarity = molecules(count + 1, generator, repeats)
+    inside = 0
+    for v, p, s in zip(value, prediction, similarity, strict=True):
+        known = (column[1:].repeat(10) for column in (v, p, s))
+        low, high = Calibration.fit(*known, log10=False, molecules=ten).interval(p[:1], s[:1], level)
+        inside += bool(low[0] <= v[0] <= high[0])
+    expected = np.ceil(level / 100 * (count + 1) - 1e-9) / (count + 1)
+    assert abs(inside / repeats - expected) < 4 * np.sqrt(expected * (1 - expected) / repeats)
+
+
+@pytest.mark.parametrize(("count", "level"), [(6, 80), (9, 90), (20, 95)])
+def test_intervals_hold_a_random_data_point_of_a_further_molecule_as_often_as_they_say(count, level):
+    """Molecules with more data points are harder here, so neither their number nor their weights can be left out."""
+    repeats, shares, by_points = 1000, [], []
+    generator = np.random.default_rng(count)
+    for _ in range(repeats):
+        molecule = np.repeat(np.arange(count + 1), generator.choice([2, 10], count + 1))
+        several = np.bincount(molecule)
+        error = generator.normal(size=count + 1)[molecule] + 0.2 * generator.normal(size=len(molecule))
+        error, known = error * np.where(several == 2, 2, 1)[molecule], molecule < count
+        for molecules_of, found in ((molecule[known], shares), (None, by_points)):
+            zero, similarity = np.zeros(known.sum()), np.ones(known.sum())
+            calibration = Calibration.fit(zero, error[known], similarity, log10=False, molecules=molecules_of)
+            _, high = calibration.interval(np.zeros(1), np.ones(1), level)
+            found.append((np.abs(error[~known]) <= high).mean())
+    assert np.mean(shares) > level / 100 - 3 * np.std(shares) / np.sqrt(repeats)
+    assert np.mean(by_points) < level / 100 - 3 * np.std(by_points) / np.sqrt(repeats)  # what must not be done
+    assert np.mean(shares) < level / 100 + 2 / (count + 1)
+
+
+def test_molecules_with_one_data_point_each_change_nothing():
+    value, prediction, similarity = (column[0] for column in molecules(30, np.random.default_rng(2)))
+    plain = Calibration.fit(value, prediction, similarity, log10=False)
+    named = Calibration.fit(value, prediction, similarity, log10=False, molecules=np.arange(30).astype(str))
+    assert named.weights is None
+    np.testing.assert_array_equal(named.scores, plain.scores)
+    weighted = Calibration(plain.scores, plain.slope, log10=False, weights=np.ones(30))
+    for level in (1, 50, 80, 90, 96.7):
+        np.testing.assert_array_equal(
+            weighted.interval(value, similarity, level), plain.interval(value, similarity, level)
+        )
+
+
 def test_a_higher_level_has_a_wider_interval_around_the_prediction():
     value, prediction, similarity = (column[0] for column in molecules(200, np.random.default_rng(0)))
     calibration = Calibration.fit(value, prediction, similarity, log10=False)
@@ -83,6 +131,15 @@ def test_highest_level_is_one_that_can_be_given(count, highest):
         calibration.check(highest + 0.1)
 
 
+def test_highest_level_is_that_of_the_number_of_molecules_not_of_their_data_points():
+    ten = np.arange(60) // 10
+    calibration = Calibration.fit(np.zeros(60), np.arange(60.0), np.ones(60), log10=False, molecules=ten)
+    assert (calibration.molecules, calibration.highest) == (6, 85.7)
+    assert calibration.interval(np.zeros(1), np.ones(1), 85.7)[1] == [59]
+    with pytest.raises(InputDataError, match=r"needs at least 9 validation molecules and this model has 6: .* 85\.7 %"):
+        calibration.check(90)
+
+
 @pytest.mark.parametrize(("level", "needed"), [(90, 9), (95, 19), (99, 99), (99.9, 999)])
 def test_refused_level_tells_how_many_molecules_it_needs(level, needed):
     with pytest.raises(InputDataError, match=f"an interval of {level:g} % needs at least {needed} validation"):
@@ -108,11 +165,33 @@ def test_coverage_is_counted_at_every_level_that_can_be_given():
     assert [c.level for c in found] == [level for level in LEVELS if level <= calibration.highest]
 
 
-def test_recorded_numbers_give_the_coverage_again():
-    found = [Coverage(50, 0.5, 102, 1.5), Coverage(90, 0.86, 102, 3.25)]
+def test_coverage_of_several_data_points_is_that_of_a_random_one_of_a_random_molecule():
+    calibration = Calibration(np.arange(1.0, 10), 0.0, False)
+    value, molecule = np.array([0.0, 0, 0, 99, 99, 99, 99, 0]), np.array(list("aaabbbbb"))
+    found = measure_coverage(calibration, value, np.zeros(8), np.ones(8), molecule)[-1]
+    assert (found.share, found.molecules, found.points) == (pytest.approx((1 + 1 / 5) / 2), 2, 8)
+    assert found.ends == Coverage(90, found.share, 2, 1.0).ends
+    assert found.words("K").startswith("the 90 % intervals of a test molecule hold 60 % (")
+    assert found.words("K").endswith(") of its values, in the mean over 2 molecules with 8 values; mean width 18 K")
+    once = measure_coverage(calibration, value, np.zeros(8), np.ones(8), np.arange(8))
+    assert once == measure_coverage(calibration, value, np.zeros(8), np.ones(8))
+
+
+def test_mean_width_counts_each_molecule_once():
+    calibration = Calibration(np.arange(1.0, 10), 1.0, False)
+    similarity, molecule = np.array([1.0, 1, 1, 0]), np.array(list("aaab"))
+    found = measure_coverage(calibration, np.zeros(4), np.zeros(4), similarity, molecule)[-1]
+    assert found.width == pytest.approx(18 * (1 + np.e) / 2)
+
+
+@pytest.mark.parametrize("points", [None, 102])
+def test_recorded_numbers_give_the_coverage_again(points):
+    count = 102 if points is None else 17
+    found = [Coverage(50, 0.5, count, 1.5, points), Coverage(90, 0.86, count, 3.25, points)]
     numbers = {f"test_{name}": str(value) for name, value in coverage_numbers(found).items()} | {"test_n": "102.0"}
     assert recorded_coverage(numbers) == found
     assert recorded_coverage({"test_n": 102}) == []
+    assert ("test_coverage_molecules" in numbers) == (points is not None)
 
 
 def test_count_has_the_interval_of_wilson():

@@ -7,18 +7,25 @@ import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from gear.config import CurvatureConfig, TransferConfig
 from gear.errors import StorageError
+from gear.evaluation.calibrate import calibrate
+from gear.evaluation.conformal import Calibration
+from gear.evaluation.evaluate import predict_held_out
+from gear.evaluation.held_out import out_of_fold
 from gear.evaluation.uncertainty import Interval
 from gear.export import FORMAT, export_model, load_export
 from gear.export.model_card import model_card
 from gear.predict import load_predictor
+from gear.testing.pairs import synthetic_pair, with_temperatures
 from gear.training.checkpoint import read_state, write_folder
 from tests.conftest import trained_member
 
@@ -81,9 +88,65 @@ def test_calibration_is_a_file_of_its_own_that_is_checked_like_the_others(calibr
         load_export(calibrated_export)
 
 
+@pytest.fixture(scope="module")
+def thermal(tmp_path_factory):
+    """A model that reads a feature column, and its folder."""
+    pair = with_temperatures(synthetic_pair())
+    return trained_member(tmp_path_factory.mktemp("thermal") / "checkpoint", pair, epochs=1)
+
+
+def test_calibration_by_several_data_points_of_each_molecule_is_kept_with_their_weights(thermal, tmp_path):
+    held_out = predict_held_out(thermal.checkpoint, thermal.spec, thermal.pair)
+    calibration = calibrate(out_of_fold([held_out]), [thermal.pair])
+    export_model([thermal], thermal.pair, tmp_path / "export", {}, calibration)
+    exported = load_export(tmp_path / "export")
+    assert (exported.info["format"], exported.info["calibration"]["molecules"]) == (FORMAT, 10)
+    np.testing.assert_array_equal(exported.calibration.scores, calibration.scores)
+    np.testing.assert_array_equal(exported.calibration.weights, np.full(20, 0.5))
+    card = (tmp_path / "export" / "README.md").read_text()
+    assert "10 validation molecules, enough for levels up to 90.9 %" in card
+    assert "Each molecule counts once, however many data points it has." in card
+
+
+def test_calibration_of_format_5_counts_each_data_point_as_it_did_then(thermal, tmp_path):
+    """Its file has scores only, also for a model with feature columns."""
+    export_model([thermal], thermal.pair, tmp_path / "export", {}, Calibration(np.arange(1.0, 21), 0.0, log10=False))
+    assert load_file(tmp_path / "export" / "calibration.safetensors").keys() == {"scores"}
+    model = load_predictor(tmp_path / "export")
+    assert load_export(tmp_path / "export").info["format"] == 5
+    low, high = model.interval(model.assess(SMILES, [[300.0]] * 3), 95)
+    np.testing.assert_allclose((high - low) / 2, 20)  # the 20th of 20
+
+
+def test_range_of_a_column_is_that_of_all_points_that_a_member_was_trained_on(thermal, tmp_path):
+    """As of members of several folds: the first sees 200 and 320 K, the second, among others, 280 and 400 K."""
+    pair = thermal.pair
+    first, second = (pair.points.columns.copy() for _ in range(2))
+    train = pair.target.train
+    low, high = (train.rows[pair.points.columns[train.rows, 0] == kelvin] for kelvin in (280, 320))
+    first[low], second[high[:-1]] = 200, 400
+    members = [
+        dataclasses.replace(
+            thermal, pair=dataclasses.replace(pair, points=dataclasses.replace(pair.points, columns=columns))
+        )
+        for columns in (first, second, second)
+    ]
+    export_model(members, members[0].pair, tmp_path / "export", {})
+    distinct = [200] * 100 + [320] * 100 + [280] * 100 + [400] * 99  # the last molecule at 320 K is known to all
+    (found,) = load_export(tmp_path / "export").columns.values()
+    assert (found.minimum, found.maximum) == (200, 400)
+    assert found.mean == pytest.approx(np.mean(distinct))
+    assert "| temperature | 200 to 400 |" in (tmp_path / "export" / "README.md").read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a value that was trained on is not outside
+        load_predictor(tmp_path / "export").predict(["CCO", "CCO"], [[200.0], [400.0]])
+    with pytest.warns(UserWarning, match="outside the range that the model was trained on, 200 to 400"):
+        load_predictor(tmp_path / "export").predict(["CCO"], [[401.0]])
+
+
 def test_config_tells_what_was_trained_on_what(export, member):
     info = json.loads((export / "config.json").read_text())
-    assert (info["format"], info["split_hash"], info["data_hash"]) == (FORMAT, "hash", "data")
+    assert (info["format"], info["split_hash"], info["data_hash"]) == (5, "hash", "data")
     assert info["sizes"]["target"] == {"train": 100, "validation": 10, "test": 10}
     assert info["members"][0]["trial"]["config"]["method"] == "stl"
     assert info["members"][0]["scaler"]["mean"] == pytest.approx(member.pair.target.train.value.mean())

@@ -180,6 +180,28 @@ def test_whatever_is_changed_in_the_tensors_it_predicts_or_says_why_not(name, wh
     assert told or change in ("integers", "negative", "nan", "longer", "empty")
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        np.full(20, 0.51),
+        np.zeros(20),
+        -np.ones(20),
+        np.full(20, 2.0),
+        np.full(20, np.nan),
+        np.ones(19),
+        np.ones(20, "f4"),
+    ],
+    ids=["no molecules", "zero", "negative", "large", "nan", "few", "float32"],
+)
+def test_weights_of_a_calibration_are_those_of_whole_molecules(weights, forged):
+    tensors = load_file(forged / "calibration.safetensors")
+    forge(forged, "calibration.safetensors", save(tensors | {"weights": np.full(20, 0.5)}))
+    assert load_export(forged).calibration.molecules == 10
+    forge(forged, "calibration.safetensors", save(tensors | {"weights": weights}))
+    with pytest.raises(StorageError, match="the weights of the calibration are not those of whole molecules"):
+        load_export(forged)
+
+
 @pytest.mark.parametrize("name", TENSORS)
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 100, b"\x08\0\0\0\0\0\0\0[[[[[[[["])
 def test_file_that_holds_no_tensors_is_one_line(name, content, forged):

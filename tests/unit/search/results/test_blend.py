@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from gear.evaluation.blending import choose_blend
 from gear.evaluation.evaluate import combined
 from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.export import Member
@@ -111,6 +112,26 @@ def lowest(campaign):
     return min(score(study, winner(study, PLAN.search)) for study in campaign.studies.values())
 
 
+def test_data_points_of_a_molecule_stay_together_where_the_choice_is_judged(store, models, monkeypatch):
+    """Ten data points with the error of their molecule each: the estimates are those of one data point each."""
+    campaign, _ = searched(store), models(independent)
+
+    def with_points(of, _):
+        rows = np.tile(np.arange(2 * N), 10)
+        predicted = [TRUTH[rows] + one.spec.error[rows] for one in of]
+        part, unknown = np.where(rows < N, "validation", "test"), np.full(len(rows), np.nan)
+        columns = {"temperature": np.repeat(np.arange(10.0), 2 * N)}
+        return [HeldOutPredictions(SMILES[rows], part, TRUTH[rows], one, unknown, SCALER, columns) for one in predicted]
+
+    monkeypatch.setattr(module, "predict_all", with_points)
+    judge_blends(campaign, store, pytest.fail)
+    (blend,) = campaign.tested_blends
+    candidates = [trial for study in campaign.studies.values() for trial in study.ranking[:2]]
+    errors = np.array([independent(trial)[:N] for trial in candidates])
+    by_molecules = choose_blend(TRUTH[:N] + errors, TRUTH[:N], SCALER)
+    assert (blend.expected_rmse, blend.single_rmse) == pytest.approx((by_molecules.expected, by_molecules.single))
+
+
 def test_members_come_from_the_best_of_all_studies_and_their_mean_is_tested_and_written(store, models):
     campaign, asked = searched(store), models(independent)
     judge_blends(campaign, store, pytest.fail)
@@ -161,8 +182,10 @@ def test_where_one_trial_is_best_by_itself_there_is_no_blend_and_nothing_is_test
 
 
 def test_a_blend_that_is_not_expected_to_be_better_ranks_behind_the_best_single_trial(store, models, monkeypatch):
-    choose = module.choose_blend
-    monkeypatch.setattr(module, "choose_blend", lambda *a: dataclasses.replace(choose(*a), expected=0.9, single=0.8))
+    def not_better(*args, **kwargs):
+        return dataclasses.replace(choose_blend(*args, **kwargs), expected=0.9, single=0.8)
+
+    monkeypatch.setattr(module, "choose_blend", not_better)
     campaign = searched(store)
     models(independent)
     judge_blends(campaign, store, pytest.fail)

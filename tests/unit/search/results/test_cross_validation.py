@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from gear.errors import InputDataError, StorageError, UnknownNameError
+from gear.evaluation.conformal import Calibration
 from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.label_scaler import Scaler
 from search.campaign.campaign import Campaign
@@ -137,6 +138,17 @@ def test_each_molecule_counts_once_in_the_errors_of_a_method_and_of_the_champion
     table = pq.read_table(str(store.folder / f"predictions/{PLACE}.gear.parquet"))
     assert sorted(table["smiles"].to_pylist()) == sorted(SMILES)
     assert set(table["part"].to_pylist()) == {"test"}
+
+
+def test_several_data_points_of_a_molecule_count_as_one_molecule_in_the_coverage():
+    """Ten of the first molecule, outside, and one each of the second and third, inside."""
+    smiles, off = np.array(["C"] * 10 + ["CC", "CCC"], object), np.array([5.0] * 10 + [0.0, 0.0])
+    unknown, value = np.full(12, np.nan), np.arange(12.0)
+    held_out = HeldOutPredictions(smiles, np.repeat("test", 12), value, value + off, unknown, Scaler(0, 1, log10=False))
+    calibration = Calibration(np.ones(9), 0.0, log10=False)
+    found = module._scores(with_intervals(predictions_table(held_out), np.ones(12), calibration), log10=False)
+    assert (found["n"], found["coverage_molecules"]) == (12, 3)
+    assert found["coverage_90"] == pytest.approx(2 / 3)
 
 
 def test_where_one_method_is_champion_of_every_fold_there_is_no_other_row_for_it(store, data):
