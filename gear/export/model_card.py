@@ -74,7 +74,7 @@ def model_card(info: Mapping[str, Any]) -> str:
         _head(info),
         _warnings(info["evidence"].get("warnings", ())),
         _data(info),
-        _evidence(info["evidence"]),
+        _evidence(info["evidence"], info["split"]),
         _intervals(info),
         LIMITS,
         f"Made with {versions}.\n",
@@ -188,7 +188,7 @@ them. All data points of a molecule, one for each set of values, are in one part
 """
 
 
-def _evidence(evidence: Mapping[str, Any]) -> str:
+def _evidence(evidence: Mapping[str, Any], split: str) -> str:
     shown = {name: value for name, value in evidence.items() if name != "warnings"}
     rows = "\n".join(f"| {_cell(name)} | {_cell(_shown(value))} |" for name, value in shown.items())
     return f"""## Evidence
@@ -198,7 +198,7 @@ def _evidence(evidence: Mapping[str, Any]) -> str:
 {rows}
 
 The model was selected on the validation part; the test part was not used for selection. RMSE without a unit is
-standardised by the training part. Intervals are 95 %, by bootstrap over the molecules: they show how much a number
+standardised by {parse_split(split).standardised_by}. Intervals are 95 %, by bootstrap over the molecules: they show how much a number
 would vary with other molecules of this kind.
 """
 

@@ -185,6 +185,14 @@ def test_card_says_with_what_the_models_began(export):
     assert "Embeddings began with pretrained weights: descriptors." in model_card(info)
 
 
+@pytest.mark.parametrize(
+    ("split", "scale"), [("scaffold", "the target's training part"), ("scaffold-cv", "all labels")]
+)
+def test_card_says_what_errors_are_standardised_by(export, split, scale):
+    info = json.loads((export / "config.json").read_text()) | {"split": split}
+    assert f"RMSE without a unit is\nstandardised by {scale}." in model_card(info)
+
+
 def test_card_says_what_must_be_known_of_how_a_member_learns(member, tmp_path):
     flat = {"transfer": TransferConfig(frame=50), "curvature": CurvatureConfig(immersion="frame")}
     other = trained_member(tmp_path / "checkpoint", member.pair, epochs=1, method="gear", **flat)
