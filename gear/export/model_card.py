@@ -198,8 +198,8 @@ def _evidence(evidence: Mapping[str, Any], split: str) -> str:
 {rows}
 
 The model was selected on the validation part; the test part was not used for selection. RMSE without a unit is
-standardised by {parse_split(split).standardised_by}. Intervals are 95 %, by bootstrap over the molecules: they show how much a number
-would vary with other molecules of this kind.
+standardised by {parse_split(split).standardised_by}. Intervals are 95 %, by bootstrap over the molecules:
+they show how much a number would vary with other molecules of this kind.
 """
 
 
