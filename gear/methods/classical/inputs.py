@@ -22,13 +22,16 @@ class InputBlock(nn.Module):
     Args:
         inputs: F, how many there are.
         log_modulus: see `InputScaler`.
+        any_unit: see `InputScaler`.
         standardised: whether each input has the same variance; otherwise frequent ones keep the larger.
     """
 
-    def __init__(self, inputs: int, *, log_modulus: bool = False, standardised: bool = True) -> None:
+    def __init__(
+        self, inputs: int, *, log_modulus: bool = False, any_unit: bool = False, standardised: bool = True
+    ) -> None:
         super().__init__()
         self.standardised = standardised
-        self.scaler = InputScaler(inputs, log_modulus=log_modulus)
+        self.scaler = InputScaler(inputs, log_modulus=log_modulus, any_unit=any_unit)
 
     def fit(self, values: Tensor) -> None:
         """Take the scales from the values (N, F) of the training molecules; NaN is missing."""
@@ -62,7 +65,7 @@ class MoleculeInputs(nn.Module):
 
     def read_columns(self, count: int) -> None:
         """Read so many of the user's feature columns too."""
-        self.blocks["columns"] = InputBlock(count)
+        self.blocks["columns"] = InputBlock(count, any_unit=True)
 
     def fit(self, molecules: MoleculeBatch, rows: Tensor) -> None:
         """Take the scales from the molecules `rows` (N,), those that a model learns from."""
