@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gear.data.molecules.descriptors import descriptor_names
 from gear.embeddings.fingerprint import COUNTS
 from gear.methods.classical import INPUTS
+from gear.methods.classical.regressor import check_shapes
 from gear.model.input_scaler import InputScaler
 from gear.model.molecules import MoleculeBatch
 
@@ -30,7 +31,7 @@ class InputBlock(nn.Module):
         self, inputs: int, *, log_modulus: bool = False, any_unit: bool = False, standardised: bool = True
     ) -> None:
         super().__init__()
-        self.standardised = standardised
+        self.inputs, self.standardised = inputs, standardised
         self.scaler = InputScaler(inputs, log_modulus=log_modulus, any_unit=any_unit)
 
     def fit(self, values: Tensor) -> None:
@@ -40,11 +41,23 @@ class InputBlock(nn.Module):
             scale, varying = self.scaler.scale, self.scaler.varying
             scale[varying] = scale[varying].square().sum().sqrt()
 
+    @property
+    def width(self) -> int:
+        """K, how many columns vary."""
+        return int(self.scaler.varying.sum())
+
+    def check(self) -> None:
+        """Check the shapes of what was loaded.
+
+        Raises:
+            ValueError: they are those of another number of inputs.
+        """
+        check_shapes(self.scaler, centre=(self.inputs,), scale=(self.inputs,))
+
     def forward(self, values: Tensor) -> Tensor:
         """Inputs (B, K) float64 of the K columns that vary, from values (B, F)."""
-        varying = self.scaler.varying
-        scaled = self.scaler.scaled(values)[:, varying]
-        return scaled / max(int(varying.sum()), 1) ** 0.5 if self.standardised else scaled
+        scaled = self.scaler.scaled(values)[:, self.scaler.varying]
+        return scaled / max(self.width, 1) ** 0.5 if self.standardised else scaled
 
 
 class MoleculeInputs(nn.Module):
@@ -71,6 +84,20 @@ class MoleculeInputs(nn.Module):
         """Take the scales from the molecules `rows` (N,), those that a model learns from."""
         for name, block in self._blocks.items():
             block.fit(_values(molecules, name)[rows])
+
+    @property
+    def width(self) -> int:
+        """K, how many inputs there are."""
+        return sum(block.width for block in self._blocks.values())
+
+    def check(self) -> None:
+        """Check the shapes of what was loaded.
+
+        Raises:
+            ValueError: those of a block are others.
+        """
+        for block in self._blocks.values():
+            block.check()
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Inputs (B, K) float64."""
