@@ -33,7 +33,8 @@ __all__ = [
     "joined_kinds",
 ]
 
-DEEPEST, LARGEST = 1000, 10**9  # layers or steps of a network, and any other number of a configuration
+DEEPEST, LARGEST = 1000, 10**9  # layers, steps or folds of a network, and any other number of a configuration
+LAST_SEED = 2**63 - 1
 Value = bool | int | float | str  # of one setting
 # columns of splits and predictions, which show feature columns beside them
 RESERVED = "smiles value part role task prediction low high spread similarity unit reason".split()
@@ -346,17 +347,14 @@ class TrialConfig:
                 raise InputDataError(f"{name} must be positive, got {value}")
             if value > (largest := DEEPEST if name.endswith("depth") else LARGEST):
                 raise InputDataError(f"{name} must be at most {largest:,}, got {value}")
-        if not 0 <= self.encoder.depth <= DEEPEST:
-            raise InputDataError(f"encoder.depth must be from 0 to {DEEPEST:,}, got {self.encoder.depth}")
+        _require_range("encoder.depth", self.encoder.depth, 0, DEEPEST)
+        _require_range("training.source_molecules", self.training.source_molecules, 0, LARGEST)
         for term in dataclasses.fields(self.weights):
             weight = getattr(self.weights, term.name)
             if not 0 <= weight < float("inf"):
                 raise InputDataError(f"weights.{term.name} must be zero or positive, got {weight}")
         if not 0 <= self.embedding.dropout < 1:
             raise InputDataError(f"embedding.dropout must lie in [0, 1), got {self.embedding.dropout}")
-        if not 0 <= self.training.source_molecules <= LARGEST:
-            given = self.training.source_molecules
-            raise InputDataError(f"training.source_molecules must be from 0 to {LARGEST:,}, got {given}")
         if not 0 <= self.training.ema < 1:
             raise InputDataError(f"training.ema must lie in [0, 1), got {self.training.ema}")
 
@@ -379,3 +377,21 @@ class TrialSpec:
     gpu_share: float = 0.0
     fold: int = 0
     labels: Literal["train", "all"] = "train"
+
+    def __post_init__(self) -> None:
+        """Check that every number is in its range.
+
+        Raises:
+            InputDataError: one is out of range.
+        """
+        _require_range("threads", self.threads, 1, LARGEST)
+        _require_range("folds", self.folds, 1, DEEPEST)
+        _require_range("fold", self.fold, 0, LARGEST)
+        _require_range("gpu_share", self.gpu_share, 0, LARGEST)  # above 1 where a trial has several GPUs
+        _require_range("split_seed", self.split_seed, 0, LAST_SEED)
+        _require_range("config.seed", self.config.seed, 0, LAST_SEED)
+
+
+def _require_range(name: str, value: float, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InputDataError(f"{name} must be from {least} to {most:,}, got {value}")

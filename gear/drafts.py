@@ -7,6 +7,7 @@ the disk before it has its name, and its name is when the block ends.
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["draft_file", "draft_folder", "draft_name", "make_folder", "sync", "write_new"]
+__all__ = ["draft_file", "draft_folder", "draft_name", "drafts_of", "make_folder", "sync", "write_new"]
 
 NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # a file system's answers where folders need none
 
@@ -22,6 +23,11 @@ NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # a file system's a
 def draft_name(path: Path) -> Path:
     """A name beside `path` for a draft of it; process ids would repeat across the containers that share a folder."""
     return path.with_name(f".{path.name}.draft-{uuid.uuid4().hex}")
+
+
+def drafts_of(path: Path) -> Iterator[Path]:
+    """What is there under the names that `draft_name` gives for `path`, and under no other."""
+    return path.parent.glob(f".{glob.escape(path.name)}.draft-{'[0-9a-f]' * 32}")
 
 
 @contextmanager

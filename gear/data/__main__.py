@@ -75,17 +75,22 @@ def _add_sources(commands: "argparse._SubParsersAction[Parser]") -> None:
     sources.add_argument("--target-log", action="store_true", help="models learn the logarithm of its values")
     sources.add_argument("--source-data", type=Path, metavar="FILE", help="a table of other candidates of your own")
     sources.add_argument("--source-column", nargs="+", default=[], metavar="NAME", help="its columns of values")
-    sources.add_argument(
-        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
-    )
     sources.add_argument("--labels", type=at_least(1), metavar="N", help="ask what helps with N labels (default: all)")
-    sources.add_argument("--split", default="random", help="split of the target (default: random)")
+    sources.add_argument("--split", help="split of the target (default: random)")
     sources.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0)")
-    _add_censored(sources)
+    _add_reading(sources)
     sources.set_defaults(run=_sources)
 
 
-def _add_censored(parser: Parser) -> None:
+def _add_reading(parser: Parser) -> None:
+    """Flags of how a file of a user's own is read."""
+    parser.add_argument(
+        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
+    )
+    parser.add_argument(
+        "--split-column", metavar="NAME", help="the column that assigns rows to train, validation or test"
+    )
+    parser.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
     parser.add_argument(
         "--censored",
         choices=["drop", "bound", "learn"],
@@ -100,17 +105,10 @@ def _add_check(commands: "argparse._SubParsersAction[Parser]") -> None:
     check.add_argument("file", type=Path, metavar="FILE", help="CSV, TSV or Parquet, plain or gzip")
     check.add_argument("--column", required=True, metavar="NAME", help="the column of values")
     check.add_argument(
-        "--smiles-column", default="smiles", metavar="NAME", help="the column of SMILES (default: smiles)"
-    )
-    check.add_argument(
-        "--split-column", metavar="NAME", help="the column that assigns rows to train, validation or test"
-    )
-    check.add_argument(
         "--features", nargs="+", default=[], metavar="NAME", help="numeric columns that models read beside the molecule"
     )
     check.add_argument("--log", action="store_true", help="models learn the logarithm of the values")
-    check.add_argument("--drop-bad-rows", action="store_true", help="leave out rows that cannot be used")
-    _add_censored(check)
+    _add_reading(check)
     check.set_defaults(run=_check)
 
 
@@ -162,25 +160,35 @@ def _sources(args: argparse.Namespace) -> list[str]:
     from gear.data.pair_names import parse_pair
     from gear.data.splits.split_name import with_modifiers
     from gear.evaluation.source_ranking import built_in_candidates, rank_sources
-    from gear.evaluation.source_table import source_lines
+    from gear.evaluation.source_table import Asked, source_lines
 
     if args.target is not None:
         target = parse_pair(args.target).target
     elif args.target_column is None:
         raise InputDataError("--target-data needs --target-column, the name of the column of values")
     else:
-        target = _own_task(args, args.target_data, args.target_column, log10=args.target_log)
+        target = _own_task(args, args.target_data, args.target_column, args.split_column, log10=args.target_log)
     if bool(args.source_column) != (args.source_data is not None):
         raise InputDataError("--source-data and --source-column belong together: give both")
     own = [_own_task(args, args.source_data, column, log10=False) for column in args.source_column]
-    split = with_modifiers(args.split, labels=args.labels)
+    split = with_modifiers(args.split or "random", labels=args.labels)
     ranked = rank_sources(target, [*own, *built_in_candidates(target)], split, args.seed, _say_progress)
-    return source_lines(target, ranked, args.labels)
+    return source_lines(Asked(target, args.split, args.seed, args.labels), ranked)
 
 
-def _own_task(args: argparse.Namespace, file: Path, column: str, *, log10: bool) -> TaskSpec:
-    how = {"smiles_column": args.smiles_column, "censored": args.censored}
-    return TaskSpec(column, file=str(file), column=column, log10=log10, **how)
+def _own_task(
+    args: argparse.Namespace, file: Path, column: str, split_column: str | None = None, *, log10: bool
+) -> TaskSpec:
+    return TaskSpec(
+        column,
+        file=str(file),
+        column=column,
+        smiles_column=args.smiles_column,
+        log10=log10,
+        split_column=split_column,
+        drop_bad_rows=args.drop_bad_rows,
+        censored=args.censored,
+    )
 
 
 def _say_progress(source: str) -> None:

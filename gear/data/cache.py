@@ -16,7 +16,7 @@ import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gear.drafts import draft_file
+from gear.drafts import draft_file, drafts_of
 from gear.errors import StorageError
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
 FORMAT = 4  # of all cached files; raised when the code that builds them changes their content
 PACKAGES = ("chemicals", "thermo", "rdkit", "chemprop")
 ABANDONED = 24 * 3600  # seconds after which the writer of a draft must have died
+MOVES = "; GEAR_CACHE moves the cache"
 
 Content = TypeVar("Content")
 _locked: set[Path] = set()  # folders that this process builds in
@@ -79,7 +80,7 @@ def cached(path: Path, read: Callable[[Path], Content], build: Callable[[], obje
         except DamagedFileError as error:
             print(f"{path} is damaged ({error}); building it again", file=sys.stderr)
         except OSError as error:
-            raise StorageError(f"cannot read {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
+            raise StorageError(f"cannot read {path} ({error.strerror}){MOVES}") from error
     build()
     return read(path)
 
@@ -111,6 +112,10 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 
     Two processes may build the same file at once: both do the work, and the last one to finish replaces the file.
 
+    Args:
+        path: of a file in the cache, or wherever a user wants one.
+        write: writes the draft.
+
     Raises:
         StorageError: the file cannot be written.
     """
@@ -120,14 +125,23 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         with draft_file(path) as draft:
             write(draft)
     except OSError as error:
-        raise StorageError(f"cannot write {path} ({error.strerror}); GEAR_CACHE moves the cache") from error
+        hint = MOVES if _is_cached(path) else "; name another place for it"
+        raise StorageError(f"cannot write {path} ({error.strerror or error}){hint}") from error
+
+
+def _is_cached(path: Path) -> bool:
+    """Whether a file lies in the cache."""
+    with contextlib.suppress(StorageError):  # a user's file needs no cache
+        return path.is_relative_to(cache_folder())
+    return False
 
 
 def _remove_abandoned(path: Path) -> None:
     """Remove the drafts of this file that killed processes left behind."""
-    for draft in path.parent.glob(f".{path.name}.*"):
-        if time.time() - draft.stat().st_mtime > ABANDONED:
-            draft.unlink(missing_ok=True)
+    for draft in drafts_of(path):
+        with contextlib.suppress(OSError):  # another process has just renamed it, or it is another user's
+            if time.time() - draft.stat().st_mtime > ABANDONED:
+                draft.unlink()
 
 
 def write_table(path: Path, table: pa.Table, facts: object) -> None:

@@ -189,6 +189,7 @@ def _loaded(folder: Path, index: int, member: MemberInfo, info: Mapping[str, Any
         _check_size(build, weights)
     model = build()
     model.load_state_dict(current_weights(weights, info))
+    model.check_state()
     return ExportedMember(model.eval(), member.scaler, member.weight)
 
 

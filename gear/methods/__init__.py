@@ -24,12 +24,13 @@ from gear.variants import VARIANTS, method_of, with_values
 if TYPE_CHECKING:
     from gear.methods.base import Model
 
-__all__ = ["METHODS", "base_of", "build_method", "find_method", "method_class"]
+__all__ = ["METHODS", "SOURCELESS", "base_of", "build_method", "find_method", "method_class"]
 
 METHODS: dict[str, MethodSpec] = {
     spec.name: spec
     for spec in (GEAR, GATE, STL, MTL, FINETUNE_ALL, FINETUNE_HEAD, KD, GSP_KD, SVR, GP, BOOSTING, DELTA)
 }
+SOURCELESS = tuple(name for name, spec in METHODS.items() if not spec.uses_sources)
 
 
 def find_method(name: str) -> MethodSpec:
@@ -82,9 +83,15 @@ def build_method(config: TrialConfig, sources: int = 1, columns: int = 0) -> "Mo
 
     Raises:
         UnknownNameError: no such method.
-        InputDataError: the configuration asks for what the method cannot do, or a plug-in cannot be used.
+        InputDataError: the configuration asks for what the method cannot do, the method learns from sources and there
+            is none, or a plug-in cannot be used.
     """
     method = method_class(config.method)(find_method(config.method).completed(config), sources)
+    if not sources and method.learns_from_sources:
+        raise InputDataError(
+            f"the target has no source, which method {method.spec.name} learns from: name one, or use one of "
+            f"{' '.join(SOURCELESS)}"
+        )
     if columns:
         method.read_columns(columns)
     return method

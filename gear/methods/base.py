@@ -79,6 +79,15 @@ class Model(nn.Module, ABC):
         for embedding in embeddings:
             embedding.read_columns(count)
 
+    def check_state(self) -> None:
+        """Check that what was loaded can predict; called after an export is loaded, which may be damaged or forged.
+
+        `load_state_dict` has checked the shapes of all but a fitted method's buffers.
+
+        Raises:
+            ValueError: it cannot; the message says why.
+        """
+
     def describe(self, molecules: MoleculeBatch) -> dict[str, float]:
         """Numbers that describe the latent spaces at some molecules, for `EpochResult.geometry`."""
         return {}

@@ -45,7 +45,7 @@ class FittedMethod(Model):
         """
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:  # noqa: ANN401 - as PyTorch has it
-        """Load buffers of any shape; see `torch.nn.Module.load_state_dict`."""
+        """Load buffers of any shape, which `check_state` checks; see `torch.nn.Module.load_state_dict`."""
         for place, module in self.named_modules():
             for name, buffer in module.named_buffers(recurse=False):
                 stored = state_dict.get(f"{place}.{name}" if place else name)

@@ -25,7 +25,7 @@ class ColumnNetwork(nn.Module):
     def __init__(self, columns: int, width: int) -> None:
         super().__init__()
         self.columns = columns
-        self.scaler = InputScaler(columns, log_modulus=False)
+        self.scaler = InputScaler(columns, log_modulus=False, any_unit=True)
         self.layers = nn.Sequential(Linear(width + columns, width), nn.SiLU(), Linear(width, width))
 
     def forward(self, embedded: Tensor, columns: Tensor | None) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 __all__ = ["CLIP", "InputScaler", "fit_inputs"]
 
 CLIP = 6.0  # standard deviations; a value beyond them is unlike all that the model was trained on
+LEAST = 1e-8  # standard deviation of an input that varies
+LEAST_SHARE = 1e-12  # of the mean, the same in any unit; that of equal values is 1e-16, by rounding
 
 
 class InputScaler(nn.Module):
@@ -19,14 +21,16 @@ class InputScaler(nn.Module):
     Args:
         inputs: F, how many there are.
         log_modulus: take sign(x) log(1 + |x|) first, for inputs that range over orders of magnitude.
+        any_unit: an input varies if its standard deviation is more than a share of its mean, not more than a number:
+            for a user's feature columns, as a concentration in mol/L, which may be of the order of 1e-9.
     """
 
     centre: Tensor  # (F,) float64
     scale: Tensor  # (F,) float64; infinite for an input that is constant, or never known, in the training part
 
-    def __init__(self, inputs: int, *, log_modulus: bool) -> None:
+    def __init__(self, inputs: int, *, log_modulus: bool, any_unit: bool = False) -> None:
         super().__init__()
-        self.log_modulus = log_modulus
+        self.log_modulus, self.any_unit = log_modulus, any_unit
         self.register_buffer("centre", torch.zeros(inputs, dtype=torch.float64))
         self.register_buffer("scale", torch.full((inputs,), torch.inf, dtype=torch.float64))
 
@@ -39,7 +43,8 @@ class InputScaler(nn.Module):
         centre = torch.where(known, seen, 0.0).sum(0) / count
         spread = (torch.where(known, seen - centre, 0.0).square().sum(0) / count).sqrt()
         self.centre.copy_(centre)
-        self.scale.copy_(torch.where(spread > 1e-8, spread, torch.inf))
+        least = LEAST_SHARE * centre.abs() if self.any_unit else LEAST
+        self.scale.copy_(torch.where(spread > least, spread, torch.inf))
 
     @property
     def varying(self) -> Tensor:

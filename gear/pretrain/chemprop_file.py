@@ -16,7 +16,7 @@ from gear.config import Aggregation
 from gear.data.molecules.pack import ATOM_FEATURES, BOND_FEATURES
 from gear.errors import InputDataError
 from gear.pretrain.recipe import Shape
-from gear.pretrain.weights import Weights, checked
+from gear.pretrain.weights import MALFORMED, Weights, checked, refusing_damage
 
 __all__ = ["read_chemprop"]
 
@@ -42,19 +42,33 @@ def read_chemprop(path: Path) -> Weights:
     content = _content(path)
     if not isinstance(content, Mapping) or not {"hyper_parameters", "state_dict"} <= content.keys():
         raise InputDataError(f"{path} is no checkpoint of chemprop: it lacks hyper_parameters or state_dict")
-    hyper, tensors = content["hyper_parameters"], content["state_dict"]
-    whole = "message_passing" in hyper
-    block = hyper["message_passing"] if whole else hyper
+    with refusing_damage(path):
+        return checked(path, _weights(path, content["hyper_parameters"], content["state_dict"]))
+
+
+def _weights(path: Path, hyper: Mapping[str, Any], tensors: Mapping[str, Any]) -> Weights:
+    """The weights of both layouts."""
+    whole = "message_passing" in _mapping("hyper_parameters", hyper)
+    block = _mapping("message_passing", hyper["message_passing"]) if whole else hyper
     _check_block(path, block)
     shape = Shape(block["d_h"], block["depth"], *_aggregation(path, hyper.get("agg")))
     own = {
         new + name.removeprefix(old): tensor
         for old, new in (PARTS if whole else {"": ""}).items()
-        for name, tensor in tensors.items()
+        for name, tensor in _mapping("state_dict", tensors).items()
         if name.startswith(old)
     }
+    if odd := next((name for name, tensor in own.items() if not isinstance(tensor, torch.Tensor)), None):
+        raise TypeError(f"{odd} is no tensor")
     facts = {"origin": f"chemprop checkpoint {path.name}"}
-    return checked(path, Weights(shape, {name: tensor.float() for name, tensor in own.items()}, facts))
+    return Weights(shape, {name: tensor.float() for name, tensor in own.items()}, facts)
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever the file holds
+    """The value, if it is a mapping."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is no mapping")
+    return value
 
 
 def _content(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -63,7 +77,7 @@ def _content(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         named = [(_stand_in(name), name) for name in get_unsafe_globals_in_checkpoint(path)]
         with safe_globals(named):  # type: ignore[arg-type] # torch takes these pairs, too
             return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, EOFError) as error:
+    except (pickle.UnpicklingError, EOFError, *MALFORMED) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise InputDataError(f"{path} cannot be read as a checkpoint of weights: {reason}") from error
 
@@ -100,7 +114,7 @@ def _aggregation(path: Path, found: Mapping[str, Any] | None) -> tuple[Aggregati
     """The aggregation of a whole model and its constant; bare message passing has none."""
     if found is None:
         return "mean", 1.0
-    name = getattr(found.get("cls"), "__name__", "")
+    name = getattr(_mapping("agg", found).get("cls"), "__name__", "")
     if name not in AGGREGATIONS:
         raise InputDataError(f"{path} does not fit: its aggregation is {name}, known: {', '.join(AGGREGATIONS)}")
     return AGGREGATIONS[name], float(found.get("norm", 1.0))

@@ -1,9 +1,10 @@
 """Weights of a D-MPNN in a file: safetensors, with the shape and the origin of the weights as JSON in its metadata."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from torch import Tensor
 
 from gear.data.cache import replace_file
 from gear.data.molecules.pack import ATOM_FEATURES, BOND_FEATURES
-from gear.errors import InputDataError
+from gear.errors import InputDataError, in_a_line
 from gear.model.dmpnn import DMPNN
 from gear.parsing import from_dict
 from gear.pretrain.recipe import Shape
 
-__all__ = ["Weights", "checked", "new_network", "read_own", "write"]
+__all__ = ["MALFORMED", "Weights", "checked", "new_network", "read_own", "refusing_damage", "write"]
 
 FORMAT = 1
 METADATA = "gear-pretrained"
+# what comes of content that is not as it should be
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,15 +74,32 @@ def read_own(path: Path) -> Weights:
         with safe_open(path, "pt") as file:
             head = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, *MALFORMED) as error:
         raise InputDataError(f"{path} is damaged: {error}") from error
     if not head:
         raise InputDataError(f"{path} has no weights that gear-search pretrain wrote, nor those of chemprop")
-    if head["format"] > FORMAT:
-        raise InputDataError(f"{path} has format {head['format']}, a newer version's; this one reads up to {FORMAT}")
-    if head["checksum"] != _checksum(tensors):
-        raise InputDataError(f"{path} is damaged: its checksum is wrong")
-    return checked(path, Weights(from_dict(Shape, head["shape"], f"{path}: shape"), tensors, head["facts"]))
+    with refusing_damage(path):
+        if head["format"] > FORMAT:
+            raise InputDataError(
+                f"{path} has format {head['format']}, a newer version's; this one reads up to {FORMAT}"
+            )
+        if head["checksum"] != _checksum(tensors):
+            raise InputDataError(f"{path} is damaged: its checksum is wrong")
+        shape = from_dict(Shape, head["shape"], f"{path} is damaged: shape")
+        return checked(path, Weights(shape, tensors, dict(head["facts"])))
+
+
+@contextlib.contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Refuse a file where a block does not understand what is in it.
+
+    Raises:
+        InputDataError: instead of the errors of keys, types and sizes that are not as expected.
+    """
+    try:
+        yield
+    except MALFORMED as error:
+        raise InputDataError(f"{path} is damaged: {in_a_line(error)}") from error
 
 
 def checked(path: Path, weights: Weights) -> Weights:

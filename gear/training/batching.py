@@ -120,8 +120,9 @@ def epoch_batches(
     Args:
         target: rows of the target's training part.
         sources: rows of each source's training part; none for a method that uses only the target.
-        batch_size: maximum number of target molecules in a step. The sizes of steps differ by at most one, so that no
-            step is left with a molecule or two, which is too few for a batch normalisation.
+        batch_size: maximum number of target molecules in a step. The sizes of steps differ by at most one, so that none
+            is much smaller than the others; one of a single molecule, which is too few for a batch normalisation, is
+            joined with another.
         generator: on the CPU, so that the batches are the same on every device.
         least_steps: passes are repeated until an epoch has at least this many steps.
     """
@@ -136,8 +137,20 @@ def _pass(target: Tensor, sources: Sequence[Tensor], steps: int, generator: torc
     for index, source in enumerate(sources):
         wanted = (len(target) + index) // len(sources)
         parts.append(_some(source, wanted, generator).tensor_split(steps))
-    for rows in zip(*parts, strict=True):
-        yield torch.cat(rows).unique() if sources else rows[0]
+    yield from _joined([torch.cat(rows).unique() if sources else rows[0] for rows in zip(*parts, strict=True)])
+
+
+def _joined(steps: Sequence[Tensor]) -> list[Tensor]:
+    """The rows of steps, those of a single molecule with those of the next step, the last one with the one before."""
+    found = list(steps[:1])
+    for rows in steps[1:]:
+        if len(found[-1]) == 1:
+            found[-1] = torch.cat([found[-1], rows]).unique()
+        else:
+            found.append(rows)
+    if len(found) > 1 and len(found[-1]) == 1:
+        found[-2:] = [torch.cat(found[-2:]).unique()]
+    return found
 
 
 def _some(source: Tensor, wanted: int, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from gear.data import PAIRS, expand_splits, parse_pair, parse_split
 from gear.data.splits.split_name import LABEL_FOLDS, cross_validations
 from gear.embeddings import EMBEDDINGS, check_embedding_name
 from gear.errors import InputDataError, UnknownNameError
-from gear.methods import METHODS, find_method
+from gear.methods import METHODS, SOURCELESS, find_method
 from gear.methods.plugin import is_plugin, plugin_name, short_name
 from gear.plugins import import_path, import_paths, path_of
 from gear.units import check_unit
@@ -166,9 +166,9 @@ class CampaignPlan:
         known = [method for method in self.methods if method in (*METHODS, *VARIANTS)]
         needing = next((name for name in known if METHODS[method_of(name).method].uses_sources), None)
         if alone is not None and needing is not None:
-            without = " ".join(name for name, spec in METHODS.items() if not spec.uses_sources)
             raise InputDataError(
-                f"target {alone.id} has no source, which {needing} needs: name one, or use --methods {without}"
+                f"target {alone.id} has no source, which {needing} needs: name one, or use --methods "
+                f"{' '.join(SOURCELESS)}"
             )
 
     def _check_pretrained(self) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gear.config import Value
 from gear.methods.classical.regressor import Regressor
+from gear.methods.classical.tree_text import END, check_trees
 
 if TYPE_CHECKING:
     import lightgbm
@@ -62,6 +63,16 @@ class BoostedTrees(Regressor):
         text = np.frombuffer(trained.model_to_string().encode(), np.uint8)
         self.trees = torch.tensor(text, device=self.trees.device)
 
+    def check(self, inputs: int) -> None:
+        """Check the text of the trees, and read them."""
+        import lightgbm
+
+        check_trees(self._text(), inputs)
+        try:
+            self._booster()
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(f"trees: {error}") from error
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) for inputs (B, F)."""
         found = self._booster().predict(inputs.cpu().numpy(), num_threads=torch.get_num_threads())
@@ -72,6 +83,10 @@ class BoostedTrees(Regressor):
         import lightgbm
 
         if self._loaded is None or self._loaded[0] is not self.trees:
-            text = self.trees.cpu().numpy().tobytes().decode()
-            self._loaded = self.trees, lightgbm.Booster(model_str=text)
+            self._loaded = self.trees, lightgbm.Booster(model_str=self._text())
         return self._loaded[1]
+
+    def _text(self) -> str:
+        """The trees as LightGBM writes them, without what follows of their training, which no prediction needs."""
+        trees, *_ = self.trees.cpu().numpy().tobytes().decode().partition(END)
+        return trees + END

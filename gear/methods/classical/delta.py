@@ -14,7 +14,7 @@ from gear.methods.classical import DELTA, GP
 from gear.methods.classical.gaussian_process import GaussianProcess
 from gear.methods.classical.inputs import InputBlock, MoleculeInputs
 from gear.methods.classical.models import ClassicalMethod
-from gear.methods.classical.regressor import drawn
+from gear.methods.classical.regressor import check_shapes, drawn
 from gear.methods.pair_batch import PairBatch
 from gear.model.molecules import MoleculeBatch
 
@@ -94,6 +94,16 @@ class Delta(ClassicalMethod):
             self.coefficients = ridge(told, labels)
         inputs = self._joined(self.inputs(batch.molecules)[rows], told)
         self.regressor.fit(inputs, labels - self._mapped(told), seed)
+
+    def check_state(self) -> None:
+        """Check that the models of the sources, the inputs and the regressor fit each other."""
+        for source in self.of_sources:
+            source.inputs.check()
+            source.process.check(source.inputs.width)
+        self.inputs.check()
+        self.scale.check()
+        check_shapes(self, coefficients=(1 + len(self.of_sources),))
+        self.regressor.check(self.inputs.width + (self.scale.width if self.reads else 0))
 
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
         """Predictions of a task (B,), standardised."""

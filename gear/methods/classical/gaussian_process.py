@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gear.config import Value
-from gear.methods.classical.regressor import Regressor, drawn, squared_distances
+from gear.methods.classical.regressor import Regressor, check_shapes, drawn, squared_distances
 
 __all__ = ["GaussianProcess"]
 
@@ -65,6 +65,11 @@ class GaussianProcess(Regressor):
     def release(self) -> None:
         """Free what only `predict_without_own` needs."""
         self._factor = self._factor[:0, :0].clone()
+
+    def check(self, inputs: int) -> None:
+        """Check the shapes of what was loaded."""
+        points = self.weights.numel()
+        check_shapes(self, points=(points, inputs), weights=(points,), likeliest=(4,))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) for inputs (B, F)."""

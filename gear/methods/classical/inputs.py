@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gear.data.molecules.descriptors import descriptor_names
 from gear.embeddings.fingerprint import COUNTS
 from gear.methods.classical import INPUTS
+from gear.methods.classical.regressor import check_shapes
 from gear.model.input_scaler import InputScaler
 from gear.model.molecules import MoleculeBatch
 
@@ -22,13 +23,16 @@ class InputBlock(nn.Module):
     Args:
         inputs: F, how many there are.
         log_modulus: see `InputScaler`.
+        any_unit: see `InputScaler`.
         standardised: whether each input has the same variance; otherwise frequent ones keep the larger.
     """
 
-    def __init__(self, inputs: int, *, log_modulus: bool = False, standardised: bool = True) -> None:
+    def __init__(
+        self, inputs: int, *, log_modulus: bool = False, any_unit: bool = False, standardised: bool = True
+    ) -> None:
         super().__init__()
-        self.standardised = standardised
-        self.scaler = InputScaler(inputs, log_modulus=log_modulus)
+        self.inputs, self.standardised = inputs, standardised
+        self.scaler = InputScaler(inputs, log_modulus=log_modulus, any_unit=any_unit)
 
     def fit(self, values: Tensor) -> None:
         """Take the scales from the values (N, F) of the training molecules; NaN is missing."""
@@ -37,11 +41,23 @@ class InputBlock(nn.Module):
             scale, varying = self.scaler.scale, self.scaler.varying
             scale[varying] = scale[varying].square().sum().sqrt()
 
+    @property
+    def width(self) -> int:
+        """K, how many columns vary."""
+        return int(self.scaler.varying.sum())
+
+    def check(self) -> None:
+        """Check the shapes of what was loaded.
+
+        Raises:
+            ValueError: they are those of another number of inputs.
+        """
+        check_shapes(self.scaler, centre=(self.inputs,), scale=(self.inputs,))
+
     def forward(self, values: Tensor) -> Tensor:
         """Inputs (B, K) float64 of the K columns that vary, from values (B, F)."""
-        varying = self.scaler.varying
-        scaled = self.scaler.scaled(values)[:, varying]
-        return scaled / max(int(varying.sum()), 1) ** 0.5 if self.standardised else scaled
+        scaled = self.scaler.scaled(values)[:, self.scaler.varying]
+        return scaled / max(self.width, 1) ** 0.5 if self.standardised else scaled
 
 
 class MoleculeInputs(nn.Module):
@@ -62,12 +78,26 @@ class MoleculeInputs(nn.Module):
 
     def read_columns(self, count: int) -> None:
         """Read so many of the user's feature columns too."""
-        self.blocks["columns"] = InputBlock(count)
+        self.blocks["columns"] = InputBlock(count, any_unit=True)
 
     def fit(self, molecules: MoleculeBatch, rows: Tensor) -> None:
         """Take the scales from the molecules `rows` (N,), those that a model learns from."""
         for name, block in self._blocks.items():
             block.fit(_values(molecules, name)[rows])
+
+    @property
+    def width(self) -> int:
+        """K, how many inputs there are."""
+        return sum(block.width for block in self._blocks.values())
+
+    def check(self) -> None:
+        """Check the shapes of what was loaded.
+
+        Raises:
+            ValueError: those of a block are others.
+        """
+        for block in self._blocks.values():
+            block.check()
 
     def forward(self, molecules: MoleculeBatch) -> Tensor:
         """Inputs (B, K) float64."""

@@ -46,6 +46,11 @@ class ClassicalMethod(FittedMethod):
         self.inputs.fit(batch.molecules, rows)
         self.regressor.fit(self.inputs(batch.molecules)[rows], batch.target[rows].double(), seed)
 
+    def check_state(self) -> None:
+        """Check that inputs and regressor fit each other."""
+        self.inputs.check()
+        self.regressor.check(self.inputs.width)
+
     def predict(self, molecules: MoleculeBatch, task: int = 0) -> Tensor:
         """Target predictions (B,), standardised."""
         predicted: Tensor = self.regressor(self.inputs(molecules))

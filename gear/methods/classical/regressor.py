@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gear.config import Value
 
-__all__ = ["Regressor", "drawn", "squared_distances"]
+__all__ = ["Regressor", "check_shapes", "drawn", "squared_distances"]
 
 
 class Regressor(nn.Module, ABC):
@@ -32,8 +32,27 @@ class Regressor(nn.Module, ABC):
         """Learn from inputs (N, F) and labels (N,), both float64."""
 
     @abstractmethod
+    def check(self, inputs: int) -> None:
+        """Check that what was loaded can predict from so many inputs F.
+
+        Raises:
+            ValueError: it cannot; the message says why.
+        """
+
+    @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) float64 for inputs (B, F)."""
+
+
+def check_shapes(module: nn.Module, **shapes: tuple[int, ...]) -> None:
+    """Check the shapes of a module's buffers, by their names.
+
+    Raises:
+        ValueError: one has another shape.
+    """
+    for name, shape in shapes.items():
+        if (found := tuple(getattr(module, name).shape)) != shape:
+            raise ValueError(f"{name} of {type(module).__name__} has shape {found}, not {shape}")
 
 
 def drawn(rows: Tensor, most: int | None, seed: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gear.config import Value
-from gear.methods.classical.regressor import Regressor, squared_distances
+from gear.methods.classical.regressor import Regressor, check_shapes, squared_distances
 
 __all__ = ["SupportVectors"]
 
@@ -48,6 +48,11 @@ class SupportVectors(Regressor):
         self.support = torch.tensor(machine.support_vectors_, device=device)
         self.dual = torch.tensor(machine.dual_coef_[0], device=device)
         self.intercept = torch.tensor(machine.intercept_[0], device=device)
+
+    def check(self, inputs: int) -> None:
+        """Check the shapes of what was loaded."""
+        vectors = self.dual.numel()
+        check_shapes(self, support=(vectors, inputs), dual=(vectors,), intercept=())
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Predictions (B,) for inputs (B, F)."""

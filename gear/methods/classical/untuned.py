@@ -17,7 +17,7 @@ def untuned_predictions(known: Sequence[Tensor], labels: Tensor, asked: Sequence
     """Predictions (M,) of a machine that learns from labels (N,), or from as many of them as it can.
 
     Args:
-        known: blocks of inputs (N, D) of the molecules with a label, descriptors first.
+        known: blocks of inputs (N, D) of the molecules with a label: descriptors, then a user's columns if any.
         labels: theirs, float64.
         asked: the same blocks (M, D) of the molecules to predict.
     """
@@ -25,7 +25,8 @@ def untuned_predictions(known: Sequence[Tensor], labels: Tensor, asked: Sequence
     some = drawn(torch.arange(len(labels)), machine.max_labels, seed=0)
     learnt, answered = [], []
     for index, (of_known, of_asked) in enumerate(zip(known, asked, strict=True)):
-        block = InputBlock(of_known.shape[1], log_modulus=index == 0)  # of the descriptors
+        is_columns = index > 0
+        block = InputBlock(of_known.shape[1], log_modulus=not is_columns, any_unit=is_columns)
         block.fit(of_known[some])
         learnt.append(block(of_known[some]))
         answered.append(block(of_asked))

@@ -38,6 +38,16 @@ def test_whole_number_serves_as_a_weight():
         ({"config": {"transfer": {"frame": 0}}}, "transfer.frame must be positive, got 0"),
         ({"config": {"weights": {"curv": -1}}}, "weights.curv must be zero or positive"),
         ({"config": {"weights": {"curv": float("nan")}}}, "weights.curv must be zero or positive"),
+        ({"config": {"encoder": {"depth": -1}}}, "encoder.depth must be from 0 to 1,000, got -1"),
+        ({"config": {"training": {"source_molecules": -1}}}, "training.source_molecules must be from 0 to"),
+        ({"threads": 0}, "threads must be from 1 to 1,000,000,000, got 0"),
+        ({"folds": 0}, "folds must be from 1 to 1,000, got 0"),
+        ({"fold": -1}, "fold must be from 0 to"),
+        ({"gpu_share": -0.5}, "gpu_share must be from 0 to"),
+        ({"gpu_share": float("nan")}, "gpu_share must be from 0 to"),
+        ({"split_seed": -1}, "split_seed must be from 0 to"),
+        ({"config": {"seed": -1}}, r"config\.seed must be from 0 to 9,223,372,036,854,775,807, got -1"),
+        ({"config": {"seed": 2**63}}, r"config\.seed must be from 0 to"),
         ({"pair": {"target": {"property": "hv"}}}, "missing key pair.sources"),
         ({"pair": "hv_from_ds"}, "pair must be an object"),
     ],
@@ -45,6 +55,10 @@ def test_whole_number_serves_as_a_weight():
 def test_wrong_configuration_is_named_by_its_path(change, message):
     with pytest.raises(InputDataError, match=message):
         from_dict(TrialSpec, to_dict(SPEC) | change)
+
+
+def test_a_trial_may_have_several_gpus():
+    assert from_dict(TrialSpec, to_dict(SPEC) | {"gpu_share": 2}).gpu_share == 2
 
 
 def test_epochs_must_be_positive():

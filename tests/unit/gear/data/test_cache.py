@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from gear.data import load_pair, load_property
 from gear.data.builtin import tables
 from gear.data.cache import DamagedFileError, cached, read_table, replace_file, write_table
+from gear.drafts import draft_name
 from gear.errors import StorageError
 
 
@@ -47,12 +49,51 @@ def test_damaged_table_is_noticed_and_built_again(damage, tmp_path, capsys):
     assert "is damaged" in capsys.readouterr().err
 
 
-def test_drafts_of_dead_writers_are_removed_and_those_of_living_ones_left(tmp_path):
-    old, new = tmp_path / ".file.1", tmp_path / ".file.2"
-    old.touch(), new.touch()
-    os.utime(old, (time.time() - 1e6,) * 2)
-    replace_file(tmp_path / "file", lambda draft: draft.write_text("x"))
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".file.2", "file"]
+def aged(path):
+    """A file whose writer must have died."""
+    path.touch()
+    os.utime(path, (time.time() - 1e6,) * 2)
+    return path
+
+
+@pytest.mark.parametrize("name", ["file", "a[b]c*.csv"])
+def test_drafts_of_dead_writers_are_removed_and_those_of_living_ones_left(name, tmp_path):
+    path = tmp_path / name
+    new = draft_name(path)
+    aged(draft_name(path)), new.touch()
+    replace_file(path, lambda draft: draft.write_text("x"))
+    assert {p.name for p in tmp_path.iterdir()} == {new.name, name}
+
+
+@pytest.mark.parametrize("name", [".out.csv.swp", ".out.csv.draft-2", ".out.csv.draft", ".a.csv.bak"])
+def test_what_is_not_a_draft_is_left_however_old(name, tmp_path):
+    other = aged(tmp_path / name)
+    replace_file(tmp_path / "out.csv", lambda draft: draft.write_text("x"))
+    replace_file(tmp_path / "[a].csv", lambda draft: draft.write_text("x"))
+    assert other.exists()
+
+
+@pytest.mark.parametrize("step", ["stat", "unlink"])
+def test_a_draft_that_is_renamed_while_old_ones_are_removed_does_no_harm(step, tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    draft, plain = aged(draft_name(path)), getattr(Path, step)
+
+    def overtaken(self, **how):
+        if self == draft:
+            draft.rename(path)
+        return plain(self, **how)
+
+    monkeypatch.setattr(Path, step, overtaken)
+    replace_file(path, lambda place: place.write_text("x"))
+    assert path.read_text() == "x"
+
+
+def test_a_users_own_file_is_not_said_to_be_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEAR_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "folder").touch()
+    with pytest.raises(StorageError) as told:
+        replace_file(tmp_path / "folder" / "out.csv", lambda draft: draft.write_text("x"))
+    assert str(told.value) == f"cannot write {tmp_path}/folder/out.csv (File exists); name another place for it"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("bug"), OSError(28, "No space left on device")])

@@ -11,7 +11,7 @@ from gear.config import TaskSpec
 from gear.data.builtin.tables import load_property
 from gear.errors import InputDataError
 from gear.evaluation.source_ranking import MINIMUM, RankedSource, built_in_candidates, expectation, rank_sources
-from gear.evaluation.source_table import search_command, source_lines
+from gear.evaluation.source_table import Asked, search_command, source_lines
 from gear.evaluation.uncertainty import Comparison, Interval
 
 
@@ -145,7 +145,13 @@ def test_a_built_in_target_is_no_candidate_for_itself():
 
 
 def test_lines_end_with_the_command_that_searches(ranked, table):
-    *_, last = source_lines(task(table, "hard"), ranked, 40)
-    assert last.endswith(search_command(task(table, "hard"), ranked[0].source, 40))
+    asked = Asked(task(table, "hard"), labels=40)
+    *_, last = source_lines(asked, ranked)
+    assert last.endswith(search_command(asked, ranked[0].source))
     assert f"--target-data {table} --target-column hard --source-data {table} --source-column twin" in last
-    assert search_command(TaskSpec("hv"), TaskSpec("bp"), None) == "gear-search run --pairs hv_from_bp"
+    assert search_command(Asked(TaskSpec("hv")), TaskSpec("bp")) == "gear-search run --pairs hv_from_bp"
+
+
+def test_a_source_that_no_search_takes_is_named_without_a_command(ranked, table):
+    *_, last = source_lines(Asked(TaskSpec("ct")), ranked)
+    assert last == f"the first is twin of {table}, but a built-in target is searched with built-in sources only"

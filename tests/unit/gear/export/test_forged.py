@@ -1,7 +1,6 @@
 """Export folders whose checksums are right and whose contents are not: each is one clear line, never a traceback."""
 
 import copy
-import hashlib
 import json
 import shutil
 
@@ -11,10 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save
 
-from gear.errors import GearError, StorageError
+from gear.errors import StorageError
 from gear.evaluation.conformal import Calibration
 from gear.export import export_model, load_export
-from gear.prediction import load_predictor
+from tests.support.forged_export import forge, outcome
 
 MEMBER = "members/0/model.safetensors"
 TENSORS = (MEMBER, "members/1/model.safetensors", "fingerprints.safetensors", "calibration.safetensors")
@@ -49,29 +48,6 @@ def whole(ensemble, tmp_path_factory):
 def forged(whole, tmp_path):
     """A copy."""
     return shutil.copytree(whole, tmp_path / "export", dirs_exist_ok=True)
-
-
-def forge(folder, name, content):
-    """Write a file, and its right checksum."""
-    (folder / name).write_bytes(content)
-    sums = json.loads((folder / "checksums.json").read_text())
-    (folder / "checksums.json").write_text(json.dumps(sums | {name: hashlib.sha256(content).hexdigest()}))
-
-
-def outcome(folder):
-    """What a prediction with intervals gives: numbers, or one line."""
-    try:
-        model = load_predictor(folder)
-        found = model.assess(["CCO", "bad("])
-        if model.calibration is not None:
-            model.interval(found, 50)
-    except GearError as error:
-        told = str(error)
-    else:
-        told = ""
-        assert (found.value.shape, found.reason[1]) == ((2,), "cannot parse SMILES 'bad('")
-    assert "\n" not in told
-    return told
 
 
 def info_of(folder):

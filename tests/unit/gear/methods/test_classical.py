@@ -17,9 +17,10 @@ from gear.methods import base_of, build_method
 from gear.methods.classical import BOOSTING
 from gear.methods.classical.boosted_trees import BoostedTrees
 from gear.methods.classical.gaussian_process import GaussianProcess
-from gear.methods.classical.inputs import InputBlock
+from gear.methods.classical.inputs import InputBlock, MoleculeInputs
 from gear.methods.classical.regressor import drawn
 from gear.methods.classical.support_vectors import SupportVectors
+from gear.methods.classical.untuned import untuned_predictions
 from gear.model.input_scaler import CLIP
 from gear.training.fitted_run import FittedRun
 from gear.variants import with_values
@@ -101,6 +102,17 @@ def test_variances_of_a_block_sum_to_one(standardised):
     variances = block(values).var(0, correction=0)
     assert float(variances.sum()) == pytest.approx(1)
     assert bool(variances.max() < 1.01 * variances.min()) == standardised
+
+
+def test_columns_of_small_numbers_are_read_by_classical_methods_and_by_the_reference():
+    values = torch.rand(40, 1, generator=torch.Generator().manual_seed(0))
+    inputs = MoleculeInputs("descriptors")
+    inputs.read_columns(1)
+    inputs.blocks["columns"].fit(1e-9 * values)
+    assert inputs.blocks["columns"].scaler.varying.tolist() == [True]
+    blocks = [torch.zeros(40, 2), 1e-9 * values]
+    predicted = untuned_predictions(blocks, values[:, 0].double(), blocks)
+    torch.testing.assert_close(predicted, values[:, 0].double(), rtol=0, atol=0.1)
 
 
 def test_no_more_labels_are_drawn_than_wanted_and_none_twice():

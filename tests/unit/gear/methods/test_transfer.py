@@ -180,6 +180,38 @@ def test_an_epoch_is_whole_passes_until_it_has_enough_steps(least, passes):
     assert torch.bincount(rows[rows < 100]).tolist() == [passes] * 90
 
 
+@pytest.mark.parametrize(
+    ("molecules", "size", "sizes"),
+    [
+        (5, 1, [2, 3]),
+        (5, 2, [2, 3]),
+        (6, 2, [2, 2, 2]),
+        (7, 3, [3, 2, 2]),
+        (1, 1, [1]),
+    ],
+)
+def test_no_step_has_a_single_molecule_where_there_are_more(molecules, size, sizes):
+    steps = list(epoch_batches(torch.arange(molecules), [], size, torch.Generator()))
+    assert [len(rows) for rows in steps] == sizes
+    assert sorted(torch.cat(steps).tolist()) == list(range(molecules))
+
+
+def test_a_step_of_one_molecule_of_each_task_is_left_alone_unless_they_are_the_same():
+    target, apart = torch.arange(5), torch.arange(100, 130)
+    assert [len(rows) for rows in epoch_batches(target, [apart], 1, torch.Generator())] == [2] * 5
+    steps = list(epoch_batches(target, [target], 1, torch.Generator()))
+    assert min(map(len, steps)) > 1
+    assert set(torch.cat(steps).tolist()) == set(range(5))
+
+
+@pytest.mark.parametrize("method", ["stl", "finetune_head", "gear"])
+@pytest.mark.parametrize("size", [1, 2])
+def test_batches_of_one_or_two_molecules_can_be_trained_on(method, size, quick_config):
+    config = quick_config(method, batch_size=size, epochs=1, source_epochs=1)
+    (row,) = TrainingRun(config, synthetic_pair(9, 9), "cpu").epochs()
+    assert row.status == "complete"
+
+
 @pytest.mark.parametrize("method", [name for name in METHODS if getattr(method_class(name), "one_embedding", False)])
 def test_method_with_one_embedding_refuses_two_forms_of_input(method):
     config = with_values(TrialConfig(method=method), {"embedding.source_kind": "text"})
@@ -203,3 +235,8 @@ def test_forms_that_no_embedding_reads_are_not_prepared(pair, quick_config):
 def test_what_needs_a_source_is_known_before_a_model_is_built(name):
     """A target without a source is refused for these methods, and only for them."""
     assert METHODS[name].uses_sources == build_method(TrialConfig(method=name)).learns_from_sources
+    if METHODS[name].uses_sources:
+        with pytest.raises(InputDataError, match=f"no source, which method {name} learns from: name one, or use"):
+            build_method(TrialConfig(method=name), sources=0)
+    else:
+        assert build_method(TrialConfig(method=name), sources=0)

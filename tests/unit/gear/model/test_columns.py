@@ -46,6 +46,14 @@ def test_a_column_that_did_not_vary_in_training_and_one_far_outside_are_harmless
     assert torch.equal(far, farther)
 
 
+def test_a_column_of_small_numbers_is_read():
+    network = ColumnNetwork(1, 8)
+    low, high = torch.tensor([[1e-9]]), torch.tensor([[9e-9]])
+    network.scaler.fit(torch.cat([low, high]))
+    embedded = torch.randn(1, 8)
+    assert not torch.equal(network(embedded, low), network(embedded, high))
+
+
 @pytest.mark.parametrize(("columns", "found"), [(None, "none"), (torch.zeros(1, 1), "1"), (torch.zeros(1, 3), "3")])
 def test_missing_columns_are_told(fitted, columns, found):
     with pytest.raises(InputDataError, match=f"reads 2 feature columns, but the molecules have {found}"):

@@ -31,6 +31,27 @@ def test_missing_and_constant_inputs_are_zero_and_far_ones_clipped() -> None:
     assert found.tolist() == [[0, 0, 0, 0], [CLIP, 0, 0, 0], [-CLIP, 0, 0, 2]]
 
 
+def test_columns_in_any_unit_vary_alike() -> None:
+    """A concentration in mol/L is as good as one in nmol/L; equal values do not vary, however large or small."""
+    nanomolar = torch.rand(40, 1, generator=torch.Generator().manual_seed(0))
+    found = []
+    for unit in (1.0, 1e-9, 1e9):
+        values = torch.cat([nanomolar * unit, torch.full((40, 1), 0.1 * unit)], 1)
+        scaler = InputScaler(2, log_modulus=False, any_unit=True)
+        scaler.fit(values)
+        assert scaler.varying.tolist() == [True, False]
+        found.append(scaler(values))
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0])
+
+
+def test_descriptors_with_small_numbers_are_left_out() -> None:
+    """As long as models exist, what they read of a molecule must not change."""
+    scaler = InputScaler(3, log_modulus=False)
+    scaler.fit(torch.tensor([[0.0, 0.0, 1e12], [4e-9, 4e-8, 1e12 + 1]], dtype=torch.float64))
+    assert scaler.varying.tolist() == [False, True, True]
+
+
 def test_a_copy_of_its_state_scales_alike() -> None:
     """What it has learnt is in its buffers."""
     one, other = InputScaler(2, log_modulus=True), InputScaler(2, log_modulus=True)

@@ -145,6 +145,39 @@ def test_another_checkpoint_is_refused(content, tmp_path):
         read_weights(tmp_path / "x.pt")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"hyper_parameters": None}, "TypeError: hyper_parameters is no mapping"),
+        ({"hyper_parameters": {"message_passing": None}}, "TypeError: message_passing is no mapping"),
+        ({"hyper_parameters": {"message_passing": [1]}}, "TypeError: message_passing is no mapping"),
+        ({"state_dict": None}, "TypeError: state_dict is no mapping"),
+        ({"state_dict": {"W_i.weight": "text"}}, "TypeError: W_i.weight is no tensor"),
+        ({"state_dict": {1: torch.zeros(1)}}, "AttributeError: "),
+    ],
+)
+def test_a_malformed_checkpoint_is_refused_in_a_line(change, says, tmp_path):
+    path = tmp_path / "chemeleon_mp.pt"
+    foundation(path)
+    torch.save(torch.load(path) | change, path)
+    with pytest.raises(InputDataError, match=f"^{path} is damaged: {says}"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("hyper", "says"),
+    [
+        ({"agg": 5}, "is damaged: TypeError: agg is no mapping"),
+        ({"d_h": 10**18}, "is damaged: RuntimeError"),
+        ({"d_v": torch.zeros(2)}, "is damaged: RuntimeError"),
+    ],
+)
+def test_settings_of_another_kind_are_refused_in_a_line(hyper, says, tmp_path):
+    foundation(tmp_path / "chemeleon_mp.pt", **hyper)
+    with pytest.raises(InputDataError, match=says):
+        read_weights(tmp_path / "chemeleon_mp.pt")
+
+
 class Trap:
     """Makes a folder where it is unpickled."""
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from gear.pretrain import pretraining, training
 from gear.pretrain.pretraining import pretrained, save_copy
@@ -48,6 +49,16 @@ def test_a_damaged_file_is_trained_again(trainings, capsys):
     _, path = pretrained(RECIPE)
     content = path.read_bytes()
     path.write_bytes(content[:-3])
+    pretrained(RECIPE)
+    assert trainings == [120, 120]
+    assert path.read_bytes() == content
+    assert "building it again" in capsys.readouterr().err
+
+
+def test_a_file_whose_metadata_are_damaged_is_trained_again(trainings, capsys):
+    weights, path = pretrained(RECIPE)
+    content = path.read_bytes()
+    save_file(dict(weights.tensors), path, {"gear-pretrained": '{"shape": {}}'})
     pretrained(RECIPE)
     assert trainings == [120, 120]
     assert path.read_bytes() == content

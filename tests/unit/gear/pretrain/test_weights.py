@@ -53,6 +53,57 @@ def test_a_changed_value_is_noticed(weights, tmp_path):
         read_own(file)
 
 
+WRONG_HEADS = [
+    lambda head: [1, 2],
+    lambda head: "text",
+    lambda head: {name: value for name, value in head.items() if name != "format"},
+    lambda head: {name: value for name, value in head.items() if name != "checksum"},
+    lambda head: {name: value for name, value in head.items() if name != "facts"},
+    lambda head: head | {"format": None},
+    lambda head: head | {"facts": 5},
+    lambda head: head | {"shape": None},
+    lambda head: head | {"shape": {"width": 8}},
+    lambda head: head | {"shape": head["shape"] | {"width": -1}},
+    lambda head: head | {"shape": head["shape"] | {"width": 10**18}},
+]
+
+
+def with_head(file, change):
+    """Change the metadata of a file, and nothing else."""
+    with safe_open(file, "pt") as content:
+        head = json.loads(content.metadata()["gear-pretrained"])
+        tensors = {name: content.get_tensor(name) for name in content.keys()}
+    save_file(tensors, file, {"gear-pretrained": json.dumps(change(head))})
+
+
+@pytest.mark.parametrize("change", WRONG_HEADS)
+def test_metadata_of_another_form_are_damage(change, weights, tmp_path):
+    file = tmp_path / "w.safetensors"
+    write(file, weights)
+    with_head(file, lambda head: head)
+    read_own(file)
+    with_head(file, change)
+    with pytest.raises(InputDataError, match=f"{file} is damaged: "):
+        read_own(file)
+
+
+def test_metadata_that_are_no_json_are_damage(weights, tmp_path):
+    for text in ("{", "[" * 100_000):
+        save_file(dict(weights.tensors), tmp_path / "w.safetensors", {"gear-pretrained": text})
+        with pytest.raises(InputDataError, match="w.safetensors is damaged: "):
+            read_own(tmp_path / "w.safetensors")
+
+
+def test_a_type_of_numbers_that_was_not_written_is_damage(weights, tmp_path):
+    file = tmp_path / "w.safetensors"
+    write(file, weights)
+    with safe_open(file, "pt") as content:
+        metadata = content.metadata()
+    save_file({name: tensor.bfloat16() for name, tensor in weights.tensors.items()}, file, metadata)
+    with pytest.raises(InputDataError, match=f"{file} is damaged: "):
+        read_own(file)
+
+
 def test_a_newer_format_is_refused(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FORMAT", 2)
     write(tmp_path / "w.safetensors", weights)
