@@ -1,6 +1,7 @@
 """cluster.yaml and what belongs to it, held against Ray's own checks and a simulated AWS. Nothing is started."""
 
 import copy
+import fnmatch
 import json
 import re
 import subprocess
@@ -104,9 +105,10 @@ def test_nodes_install_from_the_lock_which_has_the_ray_of_this_test(config):
 
 
 def test_what_is_the_laptops_own_stays_there(config):
-    assert {"**/.git", "**/.venv", "**/.env*", "/campaigns", "/mlartifacts", "/mlflow.db*"} <= set(
-        config["rsync_exclude"]
-    )
+    keys = {".env*", "*.env"}
+    own = {"**/.git", "**/.venv", "/campaigns", "/mlartifacts", "/mlflow.db*", *(f"**/{name}" for name in keys)}
+    assert own <= set(config["rsync_exclude"])
+    assert keys <= set((ROOT / ".gitignore").read_text().splitlines())
 
 
 @pytest.mark.parametrize("name", ["cluster.yaml", "cluster/setup.sh", "cluster/mlflow.sh", "cluster/aws.yaml"])
@@ -176,6 +178,19 @@ def test_a_worker_may_use_the_bucket_and_no_more_and_the_head_may_start_workers(
     assert passed["Resource"].endswith(":role/gear-search-worker")
 
 
+def test_of_the_accounts_parameters_the_head_reads_none_but_the_image_that_it_starts(config, amazon):
+    policy = yaml.safe_load(
+        boto3.client("iam").get_role_policy(RoleName="gear-search-head", PolicyName="workers")["PolicyDocument"]
+    )
+    statements = [statement for statement in policy["Statement"] if "ssm" in str(statement["Action"])]
+    (read,) = statements
+    assert read["Action"] == "ssm:GetParameters"
+    assert read["Resource"] == "arn:aws:ssm:us-east-1::parameter/aws/service/deeplearning/*"
+    for kind in config["available_node_types"].values():
+        image = kind["node_config"]["ImageId"].removeprefix("resolve:ssm:")
+        assert fnmatch.fnmatchcase(f"arn:aws:ssm:us-east-1::parameter{image}", read["Resource"])
+
+
 def test_the_template_of_roles_passes_amazons_linter():
     from cfnlint.api import lint_file
 
@@ -243,3 +258,18 @@ def test_a_file_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", words)
     assert on_premises.main() == 2
     assert capsys.readouterr().err.startswith("error: cannot write /dev/null/ours.yaml")
+
+
+def test_on_slurm_rays_steps_have_the_cpus_that_ray_is_told_of(tmp_path):
+    tools = tmp_path / ".venv" / "bin"  # the script looks here first
+    tools.mkdir(parents=True)
+    noted = f'echo "$SRUN_CPUS_PER_TASK $*" >> {tmp_path}/steps'
+    for name, line in {"srun": noted, "ray": "exit 0", "python": "sleep 1"}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "3", "SLURM_CPUS_PER_TASK": "8"}
+    environment = {**job, "SLURM_SUBMIT_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["bash", str(ROOT / "cluster" / "slurm.sh")], env=environment, check=True)
+    steps = (tmp_path / "steps").read_text().splitlines()
+    assert len(steps) == 2
+    assert all(step.startswith("8 ") and "--num-cpus=8" in step for step in steps)
