@@ -236,24 +236,48 @@ def test_setup_refuses_what_was_not_filled_in(setup, tmp_path, variable):
     assert not (tmp_path / ".bashrc").exists()
 
 
-def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config, tmp_path, monkeypatch):
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """The private key of a cluster of one's own, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "gear-search").touch()
+    return tmp_path / ".ssh" / "gear-search"
+
+
+def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config, key, tmp_path, monkeypatch, capsys):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     made = tmp_path / "ours.yaml"
     words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "10.0.0.3", "--user", "me", "--to", str(made)]
     monkeypatch.setattr("sys.argv", words)
     assert on_premises.main() == 0
+    assert "copies the private key ~/.ssh/gear-search to 10.0.0.1" in capsys.readouterr().out
     told = yaml.safe_load(made.read_text())
     validate_config(prepare_config(told))
     assert told["provider"] == {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.3"]}
-    assert told["auth"] == {"ssh_user": "me", "ssh_private_key": "~/.ssh/id_ed25519"}
+    assert told["auth"] == {"ssh_user": "me", "ssh_private_key": "~/.ssh/gear-search"}
     for name in ("setup_commands", "file_mounts", "rsync_exclude", "worker_start_ray_commands"):
         assert told[name] == config[name]
     assert all("RAY_AUTH_MODE=token" in command for command in start_commands(told))
     assert not re.search("aws|sudo|Instance", yaml.safe_dump(told))
 
 
-def test_a_file_that_cannot_be_written_is_one_line(monkeypatch, capsys):
+def test_without_a_key_the_commands_that_make_one_are_one_line(key, tmp_path, monkeypatch, capsys):
+    key.unlink()
+    made = tmp_path / "ours.yaml"
+    words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", str(made)]
+    monkeypatch.setattr("sys.argv", words)
+    assert on_premises.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: there is no private key ~/.ssh/gear-search; ")
+    assert said.count("\n") == 1
+    copied = [f"ssh-copy-id -i ~/.ssh/gear-search.pub me@10.0.0.{last}" for last in (1, 2)]
+    assert said.strip().endswith(" && ".join(["ssh-keygen -t ed25519 -N '' -f ~/.ssh/gear-search", *copied]))
+    assert not made.exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(key, monkeypatch, capsys):
     words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", "/dev/null/ours.yaml"]
     monkeypatch.setattr("sys.argv", words)
     assert on_premises.main() == 2
