@@ -117,23 +117,54 @@ def test_no_secret_is_in_the_files(name):
     assert not re.search(r"AKIA|secret|private.key|password|[0-9a-f]{32}", text, re.IGNORECASE)
 
 
+def deploy(name, **given):
+    """What `aws cloudformation deploy` does; gives the group that the stack made."""
+    client = boto3.client("cloudformation")
+    client.create_stack(
+        StackName=name,
+        TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    (output,) = client.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    assert output["OutputKey"] == "SecurityGroup"
+    return output["OutputValue"]
+
+
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory):
-    """Amazon after `aws cloudformation deploy`: bucket, roles and security group are there."""
+    """Amazon after `aws cloudformation deploy`: bucket, roles and the security group that this gives are there."""
     simulated = mock_aws(config={"iam": {"load_aws_managed_policies": False}})
-    given = {"Bucket": "our-campaigns", "SshFrom": "203.0.113.7/32"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**AWS, "HOME": str(tmp_path_factory.mktemp("home"))}.items():
             patch.setenv(name, value)
         simulated.start(reset=False)  # other tests may have a simulated server that runs
-        boto3.client("cloudformation").create_stack(
-            StackName="gear-search",
-            TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        yield
+        yield deploy("gear-search", Bucket="our-campaigns", SshFrom="203.0.113.7/32")
         simulated.stop(remove_data=False)
+
+
+@pytest.fixture
+def filled_in(config, amazon):
+    """cluster.yaml with the group of the stack."""
+    for kind in config["available_node_types"].values():
+        assert kind["node_config"]["SecurityGroupIds"] == ["sg-FILL-IN"]
+        kind["node_config"]["SecurityGroupIds"] = [amazon]
+    return config
+
+
+def groups():
+    return {group["GroupId"] for group in boto3.client("ec2").describe_security_groups()["SecurityGroups"]}
+
+
+def other_network():
+    """Another VPC of the account, with a public subnet in each of the zones."""
+    client = boto3.client("ec2")
+    network = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    for number, zone in enumerate("abc"):
+        place = {"CidrBlock": f"10.9.{number}.0/24", "AvailabilityZone": f"us-east-1{zone}"}
+        subnet = client.create_subnet(VpcId=network, **place)["Subnet"]["SubnetId"]
+        client.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    return network
 
 
 def started(config):
@@ -152,8 +183,10 @@ def started(config):
     return {tag["ray-user-node-type"]: instance for tag, instance in zip(tags, instances, strict=True)}
 
 
-def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(config, amazon):
-    nodes = started(config)
+def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(filled_in):
+    before = groups()
+    nodes = started(filled_in)
+    assert groups() == before
     assert set(nodes) == {"head", *WORKERS}
     assert nodes["gpu_spot"]["InstanceLifecycle"] == "spot"
     assert not any("InstanceLifecycle" in nodes[name] for name in ("head", "gpu_on_demand"))
@@ -165,6 +198,53 @@ def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(c
     (group,) = boto3.client("ec2").describe_security_groups(GroupNames=["gear-search"])["SecurityGroups"]
     from_outside = [rule for rule in group["IpPermissions"] if rule["IpRanges"]]
     assert [(rule["FromPort"], rule["IpRanges"]) for rule in from_outside] == [(22, [{"CidrIp": "203.0.113.7/32"}])]
+
+
+def test_nodes_start_in_the_network_of_the_stacks_group_whichever_others_there_are(filled_in):
+    from ray.autoscaler._private.commands import _bootstrap_config
+
+    other_network()
+    before = groups()
+    (group,) = filled_in["available_node_types"]["head"]["node_config"]["SecurityGroupIds"]
+    told = _bootstrap_config(filled_in, no_config_cache=True)
+    resource = boto3.resource("ec2")
+    for kind in told["available_node_types"].values():
+        subnets = kind["node_config"]["SubnetIds"]
+        assert {resource.Subnet(subnet).vpc_id for subnet in subnets} == {resource.SecurityGroup(group).vpc_id}
+    assert groups() == before
+
+
+def test_a_group_that_was_not_filled_in_is_refused_before_anything_is_made(config, amazon, capsys):
+    from ray.autoscaler._private.commands import _bootstrap_config
+
+    before = groups()
+    with pytest.raises(AssertionError):  # that is how Ray ends after the line
+        _bootstrap_config(config, no_config_cache=True)
+    refusal = "Failed to detect a security group with id equal to any of the configured SecurityGroupIds."
+    assert refusal in " ".join("".join(capsys.readouterr()).split())
+    assert refusal.partition(" equal")[0] in (ROOT / "docs" / "cluster.md").read_text()
+    assert groups() == before
+
+
+def test_a_second_cluster_has_a_stack_roles_and_instances_of_its_own(amazon, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")  # IAM is the same in every region
+    own = {"Bucket": "our-campaigns-2", "SshFrom": "203.0.113.7/32", "ClusterName": "second"}
+    assert deploy("second", **own) != amazon
+    iam = boto3.client("iam")
+    assert {"gear-search-head", "second-head"} <= {role["RoleName"] for role in iam.list_roles()["Roles"]}
+    for role, cluster in (("gear-search-head", "gear-search"), ("second-head", "second")):
+        policy = yaml.safe_load(iam.get_role_policy(RoleName=role, PolicyName="workers")["PolicyDocument"])
+        (end,) = (one for one in policy["Statement"] if "ec2:TerminateInstances" in one["Action"])
+        assert end["Condition"] == {"StringEquals": {"ec2:ResourceTag/ray-cluster-name": cluster}}
+
+
+def test_the_stack_is_by_default_that_of_the_clusters_name_and_roles(config, amazon):
+    assert config["cluster_name"] == "gear-search"
+    profiles = {
+        name: kind["node_config"]["IamInstanceProfile"] for name, kind in config["available_node_types"].items()
+    }
+    assert profiles["head"] == {"Name": f"{config['cluster_name']}-head"}
+    assert {profiles[name]["Name"] for name in WORKERS} == {f"{config['cluster_name']}-worker"}
 
 
 def test_a_worker_may_use_the_bucket_and_no_more_and_the_head_may_start_workers(amazon):

@@ -4,8 +4,8 @@
     gear-search cluster follow [LOG]    # print what it says until it ends; Ctrl-C ends only the following
     gear-search cluster stop [LOG]      # as Ctrl-C would: it can be resumed
 
-`gear-search run --cluster` does the first two in one, `start --follow FLAGS`, from a laptop. Each search has a log of its
-own in ~/searches.
+`gear-search run --cluster` does the first two in one, `start --follow FLAGS`, from a laptop. Each search has a log of
+its own in ~/searches.
 """
 
 import fcntl

@@ -85,8 +85,8 @@ def command_parser() -> Parser:
         "--key",
         default=KEY,
         metavar="FILE",
-        help="private key for ssh, without a passphrase; ray up copies it to HEAD, where it stays, so give one that opens "
-        "nothing else (default: %(default)s)",
+        help="private key for ssh, without a passphrase; ray up copies it to HEAD, where it stays, so give one that "
+        "opens nothing else (default: %(default)s)",
     )
     parser.add_argument("--to", type=Path, required=True, metavar="FILE.yaml", help="the cluster file to write")
     return parser
