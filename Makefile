@@ -11,7 +11,7 @@ API := gear gear.config gear.data gear.embeddings gear.errors gear.evaluation ge
 	search.storage tracking
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test faults cluster check bench docs ui clean
+.PHONY: help env run test slow faults cluster check bench docs ui clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -31,6 +31,9 @@ run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+slow: env  ## the tests marked slow but for the faults, the installed wheel among them: minutes each
+	$(BIN)/pytest -m 'slow and not faults' $(ARGS)
+
 faults: env  ## every way to break a search, the slow ones too
 	$(BIN)/pytest -m faults $(ARGS)
 
@@ -44,7 +47,9 @@ check: env  ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 bench: env  ## the measurements
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@failed=; for script in benchmarks/bench_*.py; do echo "== $$script"; \
+		$(BIN)/python $$script || failed="$$failed $$script"; done; \
+		[ -z "$$failed" ] || { echo "error: failed:$$failed"; exit 1; }
 
 docs: env  ## the API reference, docs/api/index.html
 	PDOC_ALLOW_EXEC=1 $(BIN)/pdoc --docformat google --output-directory docs/api $(API)

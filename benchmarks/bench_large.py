@@ -1,11 +1,11 @@
 """A source of 10,000 to 1,000,000 molecules: seconds and memory to open it, of a step and of an epoch.
 
-    python benchmarks/bench_large.py --folder DIR [--molecules 10000 100000 1000000] [--epochs 2] [--older DIR]
+    python benchmarks/bench_large.py [--folder DIR] [--molecules 10000 100000 1000000] [--epochs 2] [--older DIR]
 
 Molecules are generated: two ends and three rings or chains between them, as a seed chooses, 12 to 28 heavy atoms, and a
 value that is a sum over the pieces. Their tables are written as cleaning leaves them, and their graphs are featurised
-before anything is measured (`bench_data.py` measures both). DIR keeps tables, caches and results; --again measures what
-was measured before.
+before anything is measured (`bench_data.py` measures both). DIR keeps tables, caches and results, by default until the
+end; --again measures what was measured before.
 
 Every way to open the pair has a process of its own. `first` finds only the tables of the tasks and their graphs: the
 pair and the tables of environments are built. `second` opens them beside a process that holds them already, as a
@@ -26,6 +26,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -264,7 +265,7 @@ def show(count: int, found: dict[str, dict[str, dict[str, float]]]) -> None:
 def main() -> None:
     """Measure, or do the work of one of the processes."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, help="of tables, caches and results")
+    parser.add_argument("--folder", type=Path, help="of tables, caches and results (default: a temporary one)")
     parser.add_argument("--molecules", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="measure what was measured before")
@@ -274,8 +275,15 @@ def main() -> None:
     if args.work:
         folder, count, way, epochs = json.loads(args.work)
         return work(Path(folder), count, way, epochs)
-    folder = args.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (args.folder or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        measure(folder, args)
+    return None
+
+
+def measure(folder: Path, args: argparse.Namespace) -> None:
+    """Measure every number of molecules in every way that was not measured before, and print the tables."""
     results = folder / "results.json"
     known: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     if results.exists() and not args.again:
@@ -289,7 +297,6 @@ def main() -> None:
                 found[way] = measured(folder, count, way, args.epochs, checkout)
                 results.write_text(json.dumps(known, indent=1))
         show(count, found)
-    return None
 
 
 if __name__ == "__main__":

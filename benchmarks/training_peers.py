@@ -119,6 +119,15 @@ def rates(run: TrainingRun) -> Rates:
     return Rates(training.learning_rate, training.weight_decay, training.clip, 1 - training.ema)
 
 
+def warm_mean(times: list[float], every: int) -> float:
+    """Of the second half of the steps, when everything is warm.
+
+    A mean over whole rounds of `every` steps: one of a round evaluates metric and curvature, which a median misses.
+    """
+    rounds = max(1, len(times) // 2 // every)
+    return statistics.fmean(times[-rounds * every :])
+
+
 class Steps:
     """Training steps of a configuration, timed whole by the processor time that they take."""
 
@@ -140,9 +149,9 @@ class Steps:
         self.flat.step([rates(self.run)])
         self.times.append(1e3 * (time.process_time() - started))
 
-    def median(self) -> float:
-        """Milliseconds of a step, of the second half, when everything is warm."""
-        return statistics.median(self.times[len(self.times) // 2 :])
+    def mean(self) -> float:
+        """Milliseconds of a step."""
+        return warm_mean(self.times, self.run.config.curvature.every)
 
 
 class Parts:
@@ -187,10 +196,9 @@ class Parts:
         torch.stack(embedded).sum().backward()
         self._mark("embeddings, backward")
 
-    def median(self, name: str) -> float:
-        """Of the second half of the steps, when everything is warm."""
-        found = self.times[name]
-        return statistics.median(found[len(found) // 2 :])
+    def mean(self, name: str) -> float:
+        """Milliseconds of a part."""
+        return warm_mean(self.times[name], self.run.config.curvature.every)
 
 
 def product_sizes(trial: TrialConfig, pair: PairData, *, merged: bool) -> list[tuple[int, int, int]]:

@@ -16,6 +16,8 @@ export PATH=$PWD/.venv/bin:$PATH RAY_USAGE_STATS_ENABLED=0
 RAY_AUTH_MODE=token RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_MODE RAY_AUTH_TOKEN
 
+# srun takes this from sbatch only if it is told to, from Slurm 22.05 on; Ray's step would have one CPU
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 head=$(hostname)
 address=$head:$((20000 + SLURM_JOB_ID % 10000)) # two jobs may share a node
 start=(ray start --block --num-cpus="$SLURM_CPUS_PER_TASK")

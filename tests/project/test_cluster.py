@@ -1,6 +1,7 @@
 """cluster.yaml and what belongs to it, held against Ray's own checks and a simulated AWS. Nothing is started."""
 
 import copy
+import fnmatch
 import json
 import re
 import subprocess
@@ -104,9 +105,10 @@ def test_nodes_install_from_the_lock_which_has_the_ray_of_this_test(config):
 
 
 def test_what_is_the_laptops_own_stays_there(config):
-    assert {"**/.git", "**/.venv", "**/.env*", "/campaigns", "/mlartifacts", "/mlflow.db*"} <= set(
-        config["rsync_exclude"]
-    )
+    keys = {".env*", "*.env"}
+    own = {"**/.git", "**/.venv", "/campaigns", "/mlartifacts", "/mlflow.db*", *(f"**/{name}" for name in keys)}
+    assert own <= set(config["rsync_exclude"])
+    assert keys <= set((ROOT / ".gitignore").read_text().splitlines())
 
 
 @pytest.mark.parametrize("name", ["cluster.yaml", "cluster/setup.sh", "cluster/mlflow.sh", "cluster/aws.yaml"])
@@ -115,23 +117,54 @@ def test_no_secret_is_in_the_files(name):
     assert not re.search(r"AKIA|secret|private.key|password|[0-9a-f]{32}", text, re.IGNORECASE)
 
 
+def deploy(name, **given):
+    """What `aws cloudformation deploy` does; gives the group that the stack made."""
+    client = boto3.client("cloudformation")
+    client.create_stack(
+        StackName=name,
+        TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    (output,) = client.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    assert output["OutputKey"] == "SecurityGroup"
+    return output["OutputValue"]
+
+
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory):
-    """Amazon after `aws cloudformation deploy`: bucket, roles and security group are there."""
+    """Amazon after `aws cloudformation deploy`: bucket, roles and the security group that this gives are there."""
     simulated = mock_aws(config={"iam": {"load_aws_managed_policies": False}})
-    given = {"Bucket": "our-campaigns", "SshFrom": "203.0.113.7/32"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**AWS, "HOME": str(tmp_path_factory.mktemp("home"))}.items():
             patch.setenv(name, value)
         simulated.start(reset=False)  # other tests may have a simulated server that runs
-        boto3.client("cloudformation").create_stack(
-            StackName="gear-search",
-            TemplateBody=(ROOT / "cluster" / "aws.yaml").read_text(),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        yield
+        yield deploy("gear-search", Bucket="our-campaigns", SshFrom="203.0.113.7/32")
         simulated.stop(remove_data=False)
+
+
+@pytest.fixture
+def filled_in(config, amazon):
+    """cluster.yaml with the group of the stack."""
+    for kind in config["available_node_types"].values():
+        assert kind["node_config"]["SecurityGroupIds"] == ["sg-FILL-IN"]
+        kind["node_config"]["SecurityGroupIds"] = [amazon]
+    return config
+
+
+def groups():
+    return {group["GroupId"] for group in boto3.client("ec2").describe_security_groups()["SecurityGroups"]}
+
+
+def other_network():
+    """Another VPC of the account, with a public subnet in each of the zones."""
+    client = boto3.client("ec2")
+    network = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    for number, zone in enumerate("abc"):
+        place = {"CidrBlock": f"10.9.{number}.0/24", "AvailabilityZone": f"us-east-1{zone}"}
+        subnet = client.create_subnet(VpcId=network, **place)["Subnet"]["SubnetId"]
+        client.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+    return network
 
 
 def started(config):
@@ -150,8 +183,10 @@ def started(config):
     return {tag["ray-user-node-type"]: instance for tag, instance in zip(tags, instances, strict=True)}
 
 
-def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(config, amazon):
-    nodes = started(config)
+def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(filled_in):
+    before = groups()
+    nodes = started(filled_in)
+    assert groups() == before
     assert set(nodes) == {"head", *WORKERS}
     assert nodes["gpu_spot"]["InstanceLifecycle"] == "spot"
     assert not any("InstanceLifecycle" in nodes[name] for name in ("head", "gpu_on_demand"))
@@ -165,6 +200,53 @@ def test_on_a_simulated_aws_every_node_has_its_role_and_nobody_else_reaches_it(c
     assert [(rule["FromPort"], rule["IpRanges"]) for rule in from_outside] == [(22, [{"CidrIp": "203.0.113.7/32"}])]
 
 
+def test_nodes_start_in_the_network_of_the_stacks_group_whichever_others_there_are(filled_in):
+    from ray.autoscaler._private.commands import _bootstrap_config
+
+    other_network()
+    before = groups()
+    (group,) = filled_in["available_node_types"]["head"]["node_config"]["SecurityGroupIds"]
+    told = _bootstrap_config(filled_in, no_config_cache=True)
+    resource = boto3.resource("ec2")
+    for kind in told["available_node_types"].values():
+        subnets = kind["node_config"]["SubnetIds"]
+        assert {resource.Subnet(subnet).vpc_id for subnet in subnets} == {resource.SecurityGroup(group).vpc_id}
+    assert groups() == before
+
+
+def test_a_group_that_was_not_filled_in_is_refused_before_anything_is_made(config, amazon, capsys):
+    from ray.autoscaler._private.commands import _bootstrap_config
+
+    before = groups()
+    with pytest.raises(AssertionError):  # that is how Ray ends after the line
+        _bootstrap_config(config, no_config_cache=True)
+    refusal = "Failed to detect a security group with id equal to any of the configured SecurityGroupIds."
+    assert refusal in " ".join("".join(capsys.readouterr()).split())
+    assert refusal.partition(" equal")[0] in (ROOT / "docs" / "cluster.md").read_text()
+    assert groups() == before
+
+
+def test_a_second_cluster_has_a_stack_roles_and_instances_of_its_own(amazon, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")  # IAM is the same in every region
+    own = {"Bucket": "our-campaigns-2", "SshFrom": "203.0.113.7/32", "ClusterName": "second"}
+    assert deploy("second", **own) != amazon
+    iam = boto3.client("iam")
+    assert {"gear-search-head", "second-head"} <= {role["RoleName"] for role in iam.list_roles()["Roles"]}
+    for role, cluster in (("gear-search-head", "gear-search"), ("second-head", "second")):
+        policy = yaml.safe_load(iam.get_role_policy(RoleName=role, PolicyName="workers")["PolicyDocument"])
+        (end,) = (one for one in policy["Statement"] if "ec2:TerminateInstances" in one["Action"])
+        assert end["Condition"] == {"StringEquals": {"ec2:ResourceTag/ray-cluster-name": cluster}}
+
+
+def test_the_stack_is_by_default_that_of_the_clusters_name_and_roles(config, amazon):
+    assert config["cluster_name"] == "gear-search"
+    profiles = {
+        name: kind["node_config"]["IamInstanceProfile"] for name, kind in config["available_node_types"].items()
+    }
+    assert profiles["head"] == {"Name": f"{config['cluster_name']}-head"}
+    assert {profiles[name]["Name"] for name in WORKERS} == {f"{config['cluster_name']}-worker"}
+
+
 def test_a_worker_may_use_the_bucket_and_no_more_and_the_head_may_start_workers(amazon):
     iam = boto3.client("iam")
     for role, inline in (("gear-search-worker", []), ("gear-search-head", ["workers"])):
@@ -174,6 +256,19 @@ def test_a_worker_may_use_the_bucket_and_no_more_and_the_head_may_start_workers(
     policy = yaml.safe_load(iam.get_role_policy(RoleName="gear-search-head", PolicyName="workers")["PolicyDocument"])
     (passed,) = (statement for statement in policy["Statement"] if statement["Action"] == "iam:PassRole")
     assert passed["Resource"].endswith(":role/gear-search-worker")
+
+
+def test_of_the_accounts_parameters_the_head_reads_none_but_the_image_that_it_starts(config, amazon):
+    policy = yaml.safe_load(
+        boto3.client("iam").get_role_policy(RoleName="gear-search-head", PolicyName="workers")["PolicyDocument"]
+    )
+    statements = [statement for statement in policy["Statement"] if "ssm" in str(statement["Action"])]
+    (read,) = statements
+    assert read["Action"] == "ssm:GetParameters"
+    assert read["Resource"] == "arn:aws:ssm:us-east-1::parameter/aws/service/deeplearning/*"
+    for kind in config["available_node_types"].values():
+        image = kind["node_config"]["ImageId"].removeprefix("resolve:ssm:")
+        assert fnmatch.fnmatchcase(f"arn:aws:ssm:us-east-1::parameter{image}", read["Resource"])
 
 
 def test_the_template_of_roles_passes_amazons_linter():
@@ -221,25 +316,64 @@ def test_setup_refuses_what_was_not_filled_in(setup, tmp_path, variable):
     assert not (tmp_path / ".bashrc").exists()
 
 
-def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config, tmp_path, monkeypatch):
+@pytest.fixture
+def key(tmp_path, monkeypatch):
+    """The private key of a cluster of one's own, in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "gear-search").touch()
+    return tmp_path / ".ssh" / "gear-search"
+
+
+def test_the_same_cluster_on_machines_of_ones_own_keeps_all_but_the_cloud(config, key, tmp_path, monkeypatch, capsys):
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     made = tmp_path / "ours.yaml"
     words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "10.0.0.3", "--user", "me", "--to", str(made)]
     monkeypatch.setattr("sys.argv", words)
     assert on_premises.main() == 0
+    assert "copies the private key ~/.ssh/gear-search to 10.0.0.1" in capsys.readouterr().out
     told = yaml.safe_load(made.read_text())
     validate_config(prepare_config(told))
     assert told["provider"] == {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2", "10.0.0.3"]}
-    assert told["auth"] == {"ssh_user": "me", "ssh_private_key": "~/.ssh/id_ed25519"}
+    assert told["auth"] == {"ssh_user": "me", "ssh_private_key": "~/.ssh/gear-search"}
     for name in ("setup_commands", "file_mounts", "rsync_exclude", "worker_start_ray_commands"):
         assert told[name] == config[name]
     assert all("RAY_AUTH_MODE=token" in command for command in start_commands(told))
     assert not re.search("aws|sudo|Instance", yaml.safe_dump(told))
 
 
-def test_a_file_that_cannot_be_written_is_one_line(monkeypatch, capsys):
+def test_without_a_key_the_commands_that_make_one_are_one_line(key, tmp_path, monkeypatch, capsys):
+    key.unlink()
+    made = tmp_path / "ours.yaml"
+    words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", str(made)]
+    monkeypatch.setattr("sys.argv", words)
+    assert on_premises.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: there is no private key ~/.ssh/gear-search; ")
+    assert said.count("\n") == 1
+    copied = [f"ssh-copy-id -i ~/.ssh/gear-search.pub me@10.0.0.{last}" for last in (1, 2)]
+    assert said.strip().endswith(" && ".join(["ssh-keygen -t ed25519 -N '' -f ~/.ssh/gear-search", *copied]))
+    assert not made.exists()
+
+
+def test_a_file_that_cannot_be_written_is_one_line(key, monkeypatch, capsys):
     words = ["search.cli.cluster.on_premises", "10.0.0.1", "10.0.0.2", "--user", "me", "--to", "/dev/null/ours.yaml"]
     monkeypatch.setattr("sys.argv", words)
     assert on_premises.main() == 2
     assert capsys.readouterr().err.startswith("error: cannot write /dev/null/ours.yaml")
+
+
+def test_on_slurm_rays_steps_have_the_cpus_that_ray_is_told_of(tmp_path):
+    tools = tmp_path / ".venv" / "bin"  # the script looks here first
+    tools.mkdir(parents=True)
+    noted = f'echo "$SRUN_CPUS_PER_TASK $*" >> {tmp_path}/steps'
+    for name, line in {"srun": noted, "ray": "exit 0", "python": "sleep 1"}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tools / name).chmod(0o755)
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "3", "SLURM_CPUS_PER_TASK": "8"}
+    environment = {**job, "SLURM_SUBMIT_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run(["bash", str(ROOT / "cluster" / "slurm.sh")], env=environment, check=True)
+    steps = (tmp_path / "steps").read_text().splitlines()
+    assert len(steps) == 2
+    assert all(step.startswith("8 ") and "--num-cpus=8" in step for step in steps)

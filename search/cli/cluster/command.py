@@ -11,12 +11,12 @@ ACTIONS = ("start", "follow", "stop", "on-premises")
 USAGE = f"""usage: {SCRIPT} cluster ACTION ...
 
 actions, on the head of a cluster:
-  start FLAGS  start a search with the flags of {SCRIPT} run; it goes on when the shell ends
-  follow       print what the search that was started last says, until it ends
-  stop         end it as Ctrl-C would; {SCRIPT} run --resume continues it
+  start FLAGS   start a search with the flags of {SCRIPT} run; it goes on when the shell ends; prints its log's name
+  follow [LOG]  print what the search with this log says, until it ends; by default the one that was started last
+  stop [LOG]    end it as Ctrl-C would; by default the one that runs; {SCRIPT} run --resume continues it
 
 actions, anywhere:
-  on-premises  write a cluster file for machines of your own; on-premises --help shows its flags
+  on-premises   write a cluster file for machines of your own; on-premises --help shows its flags
 """
 
 

@@ -1,14 +1,16 @@
 """A search that goes on when the shell that started it is gone, on the head of a cluster.
 
-    gear-search cluster start FLAGS     # those of gear-search run
-    gear-search cluster follow          # print what it says until it ends; Ctrl-C ends only the following
-    gear-search cluster stop            # as Ctrl-C would: it can be resumed
+    gear-search cluster start FLAGS     # those of gear-search run; prints the name of its log
+    gear-search cluster follow [LOG]    # print what it says until it ends; Ctrl-C ends only the following
+    gear-search cluster stop [LOG]      # as Ctrl-C would: it can be resumed
 
-`gear-search run --cluster` does the first two from a laptop. Each search has a log of its own in ~/searches.
+`gear-search run --cluster` does the first two in one, `start --follow FLAGS`, from a laptop. Each search has a log of
+its own in ~/searches.
 """
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from typing import TextIO
 from gear.errors import GearError, InputDataError, user_command
 from gear.machine import home_path
 
-__all__ = ["Search", "follow", "main", "newest", "start"]
+__all__ = ["Search", "follow", "main", "named", "newest", "start"]
 
 FOLDER = home_path("~/searches")
 LOOK_SECONDS = 0.5
@@ -65,15 +67,18 @@ def main() -> int:
     """Start, follow or stop a search."""
     command, *flags = sys.argv[1:] or [""]
     if command == "start":
-        print(f"started, log {start(flags).log}")
-        return 0
-    if command == "follow":
-        return follow(newest(), sys.stdout)
-    if command == "stop":
-        return _stop(newest())
+        followed = flags[:1] == ["--follow"]
+        search = start(flags[1:] if followed else flags)
+        print(f"started, log {search.log}", flush=True)
+        return follow(search, sys.stdout) if followed else 0
+    if command in ("follow", "stop") and len(flags) <= 1:
+        if command == "follow":
+            return follow(named(flags[0]) if flags else newest(), sys.stdout)
+        return _stop(named(flags[0]) if flags else _only_running())
     if command == "run":  # what `start` starts
         return _run(Path(flags[0]), flags[1:])
-    raise InputDataError(f"unknown action '{command}'; usage: gear-search cluster start FLAGS | follow | stop")
+    words = shlex.join(sys.argv[1:])
+    raise InputDataError(f"cannot do '{words}'; usage: gear-search cluster start FLAGS | follow [LOG] | stop [LOG]")
 
 
 def start(flags: Sequence[str], program: Sequence[str] = PROGRAM) -> Search:
@@ -101,10 +106,19 @@ def newest() -> Search:
     Raises:
         GearError: there is none.
     """
-    logs = sorted(FOLDER.glob("*.log"), key=lambda log: log.stat().st_mtime_ns)
-    if not logs:
-        raise GearError(f"no search was started here, there is no log in {FOLDER}")
-    return Search(logs[-1])
+    return _started()[-1]
+
+
+def named(log: str) -> Search:
+    """The search with this log: its path as `start` prints it, or the file's name.
+
+    Raises:
+        GearError: there is none.
+    """
+    for search in _started():
+        if Path(log).name in (search.log.name, search.log.stem):
+            return search
+    raise GearError(f"no search was started here with the log '{log}'; the newest is {newest().log.name}")
 
 
 def follow(search: Search, out: TextIO) -> int:
@@ -124,6 +138,26 @@ def follow(search: Search, out: TextIO) -> int:
         print("the search was killed, or its machine restarted; continue it with: gear-search run --resume", file=out)
         return KILLED
     return search.exit_code
+
+
+def _started() -> list[Search]:
+    """Every search that was started here, in that order."""
+    # a process's number is written once, the log whenever its search says something
+    numbers = sorted(FOLDER.glob("*.pid"), key=lambda number: number.stat().st_mtime_ns)
+    if not numbers:
+        raise GearError(f"no search was started here, there is none in {FOLDER}")
+    return [Search(number.with_suffix(".log")) for number in numbers]
+
+
+def _only_running() -> Search:
+    """The one that may be stopped without its name."""
+    running = [search for search in _started() if search.running]
+    if not running:
+        raise GearError(f"no search runs here; the newest was that of {newest().log}")
+    if len(running) > 1:
+        names = ", ".join(search.log.name for search in running)
+        raise GearError(f"{len(running)} searches run here, name the log of the one to stop: {names}")
+    return running[0]
 
 
 def _stop(search: Search) -> int:

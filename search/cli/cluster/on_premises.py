@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from gear.command_line import Parser, make_parser
-from gear.errors import StorageError, user_command
+from gear.errors import InputDataError, StorageError, user_command
+from gear.machine import home_path
 
 __all__ = ["command_parser", "main", "on_machines"]
 
 CLOUD = Path(__file__).with_name("files") / "cluster.yaml"
+KEY = "~/.ssh/gear-search"  # of the cluster alone: Ray copies it to the head
 CLOUD_ONLY = ("available_node_types", "head_node_type", "initialization_commands")
 # Ray's newer autoscaler takes the head of such a cluster for a worker and leaves one out
 OLDER_AUTOSCALER = "RAY_enable_autoscaler_v2=0 ray start --head"
@@ -28,6 +30,7 @@ OLDER_AUTOSCALER = "RAY_enable_autoscaler_v2=0 ray start --head"
 def main() -> int:
     """Write a cluster file for machines of your own, made of cluster.yaml."""
     args = command_parser().parse_args()
+    _check_key(args.key, [f"{args.user}@{machine}" for machine in (args.head, *args.workers)])
     import yaml
 
     auth = {"ssh_user": args.user, "ssh_private_key": args.key}
@@ -38,6 +41,7 @@ def main() -> int:
     except OSError as error:
         raise StorageError(f"cannot write {args.to} ({error.strerror}): give another --to") from error
     print(f"{args.to}: fill in the storage and, in this folder, ray up {args.to}")
+    print(f"ray up copies the private key {args.key} to {args.head} (~/ray_bootstrap_key.pem), where it stays")
     return 0
 
 
@@ -63,6 +67,14 @@ def on_machines(config: dict[str, Any], head: str, workers: Sequence[str], auth:
     }
 
 
+def _check_key(key: str, logins: Sequence[str]) -> None:
+    if home_path(key).exists():
+        return
+    make = f"ssh-keygen -t ed25519 -N '' -f {key}"
+    give = " && ".join(f"ssh-copy-id -i {key}.pub {login}" for login in logins)
+    raise InputDataError(f"there is no private key {key}; make one for this cluster alone: {make} && {give}")
+
+
 def command_parser() -> Parser:
     """The command line."""
     parser = make_parser("search.cli.cluster.on_premises", main.__doc__)
@@ -71,9 +83,10 @@ def command_parser() -> Parser:
     parser.add_argument("--user", required=True, help="the user that ssh logs in as on all machines")
     parser.add_argument(
         "--key",
-        default="~/.ssh/id_ed25519",
+        default=KEY,
         metavar="FILE",
-        help="private key for ssh, without a passphrase (default: %(default)s)",
+        help="private key for ssh, without a passphrase; ray up copies it to HEAD, where it stays, so give one that "
+        "opens nothing else (default: %(default)s)",
     )
     parser.add_argument("--to", type=Path, required=True, metavar="FILE.yaml", help="the cluster file to write")
     return parser

@@ -46,10 +46,8 @@ def run_on_cluster(cluster: Path, flags: list[str]) -> int:
         failed = _execute(cluster, f"{search} --dry-run")
         if failed or input(f"Start on the cluster of {cluster}? [y/N] ").lower() != "y":
             return failed
-    detached = "gear-search cluster"
-    started = f"{detached} start {shlex.join(flags)} && {detached} follow"
     try:
-        code = _execute(cluster, started)
+        code = _execute(cluster, f"gear-search cluster start --follow {shlex.join(flags)}")
     except KeyboardInterrupt:
         code = 130
     if code:
@@ -84,7 +82,7 @@ def _how_to_come_back(cluster: Path) -> str:
     at = f"ray exec {cluster}"
     return "\n".join(
         [
-            "A search that runs goes on. You can:",
+            "A search that runs goes on. You can, with the name of its log where others were started there:",
             f"  {at} 'gear-search cluster follow'    # see what it says",
             f"  {at} 'gear-search status'            # see where it stands",
             f"  {at} 'gear-search cluster stop'      # end it; --resume continues it",

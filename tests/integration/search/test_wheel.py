@@ -58,7 +58,8 @@ def test_it_knows_its_version_curves_and_cluster_files(call, installed, tmp_path
     assert (code, out.split()[0]) == (0, "gear-search"), err
     code, out, err = call("simulate", "--trials", "1", "--seeds", "1", "--jobs", "1", "--surrogate", "nearest")
     assert (code, "best validation RMSE" in out) == (0, True), err
-    code, out, err = call(*"cluster on-premises 10.0.0.1 10.0.0.2 --user me --to ours.yaml".split())
+    (tmp_path / "key").touch()
+    code, out, err = call(*"cluster on-premises 10.0.0.1 10.0.0.2 --user me --key key --to ours.yaml".split())
     assert code == 0, err
     assert "head_ip: 10.0.0.1" in (tmp_path / "ours.yaml").read_text()
     (package,) = installed.parent.glob("lib/python*/site-packages/search")

@@ -12,7 +12,7 @@ import pytest
 
 from gear.errors import GearError
 from search.cli.cluster import detached
-from search.cli.cluster.detached import follow, newest, start
+from search.cli.cluster.detached import follow, named, newest, start
 
 FOLLOW = "import sys\nfrom search.cli.cluster import detached\ndetached.FOLDER = detached.Path(sys.argv[1])\n"
 FOLLOW += "detached.follow(detached.newest(), sys.stdout)"
@@ -25,21 +25,40 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def begun():
-    """Start a search that says so, waits and leaves the code of Ctrl-C."""
+def begin():
+    """Start searches that say so, wait and leave the code of Ctrl-C."""
     code = "import sys, time\nprint('begun', flush=True)\ntry: time.sleep(300)\n"
     code += "except KeyboardInterrupt: print('stopped'); open(sys.argv[1][:-3] + 'exit', 'w').write('130')"
-    search = start([], ("-c", code))
-    while not search.log.read_text():
-        time.sleep(0.05)
-    yield search
-    if search.running:
-        kill(search)
+    searches = []
+
+    def begin(second=0):
+        # the name has a second and this process's number: the tests of several are given others
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "strftime", lambda form: f"20260101-00000{second}.log")
+            searches.append(start([], ("-c", code)))
+        while not searches[-1].log.read_text():
+            time.sleep(0.05)
+        return searches[-1]
+
+    yield begin
+    for search in searches:
+        if search.running:
+            kill(search)
+
+
+@pytest.fixture
+def begun(begin):
+    return begin()
 
 
 def kill(search):
     os.kill(search.process, signal.SIGKILL)
     os.waitpid(search.process, 0)
+
+
+def command(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["gear-search cluster", *words])
+    return detached.main()
 
 
 def followed(search):
@@ -87,6 +106,49 @@ def test_ctrl_c_ends_the_following_alone(begun, tmp_path):
     assert "the search goes on" in follower.communicate(timeout=60)[0]
     assert follower.returncode == 0
     assert begun.running
+
+
+def test_the_newest_is_what_was_started_last_whichever_said_something_last(begin):
+    first, last = begin(2), begin(1)  # a clock that was set back does not matter
+    os.utime(first.log)  # it says something
+    assert newest() == last
+
+
+@pytest.mark.parametrize("name", ["20260101-000001.log", "20260101-000001", "/home/me/searches/20260101-000001.log"])
+def test_a_search_is_named_by_its_log(begin, name):
+    first, _ = begin(1), begin(2)
+    assert named(name) == first
+
+
+def test_where_several_run_stopping_asks_for_a_name_and_stops_that_one(begin, monkeypatch, capsys):
+    first, last = begin(1), begin(2)
+    assert command(monkeypatch, "stop") == 2
+    refusal = capsys.readouterr().err
+    assert refusal.startswith("error: 2 searches run here")
+    assert first.log.name in refusal
+    assert last.log.name in refusal
+    assert command(monkeypatch, "stop", first.log.name) == 0
+    assert followed(first)[0] == 130
+    assert last.running
+    assert command(monkeypatch, "follow", first.log.name) == 130
+    assert command(monkeypatch, "stop") == 0  # one runs: no name is needed
+    assert followed(last)[0] == 130
+    assert command(monkeypatch, "stop") == 2
+    assert "no search runs here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["follow", "other.log"], ["stop", "other.log"], ["stop", "a", "b"], ["begin"]])
+def test_what_is_not_there_is_one_line(begun, monkeypatch, capsys, words):
+    assert command(monkeypatch, *words) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert begun.running
+
+
+def test_started_and_followed_in_one_is_the_same_search(monkeypatch, capsys):
+    assert command(monkeypatch, "start", "--follow", "--no-such-flag") == 2
+    said = capsys.readouterr().out
+    assert said.startswith("started, log ")
+    assert "--no-such-flag" in said
 
 
 def test_without_a_search_there_is_nothing_to_follow():

@@ -37,9 +37,7 @@ def asked(tmp_path, monkeypatch):
 def test_the_same_flags_run_detached_on_the_head_and_are_followed(asked, monkeypatch):
     monkeypatch.setattr("sys.argv", ["search.run", "--pairs", "hv_*", "--cluster", "cluster.yaml", "--trials", "5"])
     assert run.main() == 0
-    assert asked == [
-        "cd ~/gear-search && gear-search cluster start --pairs 'hv_*' --trials 5 && gear-search cluster follow"
-    ]
+    assert asked == ["cd ~/gear-search && gear-search cluster start --follow --pairs 'hv_*' --trials 5"]
 
 
 def test_a_dry_run_is_the_heads(asked):
