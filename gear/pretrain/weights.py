@@ -74,7 +74,7 @@ def read_own(path: Path) -> Weights:
         with safe_open(path, "pt") as file:
             head = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, *MALFORMED) as error:
         raise InputDataError(f"{path} is damaged: {error}") from error
     if not head:
         raise InputDataError(f"{path} has no weights that gear-search pretrain wrote, nor those of chemprop")

@@ -87,6 +87,13 @@ def test_metadata_of_another_form_are_damage(change, weights, tmp_path):
         read_own(file)
 
 
+def test_metadata_that_are_no_json_are_damage(weights, tmp_path):
+    for text in ("{", "[" * 100_000):
+        save_file(dict(weights.tensors), tmp_path / "w.safetensors", {"gear-pretrained": text})
+        with pytest.raises(InputDataError, match=r"w\.safetensors is damaged: "):
+            read_own(tmp_path / "w.safetensors")
+
+
 def test_a_type_of_numbers_that_was_not_written_is_damage(weights, tmp_path):
     file = tmp_path / "w.safetensors"
     write(file, weights)
