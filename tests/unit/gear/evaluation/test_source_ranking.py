@@ -77,6 +77,17 @@ def test_each_expectation_has_its_words(ratio, words):
     assert expectation(RankedSource(TaskSpec("bp"), 100, 0, float("nan"), Comparison(ratio, 0.1))) == words
 
 
+def relabelled(table, molecules, to):
+    """The file with another label at each of these molecules."""
+    rows = list(csv.DictReader(table.open()))
+    with to.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0])
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | ({"hard": "3.0"} if row["hard"] and row["smiles"] in molecules else {}))
+    return to
+
+
 def test_held_out_labels_change_nothing(table, ranked, tmp_path):
     """The same file with other labels in the test part gives the same ranking, digit by digit."""
     from gear.config import PairSpec
@@ -84,13 +95,7 @@ def test_held_out_labels_change_nothing(table, ranked, tmp_path):
 
     tested = set(load_pair(PairSpec(task(table, "hard"), ()), "random").target.test.smiles)
     assert tested
-    rows = list(csv.DictReader(table.open()))
-    changed = tmp_path / "mine.csv"
-    with changed.open("w", newline="") as out:
-        writer = csv.DictWriter(out, rows[0])
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(row | ({"hard": "3.0"} if row["hard"] and row["smiles"] in tested else {}))
+    changed = relabelled(table, tested, tmp_path / "mine.csv")
     again = rank_sources(task(changed, "hard"), [task(changed, "twin")])
     assert again[0].change == ranked[0].change
 
@@ -102,13 +107,7 @@ def test_labels_that_another_split_tests_on_change_nothing(table, tmp_path):
     tested = set(load_pair(PairSpec(task(table, "hard"), ()), "scaffold").target.test.smiles)
     seen = set(load_pair(PairSpec(task(table, "hard"), ()), "random").target.test.smiles)
     assert tested - seen
-    rows = list(csv.DictReader(table.open()))
-    changed = tmp_path / "mine.csv"
-    with changed.open("w", newline="") as out:
-        writer = csv.DictWriter(out, rows[0])
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(row | ({"hard": "3.0"} if row["hard"] and row["smiles"] in tested else {}))
+    changed = relabelled(table, tested, tmp_path / "mine.csv")
     found = [
         rank_sources(task(file, "hard"), [task(file, "twin")], tested=others)[0].change
         for file in (table, changed)
