@@ -104,6 +104,7 @@ def test_a_flag_that_cannot_be_read_ends_with_2(call, flags):
 
 def test_an_existing_name_is_refused_without_resume(call, tmp_path):
     (tmp_path / "campaigns" / "mine").mkdir(parents=True)
+    (tmp_path / "campaigns" / "mine" / "campaign.json").write_text("{}")
     code, _, err = call("--name", "mine")
     assert (code, "campaigns/mine exists" in err) == (2, True)
 

@@ -12,6 +12,15 @@ from search.runtime.tune_run import Launch, run_search
 from tests.support.fake_training import small_plan
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal; a shell that started the tests in the background turned it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("end", [lambda: None, lambda: signal.raise_signal(signal.SIGINT)])
 def test_handlers_of_signals_are_those_of_before(end, monkeypatch):
     """Tune's own, which only ask its loop to stop, would leave Ctrl-C without effect after it."""
