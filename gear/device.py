@@ -4,6 +4,7 @@ import ctypes
 import resource
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from gear.errors import InputDataError
@@ -35,6 +36,7 @@ def claim(threads: int, gpu_share: float = 0.0) -> None:
         gpu_share: of the GPU's memory, 0 to 1; 0 means all of it.
     """
     torch.set_num_threads(threads)
+    threadpool_limits(threads, user_api="blas")  # NumPy's and SciPy's sums, whose rounding depends on it
     _keep_freed_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from gear.device import claim, peak_memory_mb, pick_device
 from gear.embeddings import EMBEDDINGS
@@ -45,6 +46,17 @@ def test_auto_takes_a_gpu_where_there_is_one(gpu, device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     assert pick_device("auto").type == device
     assert pick_device("cpu").type == "cpu"
+
+
+def test_the_threads_of_a_run_are_those_of_every_library():
+    """The rounding of sums depends on them: a trial that is trained again in another process gives its numbers."""
+    try:
+        for count in (2, 1):
+            claim(count)
+            of_blas = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+            assert (of_blas, torch.get_num_threads()) == ({count}, count)
+    finally:
+        claim(1)
 
 
 def test_memory_is_that_of_the_device(monkeypatch):
