@@ -5,7 +5,6 @@ A campaign is read as it stands; studies that have not ended are left out.
 
 import itertools
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,8 @@ from gear.methods import METHODS
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported
 from search.campaign.leaderboard import Standing, standings, units
+from search.campaign.study import Trial
+from search.campaign.study_transfer import taken_from
 from search.launch.campaign_result import CampaignResult, load_campaign
 from search.plan.campaign_plan import BLEND
 from search.results.changes import change_between
@@ -29,6 +30,7 @@ from search.results.references import (
     reference_predictions_of,
     tested_predictions,
 )
+from search.results.shares import shares_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 
@@ -38,7 +40,6 @@ from .sensitivity import effects
 RESAMPLES = 20_000  # so that a p-value can be small enough to stay so after a correction for hundreds
 TERMS = ("validation_rmse", "train/map", "train/cons", "train/auto", "train/metric", "train/curv")
 PART = "-all"  # ends the preset of a part of an experiment
-HANDED = re.compile(r"study (?P<study>\S+) #(?P<number>\d+)")  # the origin of a configuration that was taken over
 
 
 class Read(NamedTuple):
@@ -94,13 +95,10 @@ def rows_of(found: Read) -> Iterator[Row]:
     campaign, unit = found.campaign, units(found.result.head)
     scores = {study.name: study.finished[-1].numbers for study in campaign.studies.values() if study.finished}
     scores |= {blend.name: blend.numbers for blend in campaign.tested_blends}
-    models = {
-        study.name: [(study.name, study.finished[-1].winner)] for study in campaign.studies.values() if study.finished
-    }
-    models |= {blend.name: [(one.study, one.number) for one in blend.members] for blend in campaign.tested_blends}
 
     def row(kind: str, of: Standing | Reference, name: str, numbers: Mapping[str, float], study: str = "") -> Row:
         trials = campaign.studies[study].trials if study in campaign.studies else ()
+        tested = shares_of(campaign, study)[0] if study else ()
         return Row(
             experiment=found.experiment,
             pair=of.pair,
@@ -121,7 +119,7 @@ def rows_of(found: Read) -> Iterator[Row]:
             split_hash=of.split_hash,
             trials=len(trials),
             seconds=sum(trial.seconds for trial in trials),
-            handed_on=any(handed_on(campaign, *one) for one in models.get(study, ())),
+            handed_on=any(handed_on(campaign, trial) for trial, _ in tested),
         )
 
     for one in found.standings:
@@ -131,19 +129,19 @@ def rows_of(found: Read) -> Iterator[Row]:
         yield row("reference", one, one.title, one.numbers)
 
 
-def handed_on(campaign: Campaign, study: str, number: int) -> bool:
+def handed_on(campaign: Campaign, trial: Trial) -> bool:
     """Whether a trial's configuration came from the same target on another split, by way of another target's study."""
-    plan, trial = campaign.studies[study].plan, campaign.studies[study].trials[number]
+    plan = campaign.studies[trial.study].plan
     while True:
         if trial.of is not None:
             trial = campaign.studies[trial.study].trials[trial.of]
-        taken = HANDED.fullmatch(trial.origin)
-        if taken is None or taken["study"] not in campaign.studies:
+        study, number = taken_from(trial.origin) or ("", 0)
+        if study not in campaign.studies:
             return False
-        source = campaign.studies[taken["study"]]
+        source = campaign.studies[study]
         if source.plan.pair.target == plan.pair.target and source.plan.split != plan.split:
             return True
-        trial = source.trials[int(taken["number"])]
+        trial = source.trials[number]
 
 
 def _refuse_repetitions(rows: Sequence[Row]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gear.data.splits.split_name import joined_folds
 from gear.errors import UnknownNameError
 from gear.evaluation.comparison import champions
 from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import Standing
-from search.results.evidence import rows_and_joined
+from search.results.evidence import Board, rows_and_joined
 from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS
@@ -117,8 +116,7 @@ class CampaignResult:
 
         A cross-validation whose folds are joined has one champion, under the name for all folds.
         """
-        rows, folds = self._rows_and_folds
-        return {place: row.study for place, row in champions(rows).items() if place not in folds}
+        return {place: row.study for place, row in champions(self._board.results).items()}
 
     def predictions(self, study: str) -> pd.DataFrame:
         """What a study's winner or a blend predicts for held-out molecules: smiles, value, prediction, spread, part.
@@ -128,7 +126,7 @@ class CampaignResult:
         """
         file = self.folder / predictions_file(self._known(study))
         if not file.exists():
-            raise UnknownNameError("study with a tested winner", study, self._tested())
+            raise UnknownNameError("study with a tested winner", study, _tested(self._board.rows))
         return pq.read_table(pa.BufferReader(file.read_bytes())).to_pandas()
 
     @contextlib.contextmanager
@@ -140,9 +138,7 @@ class CampaignResult:
         """
         place = self.folder / EXPORTS / self._known(study)
         if not place.exists():
-            rows, folds = self._rows_and_folds
-            delivered = [row.study for row in rows if row.test_evaluations and (row.pair, row.split) not in folds]
-            raise UnknownNameError("exported model", study, delivered or ["none yet"])
+            raise UnknownNameError("exported model", study, _tested(self._board.results))
         with place.local() as path:
             yield path
 
@@ -158,19 +154,20 @@ class CampaignResult:
             return load_predictor(path)
 
     def _known(self, study: str) -> str:
-        known = [row.study for row in self._rows_and_folds[0]]
+        known = [row.study for row in self._board.rows]
         if study not in known:
             raise UnknownNameError("study", study, known)
         return study
 
-    def _tested(self) -> list[str]:
-        return [row.study for row in self._rows_and_folds[0] if row.test_evaluations] or ["none yet"]
-
     @property
-    def _rows_and_folds(self) -> tuple[Sequence[Standing], Collection[tuple[str, str]]]:
-        """How all results stand, and pair and split of the folds that joined results stand for."""
+    def _board(self) -> Board:
+        """How all results stand, without the references, which are not asked for here."""
         rows, joined = rows_and_joined(self.campaign, self.folder)
-        return rows, joined_folds((one.pair, one.split) for one in joined)
+        return Board(self.campaign, self.head, self.folder, rows, (), joined)
+
+
+def _tested(rows: Iterable[Standing]) -> list[str]:
+    return [row.study for row in rows if row.test_evaluations] or ["none yet"]
 
 
 def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> CampaignResult:

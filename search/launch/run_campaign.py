@@ -61,7 +61,7 @@ def run_campaign(
         say_doubtful_sources(plan, options.probed, display.say)
         return create_store(folder, plan, data)
 
-    return _launch(plan, options, display, begin)
+    return _launch(plan, options, display, begin, new=True)
 
 
 def resume_campaign(
@@ -101,7 +101,7 @@ def continue_campaign(
     before, changes = relocated(folder)
     for change in changes:
         display.say(change)
-    return _launch(plan, options, display, lambda data: resume_store(folder, plan, data, before))
+    return _launch(plan, options, display, lambda data: resume_store(folder, plan, data, before), new=False)
 
 
 def _launch(
@@ -109,12 +109,14 @@ def _launch(
     options: LaunchOptions,
     display: Display,
     open_store: Callable[[DataFacts], CampaignStore],
+    *,
+    new: bool,
 ) -> CampaignResult:
     with ExitStack() as stack:
         if options.address is not None:  # first, since checks look at the cluster's nodes
             stack.enter_context(connected(options.address))
         check_launch(plan, options, display.say)
-        data = prepare_data(plan, display.say, new=not is_taken(options.place / plan.name))
+        data = prepare_data(plan, display.say, new=new)
         if options.address is None:
             stack.enter_context(connected(None))
         slots = Slots(plan.search, options.concurrency, grows=options.address is not None)

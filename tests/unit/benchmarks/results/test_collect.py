@@ -43,13 +43,13 @@ def test_a_configuration_that_came_back_to_its_target_on_another_split_is_handed
             trial.origin = "random"
     hv.trials[2].origin = f"study {ct.name} #1"
     hv.trials[3].of = 2
-    assert not handed_on(campaign, hv.name, 3)  # ct found it by itself
+    assert not handed_on(campaign, hv.trials[3])  # ct found it by itself
     ct.trials[1].origin = f"study {hv.name} #0"
-    assert not handed_on(campaign, hv.name, 3)  # it is of the same split
+    assert not handed_on(campaign, hv.trials[3])  # it is of the same split
     ct.trials[1].origin = f"study {other_hv.name} #4"
-    assert [handed_on(campaign, hv.name, number) for number in (1, 2, 3)] == [False, True, True]
+    assert [handed_on(campaign, hv.trials[number]) for number in (1, 2, 3)] == [False, True, True]
     ct.trials[1].origin = "study earlier-1/hv_from_ds.scaffold.stl #4"  # of another campaign, which is not looked at
-    assert not handed_on(campaign, hv.name, 3)
+    assert not handed_on(campaign, hv.trials[3])
 
 
 def test_parts_and_seeds_of_an_experiment_come_together(tmp_path):
