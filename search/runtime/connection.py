@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from gear.environment import with_defaults, with_home
 from gear.errors import GearError, InputDataError
 from gear.machine import usable_memory
 from search.runtime import resources
+from search.runtime.signals import handlers_put_back
 
 __all__ = ["connected", "where"]
 
@@ -91,19 +91,12 @@ def _stopped_by_signals() -> Iterator[None]:
     A script that starts a search in the background has Ctrl-C turned off in it. Batch systems and containers send
     SIGTERM some seconds before they kill; Ray's own handler ends the process on the spot.
     """
-    if threading.current_thread() is not threading.main_thread():  # no other may set a handler
+    with handlers_put_back(signal.SIGINT, signal.SIGTERM) as may_set:
+        if may_set:
+            if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         yield
-        return
-    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    if ignored:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    term = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, term)
-        if ignored:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _start(address: str | None) -> None:

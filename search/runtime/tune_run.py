@@ -3,7 +3,6 @@
 import logging
 import signal
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from ray.tune.experiment import Trial
 from search.campaign.campaign import Campaign
 from search.runtime.deferred_error import DeferredErrors
 from search.runtime.ray_internals import apply_patches
+from search.runtime.signals import handlers_put_back
 from search.runtime.trainable import RunFactory, make_trainable, training_runs
 from search.runtime.tune_scheduler import CampaignScheduler
 from search.runtime.tune_searcher import CampaignSearcher
@@ -57,7 +57,7 @@ def run_search(
     errors, started = DeferredErrors(), time.monotonic()
     with (
         _quiet_tune(),
-        _own_signal_handlers(),
+        handlers_put_back(signal.SIGINT, signal.SIGUSR1),
         tempfile.TemporaryDirectory(prefix="gear-tune-", ignore_cleanup_errors=True) as scratch,
     ):
         try:
@@ -98,20 +98,6 @@ def _tuner(
             verbose=0,
         ),
     )
-
-
-@contextmanager
-def _own_signal_handlers() -> Iterator[None]:
-    """Put back the handlers that Tune replaces, and leaves replaced unless a signal comes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGUSR1)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _trial_name(trial: Trial) -> str:
