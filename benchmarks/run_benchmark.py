@@ -1,11 +1,12 @@
-"""The benchmark in pieces: both parts, split seed after split seed, each a campaign of its own.
+"""The benchmark in pieces, each a campaign of its own: split seed after split seed, both parts of it.
 
     python benchmarks/run_benchmark.py cpu [--time-budget 4h]   # split seed 1
     python benchmarks/run_benchmark.py gpu                      # split seeds 1 to 3
 
 One definition, the presets `benchmark` and `benchmark-all`, in two sizes. `gpu` is that of the presets. `cpu` is for
-two cores: fewer trials, folds, epochs and split seeds, but every pair, split and method. Campaigns that have ended are
-left as they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
+two cores: fewer trials, folds, epochs and split seeds and no fresh seeds, but every pair, split and method; and
+`benchmark` is a campaign for each target, so that results come within the hour. Campaigns that have ended are left as
+they are and others go on, so the same command again continues. Split seed 0 is what defaults were developed on.
 What follows `--` goes to each `gear-search run`, for instance `-- --address auto`. When the time is over the search is
 stopped as Ctrl-C stops it, so that no winner of an unfinished study is tested.
 
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from gear.command_line import Parser, at_least
+from gear.data.pair_names import PAIRS
 from gear.errors import user_command
 from search.campaign.leaderboard import standings
 from search.cli.setting_flags import seconds
@@ -31,7 +33,7 @@ from search.storage.snapshot import take_snapshot
 PARTS = ("benchmark", "benchmark-all")
 SEEDS = {"cpu": (1,), "gpu": (1, 2, 3)}
 FLAGS = {
-    "cpu": "--trials 3 --startup-trials 3 --pruner none --finalist-seeds 1 --validation-folds 2 --epochs 20 "
+    "cpu": "--trials 3 --startup-trials 3 --pruner none --finalists 1 --validation-folds 2 --epochs 20 "
     "--checkpoint-every 20 --gpus-per-trial 0",
     "gpu": "",
 }
@@ -40,12 +42,21 @@ PATIENCE = 60.0  # seconds after which a search is told again to stop
 
 
 def commands(size: str, seeds: Sequence[int], more: Sequence[str]) -> Iterator[list[str]]:
-    """The flags of `gear-search run` for each part and split seed, in order."""
+    """The flags of `gear-search run` for each campaign, in order."""
     for seed in seeds:
-        for part in PARTS:
-            name = f"{part}-{size}-{seed}"
-            again = ["--split-seed", str(seed), "--name", name, "--or-resume", "--yes"]
-            yield ["--preset", part, *shlex.split(FLAGS[size]), *again, *more]
+        for piece, of_piece in pieces(size):
+            again = ["--split-seed", str(seed), "--name", f"{piece}-{size}-{seed}", "--or-resume", "--yes"]
+            yield [*of_piece, *shlex.split(FLAGS[size]), *again, *more]
+
+
+def pieces(size: str) -> Iterator[tuple[str, list[str]]]:
+    """The parts, `benchmark` in the CPU size target by target, and the flags that choose each."""
+    for part in PARTS:
+        if (size, part) != ("cpu", "benchmark"):
+            yield part, ["--preset", part]
+            continue
+        for target in dict.fromkeys(pair.split("_")[0] for pair in PAIRS):
+            yield f"{part}-{target}", ["--preset", part, "--pairs", *(p for p in PAIRS if p.split("_")[0] == target)]
 
 
 def is_delivered(folder: StoragePath) -> bool:

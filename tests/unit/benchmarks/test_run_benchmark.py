@@ -11,22 +11,33 @@ from run_benchmark import SEEDS, commands
 from search.cli.run_options import make_parser, new_plan
 from search.plan.presets import PRESETS
 
+TARGETS = ["hv", "ct", "vp", "fp", "vs", "st", "dk", "ef", "ri", "bp", "pol"]
+
 
 def plans(size):
     return [new_plan(make_parser().parse_args(flags), gpu=False)[0] for flags in commands(size, [1], [])]
 
 
 def test_both_sizes_are_one_definition():
-    for small, large, part in zip(plans("cpu"), plans("gpu"), ("benchmark", "benchmark-all"), strict=True):
-        for plan in (small, large):
-            preset = PRESETS[part]
-            assert (plan.pairs, plan.splits, plan.methods) == (preset.pairs, preset.splits, preset.methods)
-            assert plan.search.split_seed == 1
-            assert plan.search.finalists > 1  # fresh seeds decide
-            assert plan.search.final == "blend"
-        assert small.search.trials < large.search.trials
-        assert (small.search.gpus_per_trial, large.search.gpus_per_trial) == (0.0, 0.25)
-        assert small.name != large.name
+    small, large = plans("cpu"), plans("gpu")
+    for part in ("benchmark", "benchmark-all"):
+        preset = PRESETS[part]
+        for plan_of_size in (small, large):
+            mine = [plan for plan in plan_of_size if plan.preset == part]
+            pairs = [pair for plan in mine for pair in plan.pairs]
+            assert sorted(pair.id for pair in pairs) == sorted(pair.id for pair in preset.pairs)
+            for plan in mine:
+                assert (plan.splits, plan.methods) == (preset.splits, preset.methods)
+                assert (plan.search.split_seed, plan.search.final) == (1, "blend")
+    assert [plan.search.trials for plan in large] == [16, 16]
+    assert [plan.search.gpus_per_trial for plan in large] == [0.25, 0.25]
+    assert [plan.search.finalists for plan in large] == [2, 2]  # fresh seeds decide
+    assert {plan.search.trials for plan in small} == {3}
+    assert {plan.search.gpus_per_trial for plan in small} == {0.0}
+    assert [plan.name for plan in small] == [
+        *(f"benchmark-{target}-cpu-1" for target in TARGETS),
+        "benchmark-all-cpu-1",
+    ]
     assert 0 not in {*SEEDS["cpu"], *SEEDS["gpu"]}  # defaults were developed on it
 
 
@@ -86,6 +97,6 @@ def test_a_search_is_stopped_after_its_time(monkeypatch):
 
 
 def test_what_is_delivered_is_left_alone(run, monkeypatch):
-    monkeypatch.setattr(run_benchmark, "is_delivered", lambda folder: folder.name == "benchmark-cpu-1")
-    _, started = run("cpu")
-    assert [command[command.index("--name") + 1] for command in started] == ["benchmark-all-cpu-1"]
+    monkeypatch.setattr(run_benchmark, "is_delivered", lambda folder: folder.name == "benchmark-gpu-1")
+    _, started = run("gpu", "--seeds", "1")
+    assert [command[command.index("--name") + 1] for command in started] == ["benchmark-all-gpu-1"]
