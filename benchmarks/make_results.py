@@ -1,12 +1,12 @@
 """The page docs/results.md with its tables and figures.
 
-    python benchmarks/make_results.py campaigns/benchmark-cpu-1 campaigns/benchmark-all-cpu-1 ...   # from campaigns
-    python benchmarks/make_results.py                                                               # from the tables
+    python benchmarks/make_results.py campaigns/benchmark-*   # from campaigns
+    python benchmarks/make_results.py                         # from the tables
 
-Of campaign folders it first makes the tables docs/results/*.parquet, which are small and are committed; the page, the
-errors of all pairs (docs/results/errors.md) and the figures are made of these tables only, around the text of
-docs/results/page.md.in. So whoever has the repository can make the page again, and who reads something else off the
-figures changes the text.
+Of each campaign folder it first makes the tables docs/results/CAMPAIGN/*.parquet, which are small and are committed.
+The page, the errors of all pairs (docs/results/errors.md) and the figures are made of the tables of all campaigns
+there, around the text of docs/results/page.md.in. So campaigns can be added one after the other, whoever has the
+repository can make the page again, and who reads something else off the figures changes the text.
 """
 
 import sys
@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=DOCS, metavar="DIR", help="folder of the page (default: docs)")
     parser.add_argument("--text", type=Path, default=DOCS / DATA / TEXT, metavar="FILE", help="the text of the page")
     args = parser.parse_args()
-    if args.campaigns:
-        write_tables(collected(args.campaigns), args.out / DATA)
+    for folder in args.campaigns:
+        write_tables(collected(folder), args.out / DATA / folder.resolve().name)
     try:
         text = args.text.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Campaign folders -> the rows of the tables.
+"""A campaign folder -> the rows of its tables.
 
 A campaign is read as it stands; studies that have not ended are left out.
 """
@@ -11,26 +11,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gear.data.splits.split_name import parse_split, without
-from gear.errors import InputDataError
 from gear.evaluation.comparison import STRONGEST, Change, Judged, champions, compare
-from gear.evaluation.learning_curve import TestedModel, learning_curves
 from gear.methods import METHODS
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported
 from search.campaign.leaderboard import Standing, standings, units
-from search.campaign.study import Trial
-from search.campaign.study_transfer import taken_from
 from search.launch.campaign_result import CampaignResult, load_campaign
 from search.plan.campaign_plan import BLEND
 from search.results.changes import change_between
-from search.results.label_curves import tested_models
+from search.results.label_curves import label_curves
 from search.results.references import (
     Reference,
     read_references,
     reference_predictions_of,
     tested_predictions,
 )
-from search.results.shares import shares_of
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 
@@ -63,23 +58,20 @@ class Read(NamedTuple):
         return self.campaign.plan.search.split_seed
 
 
-def collected(folders: Sequence[Path]) -> dict[str, list[Any]]:
-    """The tables of some campaigns together, by name.
+def collected(folder: Path) -> dict[str, list[Any]]:
+    """The tables of a campaign, by name.
 
     Raises:
-        StorageError: a folder holds no campaign, or a damaged one.
-        InputDataError: a study was tested in two of them.
+        StorageError: the folder holds no campaign, or a damaged one.
     """
-    campaigns = [read(folder) for folder in folders]
-    rows = [row for one in campaigns for row in rows_of(one)]
-    _refuse_repetitions(rows)
+    found = read(folder)
     return {
-        "errors": rows,
-        "changes": [change for one in campaigns for change in _changes(one)],
-        "savings": list(_savings(campaigns)),
-        "effects": effects([(one.experiment, one.campaign) for one in campaigns]),
-        "losses": [loss for one in campaigns if one.experiment == "ablation" for loss in _losses(one)],
-        "campaigns": [_facts(one) for one in campaigns],
+        "errors": list(rows_of(found)),
+        "changes": list(_changes(found)),
+        "savings": list(_savings(found)),
+        "effects": effects(found.experiment, found.campaign) if found.experiment == "sensitivity" else [],
+        "losses": list(_losses(found)) if found.experiment == "ablation" else [],
+        "campaigns": [_facts(found)],
     }
 
 
@@ -98,7 +90,6 @@ def rows_of(found: Read) -> Iterator[Row]:
 
     def row(kind: str, of: Standing | Reference, name: str, numbers: Mapping[str, float], study: str = "") -> Row:
         trials = campaign.studies[study].trials if study in campaign.studies else ()
-        tested = shares_of(campaign, study)[0] if study else ()
         return Row(
             experiment=found.experiment,
             pair=of.pair,
@@ -119,7 +110,6 @@ def rows_of(found: Read) -> Iterator[Row]:
             split_hash=of.split_hash,
             trials=len(trials),
             seconds=sum(trial.seconds for trial in trials),
-            handed_on=any(handed_on(campaign, trial) for trial, _ in tested),
         )
 
     for one in found.standings:
@@ -127,31 +117,6 @@ def rows_of(found: Read) -> Iterator[Row]:
             yield row("blend" if one.method == BLEND else "method", one, one.method, scores[one.study], one.study)
     for one in found.references:
         yield row("reference", one, one.title, one.numbers)
-
-
-def handed_on(campaign: Campaign, trial: Trial) -> bool:
-    """Whether a trial's configuration came from the same target on another split, by way of another target's study."""
-    plan = campaign.studies[trial.study].plan
-    while True:
-        if trial.of is not None:
-            trial = campaign.studies[trial.study].trials[trial.of]
-        study, number = taken_from(trial.origin) or ("", 0)
-        if study not in campaign.studies:
-            return False
-        source = campaign.studies[study]
-        if source.plan.pair.target == plan.pair.target and source.plan.split != plan.split:
-            return True
-        trial = source.trials[number]
-
-
-def _refuse_repetitions(rows: Sequence[Row]) -> None:
-    seen: set[tuple[Any, ...]] = set()
-    for row in rows:
-        key = (row.experiment, row.pair, *row.group, row.split_seed, row.method)
-        if key in seen:
-            where = f"{row.pair} {row.split}, {row.labels or 'all'} labels, split seed {row.split_seed}"
-            raise InputDataError(f"{row.method} on {where} is in two campaigns of {row.experiment}: leave one out")
-        seen.add(key)
 
 
 def leading(campaign: Campaign) -> str | None:
@@ -202,18 +167,12 @@ def _change(found: Read, row: Standing, other: str, change: Change) -> CellChang
     )
 
 
-def _savings(campaigns: Sequence[Read]) -> Iterator[LabelSaving]:
-    """Labels saved, by the curves of all campaigns of one experiment and split seed together."""
-    groups: dict[tuple[str, int], list[TestedModel]] = defaultdict(list)
-    for one in campaigns:
-        models = tested_models(one.standings, one.references, one.result.head, one.folder)
-        groups[one.experiment, one.seed] += models
-    for (experiment, seed), models in groups.items():
-        for curve in learning_curves(models):
-            for saving in curve.savings:
-                of = saving.needed
-                where = (experiment, curve.pair, curve.split, seed, saving.labels)
-                yield LabelSaving(*where, saving.champion, saving.rival, of.value, of.low, of.high, of.most)
+def _savings(found: Read) -> Iterator[LabelSaving]:
+    for curve in label_curves(found.standings, found.references, found.result.head, found.folder):
+        for saving in curve.savings:
+            of = saving.needed
+            where = (found.experiment, curve.pair, curve.split, found.seed, saving.labels)
+            yield LabelSaving(*where, saving.champion, saving.rival, of.value, of.low, of.high, of.most)
 
 
 def _losses(found: Read) -> Iterator[Loss]:

@@ -40,29 +40,45 @@ Block = Callable[[Tables], Iterator[str | Drawing]]
 
 
 def write_tables(found: Tables, folder: Path) -> None:
-    """Write each table as a Parquet file; the same rows give the same bytes."""
+    """Write each table of a campaign that has rows as a Parquet file; the same rows give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, record in RECORDS.items():
+        path = folder / f"{name}.parquet"
+        path.unlink(missing_ok=True)
+        if not found[name]:
+            continue
         fields = typing.get_type_hints(record)
         schema = pa.schema([(field.name, _arrow(fields[field.name])) for field in dataclasses.fields(record)])
         rows = [dataclasses.asdict(row) for row in found[name]]
-        pq.write_table(pa.Table.from_pylist(rows, schema), folder / f"{name}.parquet", compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows, schema), path, compression="zstd")
 
 
 def read_tables(folder: Path) -> dict[str, list[Any]]:
-    """The tables that `write_tables` wrote.
+    """The tables of all campaigns together; `write_tables` wrote those of each into a folder of its name.
 
     Raises:
-        InputDataError: one is missing or has other columns.
+        InputDataError: one has other columns, or two campaigns have tested the same study.
     """
-    found: dict[str, list[Any]] = {}
-    for name, record in RECORDS.items():
-        path = folder / f"{name}.parquet"
+    found: dict[str, list[Any]] = {name: [] for name in RECORDS}
+    for path in sorted(folder.glob("*/*.parquet")):
         try:
-            found[name] = [record(**row) for row in pq.read_table(path).to_pylist()]
-        except (OSError, pa.ArrowInvalid, TypeError) as error:
+            found[path.stem] += [RECORDS[path.stem](**row) for row in pq.read_table(path).to_pylist()]
+        except (OSError, pa.ArrowInvalid, TypeError, KeyError) as error:
             raise InputDataError(f"{path} is no table of results ({error}): make it from campaign folders") from error
+    _refuse_repetitions(found["errors"], folder)
     return found
+
+
+def _refuse_repetitions(rows: Sequence[Row], folder: Path) -> None:
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        key = (row.experiment, row.pair, *row.group, row.split_seed, row.method)
+        if key in seen:
+            where = f"{row.pair} {row.split}, {row.labels or 'all'} labels, split seed {row.split_seed}"
+            raise InputDataError(
+                f"{row.method} on {where} is in two campaigns of {row.experiment} in {folder}: remove the folder of one"
+            )
+        seen.add(key)
 
 
 def render(found: Tables, text: str, errors: str = f"{DATA}/{ERRORS}") -> dict[str, str]:
@@ -165,21 +181,17 @@ def _against_lead(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _sensitivity(found: Tables) -> Iterator[str]:
-    """Of random trials where there are some, else of those that samplers chose in the benchmark."""
-    for experiment in ("sensitivity", MAIN):
-        effects = [one for one in found["effects"] if (one.experiment, one.method) == (experiment, tables.LEAD)]
-        if effects:
-            trials = sum(one.trials for one in effects if one.setting == effects[0].setting)
-            yield f"{trials} trials of `{tables.LEAD}` in {effects[0].studies} studies of the {experiment} campaigns."
-            yield ""
-            yield from tables.sensitivity_table(effects)
-            return
+    effects = [effect for effect in found["effects"] if effect.method == tables.LEAD]
+    if effects:
+        trials = sum(effect.trials for effect in effects if effect.setting == effects[0].setting)
+        yield f"{trials} random trials of `{tables.LEAD}` in {effects[0].studies} studies."
+        yield ""
+        yield from tables.sensitivity_table(effects)
 
 
 BLOCKS: dict[str, Block] = {
     "campaigns": _campaigns,
     "headline": _of("errors", MAIN, tables.headline),
-    "headline_own": _of("errors", MAIN, tables.headline_own),
     "methods": _of("errors", MAIN, tables.methods_table),
     "ratios_figure": _of("errors", MAIN, _ratios_figure),
     "wins": _wins,

@@ -19,8 +19,6 @@ class Row:
         rmse_units: in the unit of the property.
         validation_rmse: infinite where nothing was validated, as for references.
         seconds: of all trials of the study, each on one core.
-        handed_on: whether its configuration came from a study of the same target on another split, by way of another
-            target's. Versions before 0.2 let that happen.
     """
 
     experiment: str
@@ -42,7 +40,6 @@ class Row:
     split_hash: str
     trials: int = 0
     seconds: float = 0.0
-    handed_on: bool = False
 
     @property
     def group(self) -> tuple[str, int]:

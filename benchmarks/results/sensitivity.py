@@ -19,22 +19,14 @@ THIRDS = ("low third", "middle third", "high third")
 FEW = 5  # whole numbers that are levels of their own
 
 
-def effects(campaigns: Sequence[tuple[str, Campaign]]) -> list[Effect]:
-    """The effects of every searched setting, by experiment and method.
-
-    Args:
-        campaigns: with the experiment that each is of.
-    """
-    groups: dict[tuple[str, str], dict[str, list[Trial]]] = defaultdict(dict)
-    for experiment, campaign in campaigns:
-        for study in campaign.studies.values():
-            of_study = _relative(study)
-            if of_study:
-                name = f"{campaign.plan.search.split_seed} {study.name}"
-                groups[experiment, study.plan.method_name][name] = of_study
-    return [
-        effect for (experiment, method), studies in groups.items() for effect in _of_method(experiment, method, studies)
-    ]
+def effects(experiment: str, campaign: Campaign) -> list[Effect]:
+    """The effects of every searched setting, by method."""
+    groups: dict[str, dict[str, list[Trial]]] = defaultdict(dict)
+    for study in campaign.studies.values():
+        of_study = _relative(study)
+        if of_study:
+            groups[study.plan.method_name][study.name] = of_study
+    return [effect for method, studies in groups.items() for effect in _of_method(experiment, method, studies)]
 
 
 def _relative(study: Study) -> list[Trial]:

@@ -119,18 +119,6 @@ def headline(rows: Sequence[Row], lead: str = LEAD) -> Iterator[str]:
     yield from grid(heads, ([*line, _p(p), _p(q)] for line, p, q in zip(lines, p_values, adjusted, strict=True)))
 
 
-def headline_own(rows: Sequence[Row], lead: str = LEAD) -> Iterator[str]:
-    """The headline without the results whose configuration was handed on from another split, if there are any."""
-    own = [row for row in rows if not row.handed_on]
-    if len(own) == len(rows):
-        yield "No configuration was handed on."
-        return
-    methods = [row for row in rows if row.kind == "method"]
-    yield f"{sum(row.handed_on for row in methods)} of {len(methods)} winners had such a configuration."
-    yield ""
-    yield from headline(own, lead)
-
-
 def methods_table(rows: Sequence[Row], peer: str = BASELINE) -> Iterator[str]:
     """Every method, blend and reference over the peer: a table for each kind of split and number of labels."""
     groups = groups_of(rows)

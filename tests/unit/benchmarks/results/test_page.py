@@ -1,5 +1,6 @@
 """The page is made of the tables and the text, and of nothing else."""
 
+import dataclasses
 import math
 import re
 from pathlib import Path
@@ -26,21 +27,37 @@ def found(rows):
 
 
 def test_tables_are_read_as_they_were_written(found, tmp_path):
-    page.write_tables(found, tmp_path)
+    page.write_tables(found, tmp_path / "b-1")
     again = page.read_tables(tmp_path)
     assert repr(again) == repr({name: list(rows) for name, rows in found.items()})  # NaN equals nothing
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    page.write_tables(again, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+    first = {path.name: path.read_bytes() for path in (tmp_path / "b-1").iterdir()}
+    assert sorted(first) == ["campaigns.parquet", "changes.parquet", "errors.parquet", "losses.parquet"]
+    page.write_tables(again, tmp_path / "b-1")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "b-1").iterdir()} == first
 
 
-def test_a_table_that_is_missing_or_another_is_named(found, tmp_path):
-    page.write_tables(found, tmp_path)
-    (tmp_path / "losses.parquet").write_bytes((tmp_path / "errors.parquet").read_bytes())
+def test_tables_of_campaigns_are_added_to_each_other_and_made_anew(found, tmp_path):
+    other = [dataclasses.replace(row, split_seed=2) for row in found["errors"]]
+    page.write_tables(found, tmp_path / "b-1")
+    page.write_tables(dict.fromkeys(page.RECORDS, ()) | {"errors": other}, tmp_path / "b-2")
+    together = page.read_tables(tmp_path)
+    assert [row.split_seed for row in together["errors"]] == [1] * len(other) + [2] * len(other)
+    page.write_tables(dict.fromkeys(page.RECORDS, ()) | {"errors": other}, tmp_path / "b-1")
+    with pytest.raises(InputDataError, match="gear on hv_from_bp random, 60 labels, split seed 2 is in two campaigns"):
+        page.read_tables(tmp_path)
+    (tmp_path / "b-2" / "errors.parquet").unlink()
+    assert page.read_tables(tmp_path) == {name: [] for name in page.RECORDS} | {"errors": other}
+
+
+def test_a_table_that_is_another_is_named(found, tmp_path):
+    page.write_tables(found, tmp_path / "b-1")
+    errors = (tmp_path / "b-1" / "errors.parquet").read_bytes()
+    (tmp_path / "b-1" / "losses.parquet").write_bytes(errors)
     with pytest.raises(InputDataError, match=r"losses\.parquet is no table of results"):
         page.read_tables(tmp_path)
-    (tmp_path / "errors.parquet").unlink()
-    with pytest.raises(InputDataError, match=r"errors\.parquet is no table of results"):
+    (tmp_path / "b-1" / "losses.parquet").unlink()
+    (tmp_path / "b-1" / "mine.parquet").write_bytes(errors)
+    with pytest.raises(InputDataError, match=r"mine\.parquet is no table of results"):
         page.read_tables(tmp_path)
 
 

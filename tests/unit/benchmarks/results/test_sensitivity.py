@@ -13,7 +13,7 @@ def found():
         pairs=["hv_from_ds", "dk_from_lp"], methods=["stl"], trials=60, sampler="random", pruner="none", epochs=3
     )
     campaign = Simulation(plan).run().campaign
-    return effects([("benchmark", campaign)])
+    return effects("sensitivity", campaign)
 
 
 def test_the_setting_that_decides_is_the_most_important(found):

@@ -26,15 +26,6 @@ def test_p_values_are_corrected_for_all_rows_of_the_table(rows):
     assert last.endswith("| 0.031 | 0.281 |")  # the least of six targets, 2 / 2^6; of nine comparisons
 
 
-def test_the_headline_is_repeated_without_results_that_were_handed_on(rows):
-    assert text(tables.headline_own(rows)) == "No configuration was handed on."
-    some = [dataclasses.replace(row, handed_on=row.method == "stl" and row.labels == 240) for row in rows]
-    found = text(tables.headline_own(some))
-    assert found.startswith(f"{sum(row.handed_on for row in some)} of ")
-    assert "| random, 240 labels | `stl` |" not in found
-    assert "| random, 60 labels | `stl` | −19." in found
-
-
 def test_methods_are_in_the_order_of_their_errors(rows):
     lines = text(tables.methods_table(rows)).split("**random, 240 labels**")[0].splitlines()
     names = [line.split(" | ")[0].strip("| `") for line in lines[4:] if line]
