@@ -29,7 +29,7 @@ run: env  ## a small real search on real data; ARGS='--trials 20' passes flags
 	$(BIN)/gear-search run $(ARGS)
 
 test: env  ## the tests, except those marked slow, gpu or cluster; ARGS='tests/unit/gear/data' chooses
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 slow: env  ## the tests marked slow but for the faults, the installed wheel among them: minutes each
 	$(BIN)/pytest -m 'slow and not faults' $(ARGS)

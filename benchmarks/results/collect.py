@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gear.data.splits.split_name import parse_split, without
 from gear.evaluation.comparison import STRONGEST, Change, Judged, champions, compare
+from gear.evaluation.source_ranking import rank_sources
 from gear.methods import METHODS
 from search.campaign.campaign import Campaign
 from search.campaign.events import EpochReported
@@ -29,7 +30,7 @@ from search.results.references import (
 from search.storage.base import StoragePath
 from search.storage.campaign_store import read_events
 
-from .rows import CampaignFacts, CellChange, LabelSaving, Loss, Row
+from .rows import CampaignFacts, CellChange, Expectation, LabelSaving, Loss, Row
 from .sensitivity import effects
 
 RESAMPLES = 20_000  # so that a p-value can be small enough to stay so after a correction for hundreds
@@ -69,6 +70,7 @@ def collected(folder: Path) -> dict[str, list[Any]]:
         "errors": list(rows_of(found)),
         "changes": list(_changes(found)),
         "savings": list(_savings(found)),
+        "expectations": list(_expectations(found)) if found.experiment == "benchmark" else [],
         "effects": effects(found.experiment, found.campaign) if found.experiment == "sensitivity" else [],
         "losses": list(_losses(found)) if found.experiment == "ablation" else [],
         "campaigns": [_facts(found)],
@@ -173,6 +175,13 @@ def _savings(found: Read) -> Iterator[LabelSaving]:
             of = saving.needed
             where = (found.experiment, curve.pair, curve.split, found.seed, saving.labels)
             yield LabelSaving(*where, saving.champion, saving.rival, of.value, of.low, of.high, of.most)
+
+
+def _expectations(found: Read) -> Iterator[Expectation]:
+    for pair, split in itertools.product(found.campaign.plan.pairs, found.campaign.plan.splits):
+        (best, *_) = rank_sources(pair.target, pair.sources, split, found.seed)
+        where = (found.experiment, pair.id, without(split, ["labels"]), parse_split(split).labels or 0, found.seed)
+        yield Expectation(*where, best.change.ratio.value - 1, best.may_help)
 
 
 def _losses(found: Read) -> Iterator[Loss]:

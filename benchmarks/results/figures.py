@@ -1,6 +1,7 @@
 """The figures of the page: drawings by the marks that the report is made of."""
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -11,13 +12,15 @@ from tracking.report.charts import WIDTH, method_colour, per_cent
 from tracking.report.drawing import Dots, Drawing, Line, Mark, Text
 
 from .ratios import Ratio, ratio
-from .rows import Loss, Row
-from .tables import counted, groups_of, rmse
+from .rows import CellChange, Loss, Row
+from .tables import LEAD, counted, groups_of, rmse
 
 LINE, TOP = 17.0, 30.0  # pixels of a method's line, and above the first one
+PAIR_LINE, PAIR_GAP = 10.0, 7.0  # of a change of a pair, and between pairs
 HEIGHT, LEFT, RIGHT = 300.0, 70.0, WIDTH - 140  # of a chart of curves
 MEAN = REFERENCES["mean"]
 FEW = 5  # points of a curve, which are marked
+WIDEST = 0.6  # a larger change is drawn at the end
 HUES = ("blue", "orange", "green", "purple", "olive", "brown", "ink", "muted")
 
 
@@ -33,13 +36,9 @@ def ratios_figure(rows: Sequence[Row]) -> Drawing | None:
     if not found:
         return None
     left = max(width_of(name) for block in blocks.values() for name, _ in block) + 16
-    ends = [end - 1 for one in found for end in (one.mean, one.low, one.high) if math.isfinite(end)]
-    inside = span([min(end, 0.6) for end in ends], 0, 1, zero=True)
-    x = Scale(inside.low, inside.high, left, WIDTH - 90)
+    x = _changes_scale((end - 1 for one in found for end in (one.mean, one.low, one.high)), left)
     height = TOP + sum(len(block) * LINE + TOP for block in blocks.values())
-    panel = Panel(x, Scale(0, 1, height, 8))
-    ticks = [(value, f"{100 * value:g} %".replace("-", "−")) for value in x.ticks(8)]
-    marks = panel.frame(f"change of the test RMSE against {BASELINE}, mean over pairs", xticks=ticks, yticks=[])
+    marks = _changes_frame(x, height, f"change of the test RMSE against {BASELINE}, mean over pairs")
     top = TOP
     for title, block in blocks.items():
         marks.append(Text(left, top - 6, title, "ink", 12.5, bold=True))
@@ -50,6 +49,21 @@ def ratios_figure(rows: Sequence[Row]) -> Drawing | None:
     marks.append(Line(((x(0), 8), (x(0), height)), "ink", 1.2))
     told = "; ".join(f"{title}: {m} {per_cent(one.mean - 1)}" for title, block in blocks.items() for m, one in block)
     return Drawing("ratios", f"Test RMSE of every method against {BASELINE}", told, WIDTH, height + 42, marks)
+
+
+def _changes_scale(ends: Iterable[float], left: float) -> Scale:
+    """A scale of changes, with 0."""
+    inside = span([min(end, WIDEST) for end in ends if math.isfinite(end)], 0, 1, zero=True)
+    return Scale(inside.low, inside.high, left, WIDTH - 90)
+
+
+def _changes_frame(x: Scale, height: float, what: str) -> list[Mark]:
+    ticks = [(value, _signed(value)) for value in x.ticks(8)]
+    return Panel(x, Scale(0, 1, height, 8)).frame(what, xticks=ticks, yticks=[])
+
+
+def _signed(change: float) -> str:
+    return f"{100 * change:g} %".replace("-", "−")
 
 
 def _against(group: Sequence[Row]) -> list[tuple[str, Ratio]]:
@@ -66,6 +80,44 @@ def _bar(method: str, one: Ratio, x: Scale, at: float) -> Iterator[Mark]:
         yield Line(((x(one.low - 1), at), (x(one.high - 1), at)), colour_of(method), 1.5, label=tip)
     yield Dots(((x(one.mean - 1), at),), colour_of(method), 4, label=tip)
     yield Text(x.end + 8, at + 4, per_cent(one.mean - 1), "muted", LABEL)
+
+
+def pairs_figure(changes: Sequence[CellChange], split: str) -> Drawing | None:
+    """The leading method against single-task training on every pair, with intervals: a colour a number of labels."""
+    by_pair: dict[str, list[CellChange]] = defaultdict(list)
+    for change in changes:
+        if (change.split, change.method, change.other) == (split, LEAD, BASELINE):
+            by_pair[change.pair].append(change)
+    if not by_pair:
+        return None
+    found = [change for of_pair in by_pair.values() for change in of_pair]
+    numbers = sorted({change.labels for change in found}, key=lambda one: one or math.inf)
+    colours = {labels: HUES[place % len(HUES)] for place, labels in enumerate(numbers)}
+    left = max(map(width_of, by_pair)) + 16
+    x = _changes_scale((end for one in found for end in (one.value, one.low, one.high)), left)
+    height = TOP + sum(len(of_pair) * PAIR_LINE + PAIR_GAP for of_pair in by_pair.values())
+    marks = _changes_frame(x, height, f"change of the test RMSE of {LEAD} against {BASELINE}, 95 % interval")
+    for place, labels in enumerate(numbers):
+        marks.append(Text(left + 110 * place, TOP - 14, f"{labels or 'all'} labels", colours[labels], LABEL, bold=True))
+    top, told = TOP, []
+    for pair, of_pair in sorted(by_pair.items(), key=lambda one: statistics.mean(change.value for change in one[1])):
+        middle = top + len(of_pair) * PAIR_LINE / 2
+        marks.append(Text(left - 8, middle + 4, pair, "ink", LABEL, "end"))
+        for change in sorted(of_pair, key=lambda one: (one.labels or math.inf, one.split_seed)):
+            marks += _interval(change, x, top + PAIR_LINE / 2, colours[change.labels])
+            top += PAIR_LINE
+        top += PAIR_GAP
+        told.append(f"{pair} {', '.join(per_cent(change.value) for change in of_pair)}")
+    marks.append(Line(((x(0), TOP - 8), (x(0), height)), "ink", 1.2))
+    title = f"{split.capitalize()} split: {LEAD} against {BASELINE} on every pair"
+    return Drawing(f"pairs-{split}", title, "; ".join(told), WIDTH, height + 42, marks)
+
+
+def _interval(change: CellChange, x: Scale, at: float, colour: str) -> Iterator[Mark]:
+    tip = f"{change.pair}, {change.labels or 'all'} labels: {per_cent(change.value)}"
+    if math.isfinite(change.low):
+        yield Line(((x(change.low), at), (x(change.high), at)), colour, 1.5, label=tip)
+    yield Dots(((x(change.value), at),), colour, 3.5, label=tip)
 
 
 def labels_figure(rows: Sequence[Row], split: str) -> Drawing | None:
@@ -117,7 +169,7 @@ def _curves(
     """A line a method, with its name at the right end; of changes in per cent, else of positive values, logarithmic."""
     xs, ys = ([point[axis] for points in curves.values() for point in points] for axis in (0, 1))
     panel = Panel(span(xs, LEFT, RIGHT), span(ys, HEIGHT, TOP, log=not changes, zero=changes))
-    yticks = [(value, f"{100 * value:g} %".replace("-", "−")) for value in panel.y.ticks(6)] if changes else None
+    yticks = [(value, _signed(value)) for value in panel.y.ticks(6)] if changes else None
     marks = panel.frame(xlabel, ylabel, title, xticks=xticks, yticks=yticks)
     colours = _distinct(curves)
     for method, points in curves.items():

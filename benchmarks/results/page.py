@@ -18,12 +18,13 @@ from gear.errors import InputDataError
 from tracking.report.drawing import Drawing, to_svg
 
 from . import figures, tables
-from .rows import CampaignFacts, CellChange, Effect, LabelSaving, Loss, Row
+from .rows import CampaignFacts, CellChange, Effect, Expectation, LabelSaving, Loss, Row
 
 RECORDS = {
     "errors": Row,
     "changes": CellChange,
     "savings": LabelSaving,
+    "expectations": Expectation,
     "effects": Effect,
     "losses": Loss,
     "campaigns": CampaignFacts,
@@ -145,6 +146,11 @@ def _wins(found: Tables) -> Iterator[str]:
         yield from tables.wins_table(changes, rows)
 
 
+def _expectations(found: Tables) -> Iterator[str]:
+    if found["expectations"]:
+        yield from tables.expectations_table(found["expectations"], found["changes"])
+
+
 def _campaigns(found: Tables) -> Iterator[str]:
     yield from tables.campaigns_table(found["campaigns"])
     for versions in dict.fromkeys(one.versions for one in found["campaigns"] if one.versions):
@@ -154,6 +160,13 @@ def _campaigns(found: Tables) -> Iterator[str]:
 def _label_figures(rows: Sequence[Row]) -> Iterator[Drawing]:
     for split in dict.fromkeys(row.split for row in rows):
         drawing = figures.labels_figure(rows, split)
+        if drawing is not None:
+            yield drawing
+
+
+def _pairs_figures(changes: Sequence[CellChange]) -> Iterator[Drawing]:
+    for split in dict.fromkeys(change.split for change in changes):
+        drawing = figures.pairs_figure(changes, split)
         if drawing is not None:
             yield drawing
 
@@ -195,6 +208,8 @@ BLOCKS: dict[str, Block] = {
     "methods": _of("errors", MAIN, tables.methods_table),
     "ratios_figure": _of("errors", MAIN, _ratios_figure),
     "wins": _wins,
+    "pairs_figures": _of("changes", MAIN, _pairs_figures),
+    "expectations": _expectations,
     "labels_figures": _of("errors", MAIN, _label_figures),
     "savings": _of("savings", MAIN, tables.savings_table),
     "blend": _of("errors", MAIN, tables.blend_table),

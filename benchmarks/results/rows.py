@@ -74,6 +74,23 @@ class CellChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What `gear-search data sources` expects of a pair's source before a search.
+
+    `change` is of the RMSE with the source against that without it: -0.1 is lower by 10 %. `gain` says whether the
+    probe expects a gain worth a search.
+    """
+
+    experiment: str
+    pair: str
+    split: str
+    labels: int
+    split_seed: int
+    change: float
+    gain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSaving:
     """What a rival needs for the error that the champion of a number of labels reaches; see `gear.evaluation`.
 

@@ -11,7 +11,7 @@ from gear.methods import METHODS
 from gear.variants import method_of
 
 from .ratios import Ratio, holm, ratio
-from .rows import CampaignFacts, CellChange, Effect, LabelSaving, Row, with_champions
+from .rows import CampaignFacts, CellChange, Effect, Expectation, LabelSaving, Row, with_champions
 
 CHAMPION = "champion"
 LEAD = "gear"
@@ -191,6 +191,40 @@ def changes_tables(changes: Sequence[CellChange], rows: Sequence[Row], lead: str
 def _change(one: CellChange) -> str:
     value, low, high = (f"{100 * end:+.1f}".replace("-", "−") for end in (one.value, one.low, one.high))
     return f"{value} % ({low} to {high})" if math.isfinite(one.low) else f"{value} %"
+
+
+def expectations_table(
+    expectations: Sequence[Expectation], changes: Sequence[CellChange], lead: str = LEAD
+) -> Iterator[str]:
+    """What the probe of sources expected, and what the leading method then reached against single-task training."""
+    reached = {
+        (change.experiment, change.pair, change.split, change.labels, change.split_seed): change.value
+        for change in changes
+        if (change.method, change.other) == (lead, BASELINE)
+    }
+    groups: dict[tuple[str, int], list[tuple[Expectation, float]]] = defaultdict(list)
+    for one in expectations:
+        cell = (one.experiment, one.pair, one.split, one.labels, one.split_seed)
+        if cell in reached:
+            groups[one.split, one.labels].append((one, reached[cell]))
+    lines = []
+    for group in sorted(groups, key=lambda group: (group[0], group[1] or math.inf)):
+        found = groups[group]
+        logs = [(math.log1p(one.change), math.log1p(value)) for one, value in found]
+        varied = len(logs) > 2 and all(len(set(values)) > 1 for values in zip(*logs, strict=True))
+        correlation = f"{statistics.correlation(*zip(*logs, strict=True)):.2f}" if varied else ""
+        told = [_reached([value for one, value in found if one.gain is gain]) for gain in (True, False)]
+        lines.append([title_of(*group), len(found), *told, correlation])
+    heads = ["split, labels", "cells", "a gain is expected", "none is expected", "correlation of the logarithms"]
+    yield from grid(heads, lines)
+
+
+def _reached(values: Sequence[float]) -> str:
+    """How many changes are below zero, and their geometric mean."""
+    if not values:
+        return ""
+    mean = math.expm1(statistics.mean(math.log1p(value) for value in values))
+    return f"lower in {sum(value < 0 for value in values)} of {len(values)}, {100 * mean:+.1f} %".replace("-", "−")
 
 
 def blend_table(rows: Sequence[Row]) -> Iterator[str]:

@@ -34,14 +34,13 @@ ALONE = ("simulate", "export", "report", "models")
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def commands():
-    """(file, command) of every line in a bash block."""
-    for path in DOCS:
-        for block in re.findall(r"```bash\n(.*?)```", path.read_text(), re.DOTALL):
-            for line in block.splitlines():
-                command = line.split("  #")[0].split("# or:")[0].strip()
-                if command:
-                    yield pytest.param(command, id=f"{path.name}: {command}")
+def commands(path):
+    """Every line of the bash blocks of a page."""
+    for block in re.findall(r"```bash\n(.*?)```", path.read_text(), re.DOTALL):
+        for line in block.splitlines():
+            command = line.split("  #")[0].split("# or:")[0].strip()
+            if command:
+                yield command
 
 
 @pytest.fixture(scope="module")
@@ -104,16 +103,22 @@ def run(words, folder):
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("command", list(commands()))
-def test_command_works(command, workplace, bucket, monkeypatch):
-    """Those of gear-search are run as they stand, searches with --dry-run; of others it is checked what they call."""
-    words = shlex.split(command)
+@pytest.mark.parametrize("path", [path for path in DOCS if [*commands(path)]], ids=lambda path: path.name)
+def test_commands_work(path, workplace, bucket, monkeypatch):
+    """One after the other, since some need what an earlier one made."""
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)
     # what a search takes: nobody asks here
     second = TrialTime(1.0, 1.0)
     monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, second))
     monkeypatch.setattr("gear.pretrain.pretraining.known_molecules", lambda: tuple(sorted(molecules())))  # all: minutes
+    for command in commands(path):
+        check(command, workplace, monkeypatch, bucket)
+
+
+def check(command, workplace, monkeypatch, bucket):
+    """Those of gear-search are run as they stand, searches with --dry-run; of others it is checked what they call."""
+    words = shlex.split(command)
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif "--cluster" in words:  # needs one: its flags must be there
@@ -123,7 +128,7 @@ def test_command_works(command, workplace, bucket, monkeypatch):
         words += ["--dry-run"] * (words[1] == "run")
         words += ["--key", "mine.csv"] * ("on-premises" in words)  # any file: only that it is there is looked at
         code, told = run_alone(words, workplace) if words[1] in ALONE else run_here(words, workplace, monkeypatch)
-        assert code == 0 or "is not empty" in told, told  # two pages export to one folder
+        assert code == 0 or "is not empty" in told, f"{command}: {told}"  # two pages export to one folder
     elif words[0] == "python":
         assert (ROOT / words[1]).exists()
     elif words[0] == "ray":
@@ -132,7 +137,7 @@ def test_command_works(command, workplace, bucket, monkeypatch):
         assert {*re.findall(r"gear-search (\S+)", command.replace("'", " "))} <= {*COMMANDS}
     elif words[0] == "mlflow":
         told = run(["-m", "mlflow", words[1], "--help"], workplace).stdout
-        assert all(word in told for word in words if word.startswith("--"))
+        assert all(word in told for word in words if word.startswith("--")), command
     elif words[0] == "export":
         assert {word.partition("=")[0] for word in words[1:]} <= set(bucket)
     elif words[0] == "git":

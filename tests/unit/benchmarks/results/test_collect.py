@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from results.collect import TERMS, collected, read, rows_of
 
+from gear.evaluation.source_ranking import GAIN
+
 RECORDED = Path(__file__).parents[3] / "campaigns" / "format2"  # ef_from_hv, random, one trial of gear and of stl
 
 
@@ -34,6 +36,10 @@ def test_a_campaign_has_its_tables(tmp_path):
     found = collected(copy(tmp_path / "one", "benchmark", split_seed=2))
     assert [facts.split_seed for facts in found["campaigns"]] == [2]
     assert (found["losses"], found["effects"], found["savings"]) == ([], [], [])
+    (expected,) = found["expectations"]
+    assert (expected.pair, expected.split, expected.labels, expected.split_seed) == ("ef_from_hv", "random", 0, 2)
+    assert -1 < expected.change < 1
+    assert expected.gain is (expected.change < -GAIN)
     (change,) = found["changes"]
     assert (change.method, change.other, change.split_seed) == ("gear", "stl", 2)
     gear, stl = found["errors"]

@@ -1,7 +1,7 @@
 """Drawings of the page."""
 
 from results import figures
-from results.rows import Loss
+from results.rows import CellChange, Loss
 
 from gear.methods import METHODS
 from tests.support.result_rows import row
@@ -20,6 +20,23 @@ def test_every_method_is_shown_against_single_task_training_lowest_first(rows):
     assert names == ["blend", "gear", "delta", "mtl", "gp", "svr", "untuned SVR"]
     assert "random, 60 labels: blend −2" in drawing.description
     assert figures.ratios_figure([r for r in rows if r.method == "stl"]) is None
+
+
+def test_every_pair_is_shown_with_an_interval_for_each_number_of_labels_most_helped_first():
+    changes = [
+        CellChange("benchmark", pair, "random", labels, 1, method, other, value, value - 0.1, value + 0.1, 0.01, 99)
+        for pair, value in (("hv_from_bp", -0.1), ("ct_from_bp", -0.4), ("bp_from_mp", 0.2))
+        for labels in (240, 60)
+        for method, other in (("gear", "stl"), ("gear", "gp"), ("blend", "gear"))
+    ]
+    drawing = figures.pairs_figure(changes, "random")
+    assert words(drawing)[-5:] == ["60 labels", "240 labels", "ct_from_bp", "hv_from_bp", "bp_from_mp"]
+    lines = [mark for mark in drawing.marks if isinstance(mark, Line) and mark.label]
+    assert [line.label for line in lines][:2] == ["ct_from_bp, 60 labels: −40.0 %", "ct_from_bp, 240 labels: −40.0 %"]
+    assert len(lines) == 6
+    assert len({line.colour for line in lines}) == 2
+    assert figures.pairs_figure(changes, "scaffold") is None
+    assert figures.pairs_figure([change for change in changes if change.other != "stl"], "random") is None
 
 
 def test_curves_by_labels_are_of_the_pairs_that_all_numbers_have(rows):

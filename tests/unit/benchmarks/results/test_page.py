@@ -71,7 +71,8 @@ def test_the_text_asks_for_every_block_and_keeps_its_words(found):
     ]
     figures = re.findall(r"!\[.*?\]\((.*?)\)", made)
     assert set(figures) == set(files) - {page.PAGE, "results/errors.md"}
-    assert figures == ["results/ratios.svg", "results/labels-random.svg", "results/ablation-validation-rmse.svg"]
+    names = ["ratios", "pairs-random", "labels-random", "ablation-validation-rmse"]
+    assert figures == [f"results/{name}.svg" for name in names]
     assert all(files[figure].startswith("<svg") for figure in figures)
 
 

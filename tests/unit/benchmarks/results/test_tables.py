@@ -5,7 +5,7 @@ import math
 
 import pytest
 from results import tables
-from results.rows import CellChange, Effect, LabelSaving, with_champions
+from results.rows import CellChange, Effect, Expectation, LabelSaving, with_champions
 
 
 def text(lines):
@@ -51,6 +51,26 @@ def test_every_pair_has_its_change_with_its_interval(rows):
     assert "| `a` | −20.0 % (−30.0 to −10.0) | −10.0 % (−20.0 to +0.0) |  |" in found
     assert "| `b` | +10.0 % (+0.0 to +20.0) |" in found
     assert "240 labels" not in found  # no changes there
+
+
+def test_what_a_probe_expected_is_held_against_what_came():
+    cells = {
+        "hv_from_bp": (-0.2, -0.3),
+        "ct_from_bp": (-0.5, -0.6),
+        "bp_from_mp": (0.0, 0.1),
+        "ri_from_ds": (-0.01, -0.02),
+    }
+    expected = [Expectation("benchmark", pair, "random", 60, 1, of, of < -0.05) for pair, (of, _) in cells.items()]
+    more = Expectation("benchmark", "st_from_ri", "random", 60, 1, -0.3, True)  # not tested
+    changes = [
+        CellChange("benchmark", pair, "random", 60, 1, "gear", other, value, math.nan, math.nan, 0.5, 99)
+        for pair, (_, value) in cells.items()
+        for other in ("stl", "gp")
+    ]
+    found = text(tables.expectations_table([*expected, more], changes)).splitlines()[-1]
+    assert found == "| random, 60 labels | 4 | lower in 2 of 2, −47.1 % | lower in 1 of 2, +3.8 % | 0.99 |"
+    alone = text(tables.expectations_table(expected[:1], changes)).splitlines()[-1]
+    assert alone == "| random, 60 labels | 1 | lower in 1 of 1, −30.0 % |  |  |"
 
 
 def test_a_blend_is_held_against_what_validation_chooses(rows):
