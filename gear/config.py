@@ -1,4 +1,4 @@
-"""Configuration of one trial: frozen dataclasses, parsed once at the border, passed down whole.
+"""Configuration of one trial: frozen dataclasses, parsed once where they enter and passed on unchanged.
 
 `TrialSpec` is everything a training run depends on (data, split, model, seed); its JSON is what
 `python -m gear.train` reads, what the search hands to a worker and what a campaign records.
@@ -259,7 +259,7 @@ class TrainingConfig:
 
     `batch_size` counts target molecules of a step; as many source molecules join them. An epoch is one pass over
     the target's training part, or as many whole passes as make at least `epoch_steps` steps: whatever counts epochs
-    (the budget, rungs of early stopping, patience, checkpoints) then means the same for 50 labels as for 5,000.
+    (the budget, rungs of early stopping, patience, checkpoints) then means much the same for 50 labels as for 1,600.
     `ema` 0 switches the moving average of the weights off. `source_epochs` are passes over only the source before the
     first epoch, for methods that begin with a trained source, of `source_molecules` molecules in all at most (0 for no
     limit), so that a source of a million is passed twice; `warm_start` makes GEAR and GATE one of them. `patience` 0

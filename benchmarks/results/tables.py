@@ -212,7 +212,7 @@ def expectations_table(
         found = groups[group]
         logs = [(math.log1p(one.change), math.log1p(value)) for one, value in found]
         varied = len(logs) > 2 and all(len(set(values)) > 1 for values in zip(*logs, strict=True))
-        correlation = f"{statistics.correlation(*zip(*logs, strict=True)):.2f}" if varied else ""
+        correlation = f"{statistics.correlation(*zip(*logs, strict=True)):.2f}".replace("-", "−") if varied else ""
         told = [_reached([value for one, value in found if one.gain is gain]) for gain in (True, False)]
         lines.append([title_of(*group), len(found), *told, correlation])
     heads = ["split, labels", "cells", "a gain is expected", "none is expected", "correlation of the logarithms"]

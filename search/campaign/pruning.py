@@ -47,7 +47,7 @@ Pruner = Callable[[TrialProgress], str]  # why the trial is to be stopped, or an
 
 
 def halving(trial: TrialProgress) -> str:
-    """Asynchronous successive halving: at a milestone, stop a trial outside the best `1 / reduction_factor`.
+    """Asynchronous successive halving: at a rung, stop a trial outside the best `1 / reduction_factor`.
 
     Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020. The rule is that of Ray's `ASHAScheduler`
     with one bracket, except that no trial is stopped at a rung that fewer than `reduction_factor` trials have reached:

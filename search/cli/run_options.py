@@ -70,7 +70,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     base.add_argument(
         "--preset",
         choices=list(PRESETS),
-        help="a plan with a name (default: quick without a GPU, benchmark with one, small for pairs that you name)",
+        help="a plan with a name (default: quick, or small for pairs that you name)",
     )
     base.add_argument("--plan", type=Path, metavar="FILE.toml", help="read the whole plan from a file")
     what.add_argument(
@@ -142,9 +142,14 @@ def _add_launch(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--cluster", metavar="FILE.yaml", help="run on the head of the cluster that ray up started from this file"
     )
-    where.add_argument("--concurrency", type=at_least(1), metavar="N", help="maximum concurrent trials")
     where.add_argument(
-        "--time-budget", type=seconds, metavar="T", help="stop starting trials after this time, for instance 45m or 12h"
+        "--concurrency", type=at_least(1), metavar="N", help="workers at once; each trains a trial or an array"
+    )
+    where.add_argument(
+        "--time-budget",
+        type=seconds,
+        metavar="T",
+        help="end the search after this time, such as 45m or 12h, and test the best so far",
     )
     how = parser.add_argument_group("this launch")
     again = how.add_mutually_exclusive_group()
@@ -170,7 +175,7 @@ def new_plan(args: argparse.Namespace, *, gpu: bool) -> tuple[CampaignPlan, str]
     if args.plan is not None:
         plan, why = read_plan(args.plan), f"read from {args.plan}"
     else:
-        preset, why = _preset(args, gpu=gpu)
+        preset, why = _preset(args)
         plan = PRESETS[preset]
         search = plan.search
         if gpu:
@@ -290,12 +295,12 @@ def _splits(args: argparse.Namespace, plan: CampaignPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _preset(args: argparse.Namespace, *, gpu: bool) -> tuple[str, str]:
+def _preset(args: argparse.Namespace) -> tuple[str, str]:
     if args.preset is not None:
         return args.preset, "asked for"
     if args.pairs or args.target_data:
         return "small", "settings for the pairs you named"
-    return ("benchmark", "there is a GPU") if gpu else ("quick", "there is no GPU")
+    return "quick", "a first search"
 
 
 def _labels(text: str) -> int | None:

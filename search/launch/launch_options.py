@@ -24,7 +24,7 @@ class LaunchOptions:
         storage: folder or `s3://BUCKET/PREFIX` that holds all campaigns.
         tracking_uri: of MLflow.
         address: of a running Ray cluster, `HOST:PORT`, or `auto` on one of its machines; None starts Ray here.
-        concurrency: maximum number of trials at once; None for as many as fit.
+        concurrency: maximum number of workers at once, each with a trial or an array; None for as many as fit.
         time_budget: seconds after which no epoch is waited for; the campaign can be resumed.
         probed: ids of pairs whose sources were chosen by a probe just now, which is not repeated.
     """

@@ -1,6 +1,6 @@
 """The references of a campaign's pairs and splits: what a chemist has within a minute, on the same test molecules.
 
-Each winner is held against them (`gear.evaluation.reference`), so that nobody takes home a model that nobody needed.
+Each winner is held against them (`gear.evaluation.reference`), which shows whether the model was needed.
 They are judged before the first winner is exported, since they are evidence, and recorded in MLflow with the winners.
 """
 

@@ -7,8 +7,8 @@ whose group is in the target's validation or test part, or which shares an organ
 molecule there (a salt, a mixture), is dropped, unless the split allows overlap. A tenth of the rest is its own
 validation part.
 
-A group is called by its first molecule's, so that molecules without other forms in the table are shuffled as they were
-before forms were known.
+A group is named by its first molecule, so that a molecule without other forms has the same place whether or not forms
+are joined.
 
 Groups are shuffled by a hash of (seed, group), so a split depends only on content and seed, not on the order of rows.
 Libraries for splitting (astartes, chemprop) divide one task, by the order of its rows, so they are not used here.

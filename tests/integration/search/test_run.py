@@ -114,18 +114,16 @@ def test_a_dry_run_says_which_preset_and_why_prints_the_plan_and_writes_nothing(
     monkeypatch.setattr("search.launch.estimate.trial_times", lambda _, cells: dict.fromkeys(cells, second))
     code, out, _ = call("--dry-run")
     assert code == 0
-    assert "preset quick: there is no GPU" in out
+    assert "preset quick: a first search" in out
     assert "campaign quick-1: 12 studies" in out
     assert "72 in all" in out
     assert "hv_from_bp" in out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_flags_a_gpu_means_the_benchmark_and_a_shared_gpu():
-    plan, why = new_plan(parse(), gpu=True)
-    assert (plan.preset, why, plan.search.gpus_per_trial) == ("benchmark", "there is a GPU", 0.25)
-    plan, _ = new_plan(parse(), gpu=False)
-    assert (plan.preset, plan.search.gpus_per_trial) == ("quick", 0.0)
+def test_without_flags_it_is_a_first_search_and_trials_share_a_gpu():
+    found = [new_plan(parse(), gpu=gpu)[0] for gpu in (True, False)]
+    assert [(plan.preset, plan.search.gpus_per_trial) for plan in found] == [("quick", 0.25), ("quick", 0.0)]
 
 
 def test_flags_change_the_preset():
