@@ -341,6 +341,7 @@ class TrialConfig:
             "training.batch_size": self.training.batch_size,
             "training.source_epochs": self.training.source_epochs,
             "training.learning_rate": self.training.learning_rate,
+            "training.clip": self.training.clip,
         }
         for name, value in positive.items():
             if not value > 0:
@@ -349,10 +350,13 @@ class TrialConfig:
                 raise InputDataError(f"{name} must be at most {largest:,}, got {value}")
         _require_range("encoder.depth", self.encoder.depth, 0, DEEPEST)
         _require_range("training.source_molecules", self.training.source_molecules, 0, LARGEST)
-        for term in dataclasses.fields(self.weights):
-            weight = getattr(self.weights, term.name)
+        _require_range("training.patience", self.training.patience, 0, LARGEST)
+        weights = {
+            f"weights.{term.name}": getattr(self.weights, term.name) for term in dataclasses.fields(self.weights)
+        }
+        for name, weight in {**weights, "training.weight_decay": self.training.weight_decay}.items():
             if not 0 <= weight < float("inf"):
-                raise InputDataError(f"weights.{term.name} must be zero or positive, got {weight}")
+                raise InputDataError(f"{name} must be zero or positive, got {weight}")
         if not 0 <= self.embedding.dropout < 1:
             raise InputDataError(f"embedding.dropout must lie in [0, 1), got {self.embedding.dropout}")
         if not 0 <= self.training.ema < 1:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Scaler"]
+__all__ = ["Scaler", "vary"]
+
+LEAST_SHARE = 1e-12  # of the largest value: a smaller spread is one of rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Scaler:
         """The scaler of a training part, from its values in units."""
         transformed = np.log10(values) if log10 else values
         sd = float(transformed.std())
-        return cls(float(transformed.mean()), sd if sd > 0 else 1.0, log10)
+        return cls(float(transformed.mean()), sd if vary(transformed) else 1.0, log10)
 
     def standardise(self, values: np.ndarray) -> np.ndarray:
         """Units to standardised."""
@@ -31,3 +33,8 @@ class Scaler:
         """Standardised to units."""
         transformed = np.asarray(standardised, np.float64) * self.sd + self.mean
         return np.asarray(10.0**transformed if self.log10 else transformed)
+
+
+def vary(values: np.ndarray) -> bool:
+    """Whether values (N,) differ by more than rounding does."""
+    return bool(np.ptp(values) > LEAST_SHARE * np.abs(values).max())

@@ -183,6 +183,8 @@ class Predictor:
         self, smiles: Sequence[str], columns: ArrayLike | None, ready: Callable[[Sequence[Asked]], Query]
     ) -> Iterator[Prediction]:
         """Predictions of a few thousand molecules at once."""
+        if isinstance(smiles, str):
+            raise InputDataError(f"give a list of SMILES, [{smiles!r}], not a single text")
         rows = list(map(self._asked, smiles, self._numbers(columns, len(smiles))))
         outside: Counter[str] = Counter()
         for start in range(0, len(rows), CHUNK):

@@ -22,6 +22,7 @@ from gear.data.splits.split_name import ParsedSplit, parse_split
 from gear.data.task import TaskTable
 from gear.data.user_files.task_file import DROPPED, read_task
 from gear.errors import InputDataError
+from gear.label_scaler import vary
 
 __all__ = ["PairData", "Part", "TaskData", "described_task", "load_pair", "load_task"]
 
@@ -127,7 +128,7 @@ def _task_data(spec: TaskSpec, table: TaskTable, labels: Labels, assigned: Assig
         bounds[labels.rows[assigned.train]] = labels.bound[assigned.train]
     train, validation, test = (Part(labels.smiles[rows], labels.value[rows], labels.rows[rows]) for rows in assigned)
     task = TaskData(spec.property, *described_task(spec), train, validation, test, bounds, censored)
-    if (task.train.value == task.train.value[0]).all():
+    if not vary(task.train.value):
         count = len(task.train.value)
         raise InputDataError(
             f"{spec.property}: all {count} training values are equal, so there is nothing to learn: use other data"

@@ -12,6 +12,7 @@ from gear.data.pair_names import CONTROL_PAIRS, PAIRS
 from gear.data.pairs import PairData
 from gear.data.task import PARTS, TaskTable
 from gear.data.user_files.task_file import few_values
+from gear.label_scaler import vary
 
 __all__ = ["counts_tables", "file_lines", "histogram", "list_lines", "property_lines", "seen_by_models", "split_lines"]
 
@@ -84,7 +85,8 @@ def split_lines(pair: PairData) -> list[str]:
 
 def histogram(values: np.ndarray) -> list[str]:
     """One line for each bin: its limits, its count and a bar."""
-    counts, edges = np.histogram(values, bins=BINS)
+    half = 0.0 if vary(values) else abs(values[0]) / 2 or 0.5
+    counts, edges = np.histogram(values, bins=BINS, range=(values.min() - half, values.max() + half))
     scale = BAR / counts.max()
     return [
         f"{low:10.4g} to {high:10.4g} {count:6,} {'#' * round(count * scale)}".rstrip()

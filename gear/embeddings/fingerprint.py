@@ -5,6 +5,7 @@ Counted Morgan environments of radius 2, folded to `COUNTS` places, and RDKit's 
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from gear.config import EmbeddingConfig
 from gear.data.molecules.molecule import parse
 from gear.embeddings.base import Embedding
 from gear.errors import InputDataError
+from gear.model.input_scaler import InputScaler
 from gear.model.perceptron import perceptron
 
 __all__ = ["COUNTS", "DESCRIPTORS", "FingerprintEmbedding", "FingerprintNetwork"]
@@ -25,18 +27,37 @@ LARGEST = 1e4  # of a descriptor; a few have no bound
 
 
 class FingerprintNetwork(nn.Module):
-    """A perceptron over counted Morgan environments and descriptors, which are normalised over the batch first."""
+    """A perceptron over counted Morgan environments and scaled descriptors.
+
+    Models of version 0.1 normalise the descriptors by running statistics of the batches. Their weights are loaded as
+    such, so that they predict what they did.
+    """
+
+    scaler: InputScaler | nn.BatchNorm1d
 
     def __init__(self, width: int, depth: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(DESCRIPTORS, affine=False)
+        self.scaler = InputScaler(DESCRIPTORS, log_modulus=False)
         self.layers = perceptron(COUNTS + DESCRIPTORS, width, depth, dropout)
+
+    def fit_inputs(self, fingerprint: Tensor) -> None:
+        """Scale by the descriptors among the fingerprints (N, F) of the training molecules."""
+        if isinstance(self.scaler, InputScaler):
+            self.scaler.fit(fingerprint[:, COUNTS:])
 
     def forward(self, fingerprint: Tensor) -> Tensor:
         """Embeddings (B, width) of fingerprints (B, F)."""
         counts, descriptors = fingerprint.split([COUNTS, DESCRIPTORS], 1)
-        embedded: Tensor = self.layers(torch.cat([counts, self.norm(descriptors)], 1))
+        embedded: Tensor = self.layers(torch.cat([counts, self.scaler(descriptors)], 1))
         return embedded
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:  # noqa: ANN401 - PyTorch's
+        earlier = [name for name in state_dict if name.startswith(f"{prefix}norm.")]
+        if earlier:
+            self.scaler = nn.BatchNorm1d(DESCRIPTORS, affine=False).train(self.training)
+        for name in earlier:
+            state_dict[f"{prefix}scaler.{name.removeprefix(f'{prefix}norm.')}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class FingerprintEmbedding(Embedding):

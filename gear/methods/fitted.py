@@ -1,5 +1,6 @@
 """A method that a library fits at once instead of training it step by step; its trial is one epoch long."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -32,8 +33,8 @@ class FittedMethod(Model):
                 if not dimension.holds(value):
                     known = ", ".join(map(str, dimension.choices))
                     raise InputDataError(f"{dimension.path} must be one of {known}, got {value!r}")
-            elif not value > 0:  # type: ignore[operator]
-                raise InputDataError(f"{dimension.path} must be positive, got {value}")
+            elif not 0 < value < math.inf:  # type: ignore[operator]
+                raise InputDataError(f"{dimension.path} must be positive and finite, got {value}")
 
     @abstractmethod
     def fit(self, batch: PairBatch, seed: int) -> None:

@@ -158,7 +158,7 @@ def _some(source: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
     if len(source) > max(SHUFFLED, wanted):
         seed = int(torch.randint(2**62, (1,), generator=generator))
         return source[torch.from_numpy(np.random.default_rng(seed).choice(len(source), wanted, replace=False))]
-    passes = -(-wanted // len(source))
+    passes = max(1, -(-wanted // len(source)))
     shuffled = torch.cat([source[torch.randperm(len(source), generator=generator)] for _ in range(passes)])
     return shuffled[:wanted]
 

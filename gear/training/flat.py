@@ -138,6 +138,7 @@ class FlatWeights:
         norm = self._norms()
         finite = norm.isfinite()
         factor = (numbers([rate.clip if rate else 0.0 for rate in rates], norm) / (norm + 1e-6)).clamp(max=1.0)
+        factor = torch.where(finite, factor, 0.0)  # NaN would stay in the places between parameters
         for block in self.blocks:
             block.gradient.mul_(factor[:, None])
         skipped = (~finite).float()

@@ -267,8 +267,9 @@ class Together:
         if len(self.runs) == 1:
             return self.model.total(terms)
         total = terms["reg"]
-        for name in terms.keys() - {"reg"}:
-            total = total + numbers([run.model.weight(name) for run in self.runs], total) * terms[name]
+        for name, term in terms.items():  # in their order, on which the last digits depend
+            if name != "reg":
+                total = total + numbers([run.model.weight(name) for run in self.runs], total) * term
         return total
 
     @contextlib.contextmanager

@@ -30,12 +30,13 @@ def corrupt(values: np.ndarray, *, log10: bool, kind: str, percent: int, seed: i
         values: of the training part, molecules sorted.
         log10: whether models learn the logarithm.
         kind: `gaussian`, `outliers` or `shuffled`.
-        percent: of the values to corrupt.
+        percent: of the values to corrupt, at least one and of `shuffled` two.
         seed: of the split.
     """
     generator = _generator(kind, percent, seed)
     seen = _seen(values, log10=log10)
-    chosen = generator.permutation(len(seen))[: round(len(seen) * percent / 100)]
+    least = 2 if kind == "shuffled" else 1
+    chosen = generator.permutation(len(seen))[: max(least, round(len(seen) * percent / 100))]
     sd = seen.std()
     if kind == "gaussian":
         seen[chosen] += GAUSSIAN * sd * generator.standard_normal(len(chosen))

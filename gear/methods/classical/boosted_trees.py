@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gear.config import Value
+from gear.errors import InputDataError
 from gear.methods.classical.regressor import Regressor
 from gear.methods.classical.tree_text import END, check_trees
 
@@ -35,7 +36,11 @@ class BoostedTrees(Regressor):
 
     @classmethod
     def of(cls, settings: Mapping[str, Value]) -> Self:
-        """The trees of `rounds`, `learning_rate`, `leaves`, `least_molecules`, `feature_share` and `ridge`."""
+        """The trees of `rounds`, `learning_rate`, `leaves`, `least_molecules`, `feature_share` and `ridge`.
+
+        Raises:
+            InputDataError: LightGBM knows no such trees.
+        """
         names = {
             "learning_rate": "learning_rate",
             "leaves": "num_leaves",
@@ -43,6 +48,10 @@ class BoostedTrees(Regressor):
             "feature_share": "feature_fraction",
             "ridge": "lambda_l2",
         }
+        if settings["leaves"] < 2:  # type: ignore[operator]
+            raise InputDataError(f"settings.leaves must be at least 2, got {settings['leaves']}")
+        if settings["feature_share"] > 1:  # type: ignore[operator]
+            raise InputDataError(f"settings.feature_share must be at most 1, got {settings['feature_share']}")
         return cls(int(settings["rounds"]), {theirs: settings[ours] for ours, theirs in names.items()})
 
     def fit(self, inputs: Tensor, labels: Tensor, seed: int = 0) -> None:

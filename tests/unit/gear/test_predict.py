@@ -281,6 +281,12 @@ def test_assess_gives_a_reason_for_each_molecule_that_cannot_be_predicted(ensemb
     assert [len(part) for part in model.assess([])] == [0, 0, 0, 0]
 
 
+def test_a_text_in_place_of_a_list_is_refused(predictor):
+    for ask in (predictor.predict, predictor.assess):
+        with pytest.raises(InputDataError, match=r"give a list of SMILES, \['CCO'\], not a single text"):
+            ask("CCO")
+
+
 def test_intervals_of_molecules_without_a_prediction_are_empty(calibrated_export):
     model = load_predictor(calibrated_export)
     low, high = model.interval(model.assess(["bad(", "CCO"]), 90)

@@ -1,6 +1,7 @@
 """Classical regressors against their libraries, their inputs, and the honesty of the transfer form."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -167,6 +168,13 @@ def _few(task, count):
 
 
 def test_a_setting_outside_its_choices_is_one_line():
+    for method, setting, value, message in (
+        ("boosting", "leaves", 1, "must be at least 2, got 1"),
+        ("boosting", "feature_share", 1.5, "must be at most 1, got 1.5"),
+        ("gp", "least_noise", math.inf, "must be positive and finite, got inf"),
+    ):
+        with pytest.raises(InputDataError, match=rf"settings\.{setting} {message}"):
+            build_method(with_values(base_of(method, TrialConfig()), {f"settings.{setting}": value}))
     config = with_values(base_of("svr", TrialConfig()), {"settings.inputs": "smell"})
     with pytest.raises(InputDataError, match=r"settings\.inputs must be one of descriptors, counts, both, got 'smell'"):
         build_method(config)

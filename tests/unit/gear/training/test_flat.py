@@ -98,6 +98,21 @@ def test_a_gradient_that_is_not_finite_changes_neither_its_model_nor_another():
     assert_equal(models[1], before)
 
 
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_after_a_gradient_that_is_not_finite_the_next_one_trains(wrong):
+    model = build_method(TrialConfig(method="stl"))
+    reference = Reference(copy.deepcopy(model))
+    whole, _, flat = flat_of([model])
+    for value, finite in ((wrong, False), (1.0, True)):
+        for parameter in whole.parameters():
+            parameter.grad = torch.full_like(parameter, value)
+        assert flat.step([RATES]).tolist() == [finite]
+    for parameter in reference.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    reference.step()
+    assert_equal(model, reference.model)
+
+
 def test_only_the_sources_part_of_what_every_task_has_is_trained_with_the_sources():
     model = build_method(TrialConfig())
     before = copy.deepcopy(model)

@@ -35,6 +35,14 @@ def test_at_most_so_many_molecules_of_a_source_are_validated(monkeypatch):
     assert "4 of its 10 validation molecules" in few.notes[0]
 
 
+def test_more_sources_than_target_molecules_have_steps_too():
+    sources = [torch.arange(10 * index, 10 * index + 5) for index in range(1, 5)]
+    steps = list(epoch_batches(torch.arange(3), sources, 2, torch.Generator().manual_seed(0), 1))
+    rows = torch.cat(steps)
+    assert {0, 1, 2} <= set(rows.tolist())
+    assert [(rows // 10 == index).sum() for index in range(1, 5)] == [0, 1, 1, 1]
+
+
 @pytest.mark.parametrize(("method", "noted"), [("mtl", True), ("stl", False)])
 def test_the_result_says_what_was_validated(method, noted, monkeypatch, quick_config):
     monkeypatch.setattr(batching, "VALIDATED", 4)

@@ -94,7 +94,7 @@ def test_a_step_has_the_terms_and_gradients_of_each_model(method, pairs, quick_c
             if parameter.grad is not None and not name.endswith("encoder.body.2.bias"):  # rounding: a norm follows it
                 mine = parameter.grad.unflatten(0, (-1, len(each)))[:, member].reshape(theirs[name].shape)
                 largest = float(theirs[name].grad.abs().max())
-                torch.testing.assert_close(mine, theirs[name].grad, rtol=1e-3, atol=1e-4 * largest + 1e-6)
+                torch.testing.assert_close(mine, theirs[name].grad, rtol=1e-3, atol=5e-4 * largest + 1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -21,6 +21,11 @@ def test_share_of_the_labels_is_corrupted(kind, percent):
 
 
 @kinds
+def test_a_small_share_of_few_labels_is_not_none(kind):
+    assert (spoil(kind, 1, values=VALUES[:20]) != VALUES[:20]).sum() == (2 if kind == "shuffled" else 1)
+
+
+@kinds
 def test_seed_reproduces_and_another_differs(kind):
     assert (spoil(kind) == spoil(kind)).all()
     assert (spoil(kind) != spoil(kind, seed=1)).any()
