@@ -41,7 +41,7 @@ def command_parser() -> Parser:
 def _add_built_in(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Commands about built-in properties and pairs."""
     show = commands.add_parser(
-        "show", help="how a property was cleaned, its histogram, and where its sources disagree most"
+        "show", help="how a property was cleaned, its histogram, and where its databases disagree most"
     )
     show.add_argument("property", metavar="CODE", help="a built-in property")
     show.add_argument(

@@ -38,14 +38,14 @@ def list_lines() -> list[str]:
 
 
 def property_lines(code: str) -> list[str]:
-    """A property: how it was cleaned, its histogram, the largest disagreements of its sources."""
+    """A property: how it was cleaned, its histogram, the largest disagreements of its databases."""
     table, spec = load_property(code), PROPERTIES[code]
     columns = table.to_pydict()
     scale = "log10 of " if spec.log10 else ""
     lines = [f"{code}: {spec.name}, {len(table):,} molecules", "", "left after each step of cleaning"]
     lines += [f"{step.left:10,}  {step.name}" for step in cleaning_steps(code)]
     lines += ["", f"values ({scale}{spec.unit})", *histogram(seen_by_models(code))]
-    lines += ["", f"largest disagreements of the sources ({spec.unit})"]
+    lines += ["", f"largest disagreements of the databases ({spec.unit})"]
     for row in np.argsort(columns["spread"])[::-1][:DISAGREEMENTS]:
         value, spread, names = columns["value"][row], columns["spread"][row], columns["sources"][row]
         lines.append(f"{value:10.4g}  spread {spread:10.4g}  {columns['smiles'][row]}  ({names})")
@@ -102,7 +102,7 @@ def counts_tables() -> list[str]:
 def _counts_table() -> list[str]:
     """How many molecules each step left of every property."""
     lines = [
-        "| code | property | unit | with a value | in range | sources agree | organic | molecules | **kept** |",
+        "| code | property | unit | with a value | in range | databases agree | organic | molecules | **kept** |",
         "|--|--|--|--|--|--|--|--|--|",
     ]
     for code, spec in PROPERTIES.items():
@@ -125,9 +125,9 @@ def _contradictions_table() -> list[str]:
 
 
 def _sources_table() -> list[str]:
-    """The rules of the vote, and how many kept molecules each source voted for."""
+    """The rules of the vote, and how many kept molecules each database voted for."""
     lines = [
-        "| code | range | two agree within | not trusted without confirmation | sources, and molecules |",
+        "| code | range | two agree within | not trusted without confirmation | databases, and molecules |",
         "|--|--|--|--|--|",
     ]
     for code, spec in PROPERTIES.items():

@@ -162,7 +162,7 @@ def _steps(
     return [
         Step("substances with a value", len(set().union(*(source.values for source in sources)))),
         Step("in range", len(in_range(PROPERTIES[code], sources))),
-        Step("sources agree", len(votes)),
+        Step("databases agree", len(votes)),
         Step("organic, with a structure", len(votes.keys() & identity.keys())),
         Step("merged to molecules", merged),
     ]

@@ -76,7 +76,7 @@ def test_command_lists_properties_and_pairs(monkeypatch, capsys):
 def test_command_shows_where_sources_disagree(monkeypatch, capsys):
     code, printed = command(monkeypatch, capsys, "show", "hv")
     assert code == 0
-    histogram, disagreements = printed.out.split("largest disagreements of the sources")
+    histogram, disagreements = printed.out.split("largest disagreements of the databases")
     assert "#####" in histogram
     assert "CC(=O)O" in disagreements  # acetic acid: its vapour dimerises
 
