@@ -53,8 +53,10 @@ def test_the_card_compares_with_an_untuned_reference_and_warns(concluded, method
 
 def test_the_registry_has_the_references_numbers_and_the_warning(concluded):
     client = open_client(concluded[1])
-    for version in client.search_model_versions("name = 'gear.ef_from_hv.random'"):
-        tags = read_evidence(version)
+    versions = client.search_model_versions("name = 'gear.ef_from_hv.random'")
+    known = [read_evidence(version) for version in versions]
+    assert {tags["method"] for tags in known} == {"gear", "stl"}
+    for version, tags in zip(versions, known, strict=True):
         method = tags["method"]
         assert float(tags["reference_test_rmse"]) < float(tags["test_rmse"])
         assert tags["against_reference"].endswith(f"; {method} {VERDICT}")

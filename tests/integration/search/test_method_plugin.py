@@ -107,7 +107,8 @@ def test_campaign_is_read_without_the_module_and_resumed_only_with_it(campaign, 
     done = run(elsewhere, *resume)
     assert done.returncode == 2
     assert done.stderr.startswith("error: method 'my_method:Corrected': there is no module my_method")
-    done = run(campaign, *resume)
+    shutil.copy(campaign / "my_method.py", elsewhere)
+    done = run(elsewhere, *resume)
     assert done.returncode == 0, done.stderr
     assert "2/2: trial 1 complete" in done.stdout
 

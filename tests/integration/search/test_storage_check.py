@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -35,37 +36,44 @@ class PrivatePath(LocalPath):
         return os.getpid() == self.driver and super().exists()
 
 
-@pytest.fixture(scope="module")
-def nodes():
+@contextmanager
+def cluster():
+    """A Ray of one node."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         running = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        try:
+            yield running
+        finally:
+            running.shutdown()
+
+
+def test_a_node_alone_is_not_asked(tmp_path):
+    with cluster() as alone, connection.connected(alone.address):
+        assert len(ray.nodes()) == 1
+        assert unreachable(PrivatePath(tmp_path)) == []
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A Ray of two nodes."""
+    with cluster() as running:
+        running.add_node(num_cpus=0)
         yield running
-        running.shutdown()
 
 
 @pytest.fixture
-def joined(nodes):
-    with connection.connected(nodes.address):
-        yield nodes
+def joined(two):
+    with connection.connected(two.address):
+        yield
 
 
-def test_a_node_alone_is_not_asked(joined, tmp_path):
-    assert unreachable(PrivatePath(tmp_path)) == []
-
-
-@pytest.fixture
-def two(nodes):
-    if not nodes.worker_nodes:
-        nodes.add_node(num_cpus=0)
-
-
-def test_nodes_that_share_the_storage_are_fine_and_nothing_stays_behind(two, joined, storage):
+def test_nodes_that_share_the_storage_are_fine_and_nothing_stays_behind(joined, storage):
     assert unreachable(storage) == []
     assert storage.glob("*") == []
 
 
-def test_a_node_that_does_not_see_the_storage_is_named(two, joined, tmp_path):
+def test_a_node_that_does_not_see_the_storage_is_named(joined, tmp_path):
     (line,) = unreachable(PrivatePath(tmp_path))
     address = ray.nodes()[0]["NodeManagerAddress"]
     assert line == (f"node {address} does not see the campaign folder {tmp_path}: use a shared file system or s3://")
@@ -73,11 +81,11 @@ def test_a_node_that_does_not_see_the_storage_is_named(two, joined, tmp_path):
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 2), (["--dry-run"], 0)])
-def test_a_search_on_such_a_cluster_does_not_start(two, nodes, tmp_path, monkeypatch, capsys, flags, code):
+def test_a_search_on_such_a_cluster_does_not_start(two, tmp_path, monkeypatch, capsys, flags, code):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("search.cli.common_options.open_folder", lambda uri: PrivatePath(tmp_path / uri))
     what = ["--pairs", "hv_from_ds", "--splits", "random", "--methods", "svr"]
-    monkeypatch.setattr("sys.argv", ["search.run", "--address", nodes.address, *what, *flags])
+    monkeypatch.setattr("sys.argv", ["search.run", "--address", two.address, *what, *flags])
     assert run.main() == code
     shown = capsys.readouterr()
     said = f"does not see the campaign folder {tmp_path}/campaigns"

@@ -118,6 +118,7 @@ def test_disk_full_while_caching_is_one_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("gear.data.builtin.sources.identifiers", lambda: {64175: ("CCO", 46.07)})  # all: half a minute
     tables._load.cache_clear()
     try:
         with pytest.raises(StorageError, match=r"No space left on device.*GEAR_CACHE moves the cache"):
@@ -126,15 +127,34 @@ def test_disk_full_while_caching_is_one_line(tmp_path, monkeypatch):
         tables._load.cache_clear()
 
 
+BUILD = """
+from gear.data.builtin import sources
+
+found = sources.identifiers()
+sources.identifiers = lambda: {cas: known for cas, known in found.items() if cas % 5 == 0}  # all: half a minute
+
+from gear.data import load_pair
+
+print(load_pair("ef_from_hv", "scaffold").split_hash)
+"""
+
+
 def test_two_processes_that_build_at_once_agree(tmp_path):
-    code = "from gear.data import load_pair; print(load_pair('ef_from_hv', 'scaffold').split_hash)"
-    environment = os.environ | {"GEAR_CACHE": str(tmp_path)}
+    """With each other, and with one that builds alone."""
     processes = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(
+            [sys.executable, "-c", BUILD],
+            env=os.environ | {"GEAR_CACHE": str(tmp_path / folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for folder in ("shared", "shared", "alone")
     ]
-    outputs = [process.communicate(timeout=300)[0].strip() for process in processes]
-    assert outputs == [load_pair("ef_from_hv", "scaffold").split_hash] * 2
+    said = [process.communicate(timeout=300) for process in processes]
+    assert ["building the property tables" in err for _, err in said] == [True] * 3
+    (split_hash,) = {out for out, _ in said}
+    assert len(split_hash.strip()) == 16
     assert not list(tmp_path.rglob(".*"))
 
 

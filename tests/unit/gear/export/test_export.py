@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
-from gear.config import CurvatureConfig, TransferConfig
+from gear.config import CurvatureConfig, TrainingConfig, TransferConfig, TrialConfig
 from gear.errors import StorageError
 from gear.evaluation.calibrate import calibrate
 from gear.evaluation.conformal import Calibration
@@ -26,7 +25,9 @@ from gear.export import FORMAT, export_model, load_export
 from gear.export.model_card import model_card
 from gear.predict import load_predictor
 from gear.testing.pairs import synthetic_pair, with_temperatures
-from gear.training.checkpoint import read_state, write_folder
+from gear.training.checkpoint import load_module, read_state, write_folder
+from gear.training.loop import TrainingRun
+from gear.training.validation import validation_losses
 from tests.conftest import trained_member
 
 ROOT = Path(__file__).parents[4]
@@ -365,8 +366,19 @@ def test_missing_checkpoint_is_a_clear_line(member, tmp_path):
     assert not (tmp_path / "export").exists()
 
 
-def test_weights_are_the_best_epochs_not_the_last(member):
-    tensors, state = read_state(member.checkpoint)
-    assert state["best_epoch"] <= state["epoch"]
-    assert {name for name in tensors if name.startswith("best.")}
-    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+def test_weights_are_the_best_epochs_not_the_last(pair, tmp_path):
+    """Of a run that ends worse than it was: its learning rate is far too high."""
+    training = TrainingConfig(epochs=6, epoch_steps=1, batch_size=20, ema=0.0, learning_rate=0.3)
+    run = TrainingRun(TrialConfig(method="stl", training=training), pair, "cpu")
+    *_, last = run.epochs()
+    assert 1 < last.best_epoch < last.epoch
+    run.save(tmp_path / "checkpoint")
+    tensors, _ = read_state(tmp_path / "checkpoint")
+
+    def validation_rmse(prefix):
+        load_module(run.average, tensors, prefix)
+        return validation_losses(run.average, run.data)["target"] ** 0.5
+
+    assert validation_rmse("best.") == pytest.approx(last.best_validation_rmse, rel=1e-6)
+    assert validation_rmse("model.") == pytest.approx(last.validation_rmse, rel=1e-6)
+    assert last.best_validation_rmse < 0.99 * last.validation_rmse

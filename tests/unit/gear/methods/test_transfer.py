@@ -112,7 +112,6 @@ def test_teacher_is_trained_on_the_source_and_then_left_alone(method, pair, quic
     next(rows)
     before = {name: tensor.clone() for name, tensor in run.model.teacher.state_dict().items()}
     next(rows)
-    assert same_weights(run.model.teacher, run.model.teacher) == before.keys()
     assert all(torch.equal(tensor, before[name]) for name, tensor in run.model.teacher.state_dict().items())
     assert run.model.source_terms(batch_of(pair))["reg"] < untrained
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import optuna
 import pytest
 
 from gear.errors import InputDataError, UnknownNameError
@@ -30,10 +31,17 @@ def trials(sampler, number=6, startup_trials=3):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_built_in_sampler_has_its_name_and_nothing_is_read_but_the_seed(name):
+def test_what_a_built_in_sampler_proposes_first_depends_on_the_seed_alone(name):
     sampler = find_sampler(name)
     assert sampler.name == name
-    assert sampler.make(seed=3) is not sampler.make(seed=3)
+
+    def proposed(seed):
+        made = sampler.make(seed=seed)
+        made.known = optuna.search_space.IntersectionSearchSpace()
+        study = optuna.create_study(sampler=made)
+        return study.ask({"x": optuna.distributions.FloatDistribution(0.0, 1.0)}).params
+
+    assert proposed(3) == proposed(3) != proposed(4)
 
 
 def test_a_sampler_of_optunas_is_named_by_its_path():

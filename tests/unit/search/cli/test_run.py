@@ -1,4 +1,4 @@
-"""Ctrl-C at any time: exit code 130, and a last line that says how to go on."""
+"""The exit code of a search and its last line: after Ctrl-C at any time, 130 and how to go on; without winners, 1."""
 
 import dataclasses
 import shlex
@@ -7,8 +7,9 @@ import pytest
 
 from search.cli import run
 from search.launch import run_campaign as launches
+from search.launch.campaign_result import CampaignResult
 from search.storage import snapshot
-from tests.support.fake_training import small_plan
+from tests.support.fake_training import BrokenRun, FakeRun, Simulation, small_plan
 
 
 @pytest.fixture
@@ -59,6 +60,18 @@ def test_more_trials_that_are_not_recorded_yet_are_not_forgotten(again, call, mo
     monkeypatch.setattr(launches, "continue_campaign", interrupted)
     words = [again, "--name", "mine", "--storage", str(tmp_path), "--trials", "16"]
     assert call(*words) == (130, f"stopped; go on with: gear-search run {shlex.join(words)}")
+
+
+@pytest.mark.parametrize(("factory", "code"), [(BrokenRun, 1), (FakeRun, 0)])
+def test_a_search_that_ends_without_any_winner_ends_with_1(factory, code, call, monkeypatch, tmp_path):
+    def over(plan, options, display):
+        simulation = Simulation(small_plan(name="mine", replacements=1), factory=factory).run()
+        head = {"created": "monday", "data": {"hv_from_ds.random": {"unit": "kJ/mol"}}}
+        return CampaignResult(simulation.campaign, head, options.place / "mine", "done")
+
+    monkeypatch.setattr(launches, "run_campaign", over)
+    words = ("--preset", "quick", "--name", "mine", "--storage", tmp_path)
+    assert call(*words) == (code, f"campaign folder: {tmp_path}/mine")
 
 
 def test_before_there_is_a_plan_nothing_is_to_be_gone_on_with(call, monkeypatch):

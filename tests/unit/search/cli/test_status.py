@@ -1,5 +1,6 @@
 """A campaign seen from another terminal: running, interrupted, finished."""
 
+import dataclasses
 import os
 
 import pytest
@@ -39,7 +40,9 @@ def written(storage, turns=10_000, factory=FakeRun):
 
 
 def files(folder):
-    return [str(file) for file in (*folder.glob("*"), *(folder / "events").glob("*"))]
+    """The files of a campaign folder with their content, except that of leases: the driver goes on writing it."""
+    found = {str(file): file.read_bytes() for file in (*folder.glob("*.*"), *(folder / "events").glob("*"))}
+    return found | {str(file): b"" for file in (folder / "lease").glob("*")}
 
 
 def test_a_running_campaign_shows_its_studies_and_who_drives_it(storage, show):
@@ -81,12 +84,15 @@ def test_a_finished_campaign_shows_its_leaderboard_and_is_not_watched_on(storage
 
 
 def test_looking_changes_nothing_and_asks_for_no_lease(storage, show):
-    store, _ = written(storage, turns=20)
+    store, simulation = written(storage, turns=20)
     with store:
         before = files(storage / "test")
-        show("test")
+        assert len(before) > 3
+        assert show("test")[0] == 0
         assert files(storage / "test") == before
-        assert CampaignStore.append(store) is None  # the driver still has it
+        more = dataclasses.replace(simulation.events[0], number=99)
+        store.append(more)  # the driver still has it
+        assert [*store.events()] == [*simulation.events, more]
 
 
 def test_a_line_being_written_is_not_seen_yet(storage):

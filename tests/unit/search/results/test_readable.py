@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gear.training.checkpoint import write_state
+from gear.training.checkpoint import read_state, write_state
 from search.campaign.campaign import Campaign
 from search.campaign.events import CheckpointLost, StudyFinished
 from search.campaign.selection import members, winner
@@ -105,12 +105,9 @@ def quiet(monkeypatch):
     def export(campaign, store, result, card):
         for trial, _ in result.taken:
             with store.checkpoint(trial.checkpoint) as place:
-                finalize.read(place)
+                read_state(place)
         done.append(("exported", result.name))
 
-    from gear.training.checkpoint import read_state
-
-    monkeypatch.setattr(finalize, "read", read_state, raising=False)
     monkeypatch.setattr(finalize, "_judge_winner", judge)
     monkeypatch.setattr(finalize, "_export", export)
     monkeypatch.setattr(finalize, "read_board", lambda campaign, *_: Board(campaign, {}, None, (), ()))
@@ -139,11 +136,14 @@ def test_damage_costs_its_own_study_only(searched, quiet):
 def test_the_export_of_a_winner_that_was_damaged_later_stays_as_it_was(searched, quiet):
     campaign, store = searched()
     judge_results(campaign, store, pytest.fail)
-    (store.folder.path / "exports" / GEAR).mkdir(parents=True)
+    before = store.folder.path / "exports" / GEAR / "config.json"
+    before.parent.mkdir(parents=True)
+    before.write_text("{}")
     spoil(store, campaign.studies[GEAR].best)
     said = []
     judge_results(campaign, store, said.append)
     deliver(campaign, store, "", said.append)
-    assert ("exported", STL) in quiet
+    assert [done for done in quiet if done[0] == "exported"] == [("exported", STL)]
+    assert before.read_text() == "{}"
     (line,) = said
     assert line.startswith(f"{GEAR}: its export stays as it was, since the checkpoint in")
