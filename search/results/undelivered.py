@@ -1,4 +1,4 @@
-"""What a campaign whose trials are over still owes: winners and blends that are not tested, results without an export."""
+"""What a campaign whose trials are over still owes: tests of winners and blends, and exports of results."""
 
 from collections.abc import Mapping
 from typing import Any
