@@ -189,28 +189,29 @@ def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
     """Log the model under the run of its trial or blend, register it, and check that it predicts."""
     example, signature = _example(export)
-    run = find_run(client, winner.identity, winner.study, winner.number).info
-    try:
-        with mlflow.start_run(run_id=run.run_id):
-            info = mlflow.pyfunc.log_model(
-                name=winner.method if winner.number is None else f"{winner.method}-{winner.number}",
-                python_model=str(Path(__file__).with_name("serving.py")),
-                artifacts={"export": str(export)},
-                code_paths=_code(winner),
-                pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
-                signature=signature,
-                input_example=example,
-            )
-    finally:  # the run ended then, whether or not registering it succeeds
-        client.set_terminated(run.run_id, "FINISHED", run.end_time)
+    run = find_run(client, winner.identity, winner.study, winner.number)
+    title = winner.method if winner.number is None else f"{winner.method}-{winner.number}"
+    # not within start_run, which a run or an experiment that a notebook has made active does not allow
+    logged = client.create_logged_model(run.info.experiment_id, title, run.info.run_id, params=run.data.params)
+    mlflow.models.Model.log(
+        artifact_path=None,
+        flavor=mlflow.pyfunc,
+        run_id=run.info.run_id,
+        model_id=logged.model_id,
+        python_model=str(Path(__file__).with_name("serving.py")),
+        artifacts={"export": str(export)},
+        code_paths=_code(winner),
+        pip_requirements=[f"{package}=={_version(package)}" for package in REQUIREMENTS],
+        signature=signature,
+        input_example=example,
+    )
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    logged = client.get_logged_model(info.model_id)
     known = evidence(winner, _champion_on(client, name, winner))
-    write_evidence(client, info.model_id, known)
+    write_evidence(client, logged.model_id, known)
     place, told = logged.artifact_location, description(known)
     tags = evidence_tags(known)
-    made = client.create_model_version(name, place, info.run_id, tags, model_id=info.model_id, description=told)
+    made = client.create_model_version(name, place, run.info.run_id, tags, model_id=logged.model_id, description=told)
     predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(example))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")

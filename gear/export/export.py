@@ -45,7 +45,7 @@ from gear.plugins import import_paths, refuse_code_in
 from gear.training.checkpoint import write_folder
 from gear.units import check_unit
 
-__all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export"]
+__all__ = ["FORMAT", "ExportedMember", "ExportedModel", "Member", "export_model", "load_export", "recorded_inputs"]
 
 FORMAT = 6  # `gear.export.legacy_formats` reads older ones
 UNWEIGHTED = 5  # of an export whose calibration has no weights, so that programs of its time read it
@@ -113,6 +113,7 @@ def export_model(
     to: Path,
     evidence: Mapping[str, Any],
     calibration: Calibration | None = None,
+    inputs: str = "",
 ) -> None:
     """Write the best weights of training checkpoints as an export folder, atomically.
 
@@ -123,6 +124,7 @@ def export_model(
         evidence: numbers and names to keep with the model (JSON), for the card and for reviewers. A number with its
             interval is the dict of an `Interval`.
         calibration: for prediction intervals, see `gear.evaluation.calibrate`; None for none.
+        inputs: a digest of what the export is made of, to be known again by `recorded_inputs`.
 
     Raises:
         InputDataError: the unit is none, see `gear.units`.
@@ -133,7 +135,7 @@ def export_model(
     weighted = calibration is not None and calibration.weights is not None
     info: dict[str, Any] = {"format": FORMAT if weighted else UNWEIGHTED}
     info |= _described(members, pair, evidence, transfers=any(model.learns_from_sources for model in models))
-    info |= {"notes": _notes(members, models), "calibration": calibration_facts(calibration)}
+    info |= {"notes": _notes(members, models), "calibration": calibration_facts(calibration), "inputs": inputs}
     trained_on = sorted({smiles for member in members for smiles in member.pair.target.train.smiles})
 
     def fill(draft: Path) -> None:
@@ -178,6 +180,15 @@ def load_export(folder: Path) -> ExportedModel:
         raise StorageError(f"{folder} cannot be loaded ({in_a_line(error)}): export it again") from error
     features = described[0].trial.pair.target.features
     return ExportedModel(members, info, neighbours, calibration, {name: columns[name] for name in features})
+
+
+def recorded_inputs(folder: Path) -> str:
+    """The digest that an export was written with, after every file was compared with its checksum; empty without one.
+
+    Raises:
+        StorageError: see `load_export`.
+    """
+    return str(_checked(folder).get("inputs", ""))
 
 
 def _loaded(folder: Path, index: int, member: MemberInfo, info: Mapping[str, Any]) -> ExportedMember:

@@ -1,5 +1,7 @@
 """The console that a command prints to, and a plan in a few lines."""
 
+from functools import partial
+
 from rich.console import Console
 
 from gear.config import EmbeddingConfig
@@ -13,9 +15,13 @@ PLAIN_WIDTH = 10_000  # a table takes only what it needs
 
 
 def make_console() -> Console:
-    """Standard output; where it is no terminal, wide enough that nothing in a table is cut."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=PLAIN_WIDTH, highlight=False)
+    """Standard output; where it is no terminal, wide enough that nothing in a table is cut.
+
+    Texts are shown as they are. As markup, the `[nH]` of a SMILES would vanish, and a `[/` raise an error; its `:o:`
+    would become an emoji.
+    """
+    console = partial(Console, highlight=False, markup=False, emoji=False)
+    return terminal if (terminal := console()).is_terminal else console(width=PLAIN_WIDTH)
 
 
 def plan_text(plan: CampaignPlan) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gear.evaluation.learning_curve import LearningCurve
 
@@ -40,6 +41,6 @@ def _table(curve: LearningCurve, unit: str) -> Table:
         for method in curve.points:
             error = errors.get((method, labels))
             text = "" if error is None else f"{error.value:.4g} ({error.low:.4g} to {error.high:.4g})"
-            cells.append(f"[bold]{text}[/bold]" if text and curve.champions.get(labels) == method else text)
+            cells.append(Text(text, style="bold" if curve.champions.get(labels) == method else ""))
         table.add_row(str(labels), *cells)
     return table

@@ -30,7 +30,7 @@ def main() -> int:
         console.print(f"the events of {folder} are whole: there is nothing to repair", soft_wrap=True)
         return 0
     for line in said:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True)
     console.print(f"repaired; resume it with: {resume_command(folder.name, folder.parent)}", soft_wrap=True)
     return 0
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from search.cli.progress import campaign_table, time_left
 from search.launch.commands import resume_command
 from search.launch.durations import duration
+from search.results.undelivered import undelivered
 from search.storage.base import StoragePath
 from search.storage.snapshot import Snapshot, take_snapshot
 
@@ -50,7 +51,10 @@ def driver_line(folder: StoragePath, snapshot: Snapshot) -> str:
     holder = snapshot.holder
     resume = resume_command(folder.name, folder.parent)
     if holder is None:
-        return "finished" if snapshot.campaign.done else f"no process runs it; resume it with: {resume}"
+        if not snapshot.campaign.done:
+            return f"no process runs it; resume it with: {resume}"
+        missing = undelivered(snapshot.campaign, snapshot.head, folder)
+        return f"no process runs it, and {missing}; resume it with: {resume}" if missing else "finished"
     if not holder.alive:
         return f"its driver, {holder}, was last heard of {duration(holder.age)} ago; resume it with: {resume}"
     since = datetime.datetime.fromtimestamp(holder.since).astimezone().isoformat(" ", "seconds")

@@ -18,6 +18,7 @@ from gear.results import OBJECTIVE
 from search.campaign.campaign import Campaign
 from search.campaign.leaderboard import Standing
 from search.results.evidence import Board, rows_and_joined
+from search.results.undelivered import undelivered
 from search.results.winners import leaderboard
 from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS
@@ -42,8 +43,8 @@ class CampaignResult:
         campaign: its studies and trials.
         head: its campaign.json.
         folder: that holds it.
-        outcome: of the launch: `done`, `out of time` or `interrupted`; a campaign that was only loaded is `done` or
-            `interrupted`.
+        outcome: of the launch: `done`, `out of time` or `interrupted`; a campaign that was only loaded is `done` where
+            every result is tested and exported, else `interrupted`.
     """
 
     campaign: Campaign
@@ -182,4 +183,6 @@ def load_campaign(name: str, storage: StoragePath | str = DEFAULT_STORAGE) -> Ca
     """
     folder = (open_folder(storage) if isinstance(storage, str) else storage) / name
     snapshot = take_snapshot(folder)
-    return CampaignResult(snapshot.campaign, snapshot.head, folder, "done" if snapshot.campaign.done else "interrupted")
+    campaign, head = snapshot.campaign, snapshot.head
+    done = campaign.done and not undelivered(campaign, head, folder)
+    return CampaignResult(campaign, head, folder, "done" if done else "interrupted")

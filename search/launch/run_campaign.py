@@ -120,7 +120,7 @@ def _launch(
         if options.address is None:
             stack.enter_context(connected(None))
         slots = Slots(plan.search, options.concurrency, grows=options.address is not None)
-        earlier = earlier_studies(options.place, plan, data)
+        earlier = earlier_studies(options.place, plan, data, display.say, new=new)
         store = stack.enter_context(open_store(data))
         recorder = Recorder(options.tracking_uri, CampaignIdentity.of(plan.name, store.head))
         campaign = Campaign(plan, store.append, store.events(), earlier)

@@ -43,17 +43,21 @@ def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], 
     for study in campaign.studies.values():
         of_place.setdefault((study.plan.pair.id, study.plan.split), []).append(study)
     for (pair, split), studies in of_place.items():
-        candidates = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
+        there = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
+        blends = campaign.blends.get(f"{pair}.{split}.{BLEND}", ())
+        if _is_chosen(blends, there):  # without a look into their checkpoints
+            continue
+        candidates = [trial for trial in there if _is_whole(campaign, store, trial, say)]
         if len(candidates) < 2:
             say(f"{pair} {split}: no blend, since there are no two trials to choose from")
-        elif not _is_chosen(campaign.blends.get(f"{pair}.{split}.{BLEND}", ()), candidates):
+        elif not _is_chosen(blends, candidates):
             _choose(campaign, store, studies, candidates)
 
 
 def _with_checkpoints(
     campaign: Campaign, store: CampaignStore, study: Study, say: Callable[[str], None]
 ) -> list[Trial]:
-    """The candidates of a study whose checkpoints are whole; how many of the others were removed or damaged is said."""
+    """The candidates of a study that have checkpoints; how many of the others were removed is said."""
     wanted = blend_candidates(study, campaign.plan.search)
     there = [trial for trial in wanted if trial.checkpoint and (store.folder / trial.checkpoint).exists()]
     if gone := len(wanted) - len(there):
@@ -61,11 +65,15 @@ def _with_checkpoints(
             f"{study.name}: the checkpoints of {gone} of the best {len(wanted)} trials were removed, since the "
             "campaign was run without --final blend; the blend takes what is left"
         )
-    damages = {trial.number: damage(campaign, store, trial) for trial in there}
-    for number, why in damages.items():
-        if why:
-            say(f"{study.name}: the blend does without trial {number}: {why}")
-    return [trial for trial in there if not damages[trial.number]]
+    return there
+
+
+def _is_whole(campaign: Campaign, store: CampaignStore, trial: Trial, say: Callable[[str], None]) -> bool:
+    """Whether the checkpoint of a trial can be read; it is said where it cannot."""
+    why = damage(campaign, store, trial)
+    if why:
+        say(f"{trial.study}: the blend does without trial {trial.number}: {why}")
+    return not why
 
 
 def _is_chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> bool:

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gear.errors import CheckpointError, GearError
+import gear
+from gear.errors import CheckpointError, GearError, StorageError
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
 from search.campaign.selection import members, score, winner
@@ -57,7 +60,7 @@ def judge_results(campaign: Campaign, store: CampaignStore, say: Callable[[str],
 
 
 def deliver(campaign: Campaign, store: CampaignStore, tracking_uri: str, say: Callable[[str], None]) -> None:
-    """Export and register all that was tested; both are repeated at a resume, since they may have been interrupted.
+    """Export and register all that was tested; at a resume what is missing of it, since it may have been interrupted.
 
     Args:
         campaign: whose results were tested.
@@ -166,7 +169,7 @@ def _own_damage(store: CampaignStore, name: str, say: Callable[[str], None]) -> 
 
 
 def _export(campaign: Campaign, store: CampaignStore, result: Delivered, card: Mapping[str, Any]) -> None:
-    """Export the models of a result, with the intervals of those that were tested.
+    """Export the models of a result, with the intervals of those that were tested, unless there is that very export.
 
     Args:
         campaign: of the result.
@@ -176,6 +179,9 @@ def _export(campaign: Campaign, store: CampaignStore, result: Delivered, card: M
     """
     from gear.export import export_model  # torch, not before it is needed
 
+    inputs = _inputs(result, card)
+    if _is_exported(store.folder / EXPORTS / result.name, inputs):
+        return
     with models(campaign, store, result.tested) as found:
         calibration = calibration_of(found, predict_all(found, store))
     with models(campaign, store, result.taken) as found, store.export(result.name) as to:
@@ -183,4 +189,21 @@ def _export(campaign: Campaign, store: CampaignStore, result: Delivered, card: M
         if result.split is not None:
             split, split_hash = result.split
             pair = dataclasses.replace(pair, split=split, split_hash=split_hash)
-        export_model(found, pair, to, card, calibration)
+        export_model(found, pair, to, card, calibration, inputs)
+
+
+def _inputs(result: Delivered, card: Mapping[str, Any]) -> str:
+    """A digest of what an export is made of. Checkpoints never change, so that their places stand for them."""
+    shares = [[(trial.checkpoint, share) for trial, share in of] for of in (result.tested, result.taken)]
+    return hashlib.sha256(json.dumps([gear.__version__, shares, result.split, card]).encode()).hexdigest()
+
+
+def _is_exported(place: StoragePath, inputs: str) -> bool:
+    """Whether there is a whole export of these inputs."""
+    from gear.export import recorded_inputs  # torch, not before it is needed
+
+    try:
+        with place.local() as export:
+            return recorded_inputs(export) == inputs
+    except (OSError, StorageError):  # none, or a damaged one: it is written anew
+        return False

@@ -9,7 +9,7 @@ from search.campaign.study import Study, Trial
 from search.storage.campaign_store import CampaignStore
 from search.storage.layout import trial_folder
 
-__all__ = ["damage", "readable_winner"]
+__all__ = ["damage", "is_tested", "readable_winner"]
 
 
 def damage(campaign: Campaign, store: CampaignStore, trial: Trial) -> str:
@@ -53,7 +53,7 @@ def readable_winner(campaign: Campaign, store: CampaignStore, study: Study, say:
     settings = campaign.plan.search
     while (best := winner(study, settings)) is not None:
         ensemble = members(study, best, settings)
-        if _is_tested(study, best, ensemble):
+        if is_tested(study, best, ensemble):
             return best
         damaged = {trial.number: why for trial in ensemble if (why := damage(campaign, store, trial))}
         if not damaged:
@@ -67,7 +67,8 @@ def readable_winner(campaign: Campaign, store: CampaignStore, study: Study, say:
     return None
 
 
-def _is_tested(study: Study, best: Trial, ensemble: list[Trial]) -> bool:
+def is_tested(study: Study, best: Trial, ensemble: list[Trial]) -> bool:
+    """Whether the newest test of a study was that of this winner, with the models of these trials."""
     trials = [trial.number for trial in ensemble if trial is not best]
     return any((last.winner, last.trials) == (best.number, trials) for last in study.finished[-1:])
 

@@ -90,17 +90,15 @@ class Attempt:
         self.checkpoint = checkpoint
 
     def remove_older_checkpoints(self) -> None:
-        """Remove the checkpoints before the last one that the driver has recorded.
+        """Remove the checkpoints before the last one that the driver has recorded for sure.
 
-        Tune asks for the next epoch once the driver has the last one. Where storing may take `lag` seconds the driver
-        may still die before it has stored that epoch, and its successor continues from an earlier one. So there the
-        newest checkpoint that is `lag` seconds old counts as recorded. The driver removes the checkpoints of a trial
-        that has ended.
+        Tune asks for the next epoch once the driver has the last one. That epoch is lost where the driver's machine
+        crashes before it is stored durably, and the next driver continues from an earlier one. So the newest checkpoint
+        that is `settling` seconds old counts as recorded. The driver removes the checkpoints of a trial that has ended.
         """
-        lag = self.folder.lag
-        if time.monotonic() - self._cleaned < lag:
+        if time.monotonic() - self._cleaned < self.folder.settling:
             return
-        recorded = self._recorded if lag else self.checkpoint
+        recorded = self._recorded
         self._cleaned, self._recorded = time.monotonic(), self.checkpoint
         if recorded is None:
             return

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -24,7 +25,8 @@ class Log(Protocol):
     def append(self, line: bytes, *, durable: bool) -> None:
         """Add a line. A call that raises OSError may be repeated: what it has written of the line is removed first.
 
-        A durable line is stored when the call returns, any other soon after.
+        A durable line survives a crash of the machine when the call returns, any other soon after, by the call that
+        adds a later line at the latest.
         """
 
     def close(self) -> None:
@@ -32,7 +34,9 @@ class Log(Protocol):
 
 
 class AppendedLog:
-    """A new file of a file system. A line survives a crash of the writer, a durable one a crash of the machine.
+    """A new file of a file system. A line survives a crash of the writer at once.
+
+    It survives one of the machine with the next durable line, or the next that is added `FLUSH_SECONDS` later.
 
     Raises:
         FileExistsError: there is such a file.
@@ -47,6 +51,7 @@ class AppendedLog:
         sync(path.parent)
         self._lines = 0
         self._whole = 0  # bytes of the complete lines
+        self._synced = time.monotonic()
 
     @property
     def full(self) -> bool:
@@ -61,8 +66,9 @@ class AppendedLog:
         try:
             self._file.write(line)
             self._file.flush()
-            if durable:
+            if durable or time.monotonic() - self._synced >= FLUSH_SECONDS:
                 os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
         except OSError:
             with contextlib.suppress(OSError):
                 self._file.close()

@@ -17,7 +17,8 @@ __all__ = ["StoragePath"]
 class StoragePath(abc.ABC):
     """A folder or a file. Every method raises OSError where the storage is unavailable or denies access."""
 
-    lag: ClassVar[float] = 0.0  # seconds after which every line of a log is stored, durable or not
+    lag: ClassVar[float] = 0.0  # seconds after which readers see every line of a log, durable or not
+    settling: ClassVar[float] = 10.0  # seconds after which it survives a crash of the machine, if others followed it
 
     @property
     @abc.abstractmethod

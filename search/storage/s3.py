@@ -62,6 +62,7 @@ class S3Path(StoragePath):
     endpoint: str | None = None
     region: str | None = None
     lag: ClassVar[float] = 30.0
+    settling: ClassVar[float] = 30.0
 
     def __str__(self) -> str:
         return f"s3://{self.root}"

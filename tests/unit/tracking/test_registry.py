@@ -113,11 +113,27 @@ def test_registering_leaves_the_trials_run_as_it_was(recorded, export, client):
     assert info() == before
 
 
+def test_a_run_of_the_users_own_may_be_active_in_another_experiment(recorded, export, client, monkeypatch):
+    monkeypatch.setattr(mlflow.tracking.fluent, "_active_experiment_id", None)  # both are reset after the test
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "0")
+    mlflow.set_tracking_uri(recorded)
+    mlflow.set_experiment("notebook")
+    with mlflow.start_run() as own:
+        assert register_winner(recorded, export, winner()).aliases == ("best_gear", "champion")
+        assert mlflow.active_run().info.run_id == own.info.run_id
+    run = client.get_run(client.get_model_version(NAME, "1").run_id)
+    assert run.info.run_name == "gear #0"
+    assert client.get_experiment(run.info.experiment_id).name == "quick-1"
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    assert model.status == "READY"
+    assert [made.model_id for made in run.outputs.model_outputs] == [model.model_id]
+
+
 def test_failed_registration_leaves_the_trials_run_as_it_was_too(recorded, export, client, monkeypatch):
     def disk_full(**_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(registry.mlflow.pyfunc, "log_model", disk_full)
+    monkeypatch.setattr(registry.mlflow.pyfunc, "save_model", disk_full)
     with pytest.raises(StorageError, match="disk full"):
         register_winner(recorded, export, winner())
     runs = client.search_runs([client.get_experiment_by_name("quick-1").experiment_id], "tags.`gear.trial` = '0'")

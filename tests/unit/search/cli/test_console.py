@@ -17,7 +17,7 @@ from search.campaign.leaderboard import Standing
 from search.cli import progress as cli_progress
 from search.cli.console import make_console, plan_text
 from search.cli.leaderboard import print_leaderboard
-from search.cli.progress import Progress, campaign_table
+from search.cli.progress import ConsoleDisplay, Progress, campaign_table
 from search.results.winners import Leaderboard
 from tests.support.fake_training import Simulation, small_plan
 
@@ -71,6 +71,29 @@ def test_nothing_of_a_table_is_cut_where_it_is_piped(monkeypatch):
     assert plan.studies[0].name in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) < 400  # no wider than its content
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_square_brackets_and_colons_are_shown_as_they_are(monkeypatch, terminal):
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
+    monkeypatch.setenv("COLUMNS", "200")
+    screen = make_console()
+    assert screen.is_terminal == terminal
+    reason = "c1cc[nH]c1, c:o:c, [/tmp/x]"
+    simulation = Simulation(small_plan(), slots=1).run(turns=1)
+    simulation.fill()
+    job = simulation.jobs[0]
+    campaign = simulation.campaign
+    progress = Progress(campaign, lambda: 1, screen)
+    progress(AttemptLost(job.study, job.number, 0, reason))
+    ConsoleDisplay(screen).say(reason)
+    screen.print(campaign_table(campaign, reason, reason))
+    print_leaderboard(screen, Leaderboard([standing("random", "gear[nH]", 0.45)], {"p": "[/K]"}, notes=(reason,)))
+    text = sys.stdout.getvalue()
+    assert text.count(reason) == (4 if terminal else 5)  # a lost worker has no line on a terminal
+    assert "gear[nH]" in text
+    assert "[/K]" in text
 
 
 def test_on_a_small_terminal_the_running_studies_stay_in_sight():

@@ -6,8 +6,9 @@ import os
 import pytest
 
 from gear.errors import StorageError
-from search.campaign.events import TrialEnded
+from search.campaign.events import StudyFinished, TrialEnded
 from search.cli import status
+from search.launch.campaign_result import load_campaign
 from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.storage.campaign_store import CampaignStore
 from search.storage.snapshot import take_snapshot
@@ -28,15 +29,29 @@ def show(storage, monkeypatch, capsys):
     return command
 
 
-def written(storage, turns=10_000, factory=FakeRun):
+def written(storage, turns=10_000, factory=FakeRun, plan=None):
     """A campaign folder, open, after some turns of its trials."""
-    plan = small_plan()
+    plan = plan or small_plan()
     store = CampaignStore.create(storage / "test", {**HEAD, "plan": plan_to_dict(plan)}, plan_to_toml(plan))
     simulation = Simulation(plan, factory=factory)
     simulation.run(turns)
     for step in simulation.steps:
         store.append(*step)
     return store, simulation
+
+
+def record_tests(store, simulation):
+    """Record a test of every winner."""
+    scores = {"rmse": 0.5, "rmse_units": 5.0}
+    for study in simulation.campaign.studies.values():
+        store.append(StudyFinished(study.name, study.best.number, study.best.value, 1, scores))
+
+
+def record_exports(store, simulation):
+    """What stands for an export of every winner."""
+    for study in simulation.campaign.studies.values():
+        with store.export(study.name) as to:
+            to.mkdir(parents=True)
 
 
 def files(folder):
@@ -75,12 +90,41 @@ def test_a_driver_that_died_is_told_from_one_that_lives(storage, show, monkeypat
 
 def test_a_finished_campaign_shows_its_leaderboard_and_is_not_watched_on(storage, show):
     store, simulation = written(storage)
+    record_tests(store, simulation)
+    record_exports(store, simulation)
     store.__exit__()
     _, out, _ = show("test", "--watch")
     best = simulation.campaign.studies["hv_from_ds.random.gear"].best
-    assert "finished" in out
+    assert out.startswith("finished\n")
     assert "winners, chosen on validation" in out
     assert f"{best.value:.4f}" in out
+
+
+def test_a_campaign_is_not_finished_before_its_winners_are_tested_and_exported(storage, show):
+    store, simulation = written(storage)
+    resume = f"resume it with: gear-search run --resume --name test --storage {storage}\n"
+
+    def seen():
+        store.__exit__()
+        return load_campaign("test", str(storage)).outcome, show("test", "--watch")[1].split("\n")[0] + "\n"
+
+    assert seen() == ("interrupted", f"no process runs it, and 2 winners are not tested yet; {resume}")
+    with CampaignStore.resume(store.folder) as store:
+        record_tests(store, simulation)
+    assert seen() == ("interrupted", f"no process runs it, and 2 results are not exported yet; {resume}")
+    record_exports(store, simulation)
+    assert seen() == ("done", "finished\n")
+
+
+def test_a_campaign_is_not_finished_before_its_blend_is_chosen(storage, show):
+    store, simulation = written(storage, plan=small_plan(final="blend"))
+    with store:
+        record_tests(store, simulation)
+        record_exports(store, simulation)
+        for study in simulation.campaign.studies.values():
+            (store.folder / study.best.checkpoint / "state").write_text("")
+    _, out, _ = show("test")
+    assert out.startswith("no process runs it, and 1 blend is not tested yet; resume it with: ")
 
 
 def test_looking_changes_nothing_and_asks_for_no_lease(storage, show):

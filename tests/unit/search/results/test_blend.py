@@ -194,10 +194,15 @@ def test_a_blend_that_is_not_expected_to_be_better_ranks_behind_the_best_single_
     assert "stays the champion" in blend_words(read_board(campaign, HEAD, store.folder), blend)[0]
 
 
-def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candidates_changed(store, models):
+def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candidates_changed(
+    store, models, monkeypatch
+):
     campaign, asked = searched(store), models(independent)
     judge_blends(campaign, store, pytest.fail)
     asked.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "damage", lambda campaign, store, trial: pytest.fail("a checkpoint was read"))
+        judge_blends(campaign, store, pytest.fail)
     again = Campaign(PLAN, store.append, store.events())
     for study in again.studies.values():
         for trial in study.ranking:

@@ -167,3 +167,31 @@ def test_versions_of_a_winner_are_those_that_trained_it():
     assert evidence._versions([earlier], first) == first
     assert evidence._versions([later], first) == second
     assert evidence._versions([earlier, later, later], first) == {"torch": "2.12.0, 2.13.0", "rdkit": "2026.3.6"}
+
+
+def test_an_export_is_written_again_only_where_what_it_is_made_of_changed_or_it_is_damaged(store, member, monkeypatch):
+    made = []
+
+    @contextlib.contextmanager
+    def models(*_):
+        made.append(member)
+        yield [member]
+
+    monkeypatch.setattr(finalize, "models", models)
+    monkeypatch.setattr(finalize, "predict_all", lambda *_: [])
+    monkeypatch.setattr(finalize, "calibration_of", lambda *_: None)
+    monkeypatch.setattr(finalize, "tested_on", lambda found: found.pair)
+
+    def export(checkpoint="attempt-0/epoch-9", **card):
+        made.clear()
+        shares = [(SimpleNamespace(checkpoint=checkpoint), 1.0)]
+        finalize._export(None, store, delivery.Delivered(GEAR, shares, shares, None, None), card)
+        return bool(made)
+
+    assert export(rmse=0.5)
+    assert not export(rmse=0.5)
+    assert export(rmse=0.4)
+    assert export("attempt-1/epoch-9", rmse=0.4)
+    (store.folder / f"exports/{GEAR}/README.md").write_text("half")
+    assert export("attempt-1/epoch-9", rmse=0.4)
+    assert not export("attempt-1/epoch-9", rmse=0.4)

@@ -70,10 +70,11 @@ def test_one_number_of_labels_reads_nothing(tested):
 
 def test_the_terminal_has_a_table_and_says_what_is_saved(tested):
     rows, references, folder = tested
-    screen = Console(file=io.StringIO(), width=160)
+    screen = Console(file=io.StringIO(), width=160, markup=False)
     print_label_curves(screen, label_curves(rows, references, HEAD, folder), {"hv_from_ds": "kJ/mol"})
     text = screen.file.getvalue()
     assert "hv_from_ds random: test RMSE in kJ/mol by number of labels" in " ".join(text.split())
     assert "│     30 │    1.826 (1.826 to 1.826) │    3.651 (3.651 to 3.651) │    2.739 (2.739 to 2.739) │" in text
+    assert "bold]" not in text
     expected = "stl needs 120 labels (95 % interval 120 to 120) for the test error that gear reaches with 30 labels"
     assert f"hv_from_ds random: {expected}; labels saved: 90\n" in text

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from gear.config import PairSpec, TaskSpec
 from gear.errors import StorageError
 from search.campaign.events import TrialAsked
 from search.plan.campaign_plan import expand_pairs
@@ -37,9 +38,9 @@ def recorded(tmp_path):
     return write
 
 
-def taken(storage, **search):
+def taken(storage, say=pytest.fail, new=True, **search):
     plan = plan_of(earlier_campaigns=("before",), **search)
-    earlier = earlier_studies(storage, plan, {"hv_from_ds.random": {"split_hash": "same"}})
+    earlier = earlier_studies(storage, plan, {"hv_from_ds.random": {"split_hash": "same"}}, say, new=new)
     simulation = Simulation(plan, slots=1, earlier=earlier).run()
     asked = [event for event in simulation.events if isinstance(event, TrialAsked)]
     return [(event.origin, event.params) for event in asked if event.origin.startswith("study ")], earlier
@@ -90,3 +91,36 @@ def test_earlier_campaigns_are_taken_from_where_studies_do_not_share(recorded):
 def test_a_campaign_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StorageError, match="no campaign in"):
         taken(LocalPath(tmp_path))
+
+
+def test_a_resumed_campaign_goes_on_without_an_earlier_one_that_is_gone(tmp_path):
+    said = []
+    found, _ = taken(LocalPath(tmp_path), said.append, new=False)
+    assert found == []
+    (line,) = said
+    assert line.startswith(f"nothing more is taken over from campaign before: no campaign in {tmp_path}/before")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"log10": True}, False),
+        ({"censored": "drop"}, False),
+        ({"file": "/renamed.csv"}, False),
+        ({"file": "/renamed.csv", "property": "renamed"}, False),  # where columns have one name
+        ({"column": "mp", "property": "mp"}, True),
+    ],
+)
+def test_a_table_of_ones_own_is_the_same_target_whatever_is_done_with_it(recorded, changes, wanted):
+    before = TaskSpec("tg", "/mine.csv", "tg")
+    now = dataclasses.replace(before, **changes)
+    source = expand_pairs(["hv_from_bp"])[0].sources
+
+    def plan(target, **search):
+        return dataclasses.replace(small_plan(methods=["stl"], **search), pairs=(PairSpec(target, source),))
+
+    storage = recorded(plan(before, trials=12, seed=5), "of another seed")
+    mine = plan(now, earlier_campaigns=("before",))
+    (study,) = mine.studies
+    data = {study.name.removesuffix(".stl"): {"split_hash": "now"}}
+    assert bool(earlier_studies(storage, mine, data, pytest.fail, new=True)[study.name]) is wanted
