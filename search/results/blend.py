@@ -36,6 +36,8 @@ __all__ = ["judge_blends"]
 def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
     """Choose and test the blend of every pair and split, unless an earlier launch did so with the same candidates.
 
+    Fresh seeds may have changed the errors of the winners since; then the blend is recorded with its new rank.
+
     Raises:
         StorageError: a checkpoint cannot be read, or predictions cannot be written.
     """
@@ -46,8 +48,10 @@ def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], 
         candidates = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
         if len(candidates) < 2:
             say(f"{pair} {split}: no blend, since there are no two trials to choose from")
-        elif not _is_chosen(campaign.blends.get(f"{pair}.{split}.{BLEND}", ()), candidates):
+        elif (blend := _chosen(campaign.blends.get(f"{pair}.{split}.{BLEND}", ()), candidates)) is None:
             _choose(campaign, store, studies, candidates)
+        elif (rank := _rank(campaign, studies, blend.expected_rmse / blend.single_rmse)) != blend.validation_rmse:
+            campaign.finish_blend(dataclasses.replace(blend, validation_rmse=rank))
 
 
 def _with_checkpoints(
@@ -68,9 +72,9 @@ def _with_checkpoints(
     return [trial for trial in there if not damages[trial.number]]
 
 
-def _is_chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> bool:
-    """Whether the newest of some blends was chosen among these candidates."""
-    return any(blend.candidates == _numbers(candidates) for blend in blends[-1:])
+def _chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> BlendFinished | None:
+    """The newest of some blends, if it was chosen among these candidates."""
+    return next((blend for blend in blends[-1:] if blend.candidates == _numbers(candidates)), None)
 
 
 def _numbers(trials: Sequence[Trial]) -> dict[str, list[int]]:
@@ -100,7 +104,7 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
         selected_rmse=chosen.rmse,
         expected_rmse=chosen.expected,
         single_rmse=chosen.single,
-        validation_rmse=_lowest(campaign, studies) * chosen.expected / chosen.single,
+        validation_rmse=_rank(campaign, studies, chosen.expected / chosen.single),
         split_hash=pair.split_hash,
         data_hash=pair.data_hash,
     )
@@ -108,11 +112,17 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
     campaign.finish_blend(_tested(campaign, store, blend, ensembles, [alone[index] for index in counts]))
 
 
-def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:
-    """The validation RMSE of the best winner of some studies."""
+def _rank(campaign: Campaign, studies: Sequence[Study], ratio: float) -> float:
+    """The validation RMSE that a blend is ranked by: the lowest of the winners of some studies as they are now, scaled.
+
+    Args:
+        campaign: as it is now.
+        studies: of the blend's pair and split.
+        ratio: of the blend's error to that of the best single trial, by cross-validation.
+    """
     settings = campaign.plan.search
     winners = [(study, winner(study, settings)) for study in studies]
-    return min(score(study, best) for study, best in winners if best is not None)
+    return min(score(study, best) for study, best in winners if best is not None) * ratio
 
 
 def _tested(
