@@ -5,8 +5,9 @@ A trial is one `TrialAsked`, an `EpochReported` for each epoch, and one `TrialEn
 that was asked for and has not ended was interrupted.
 
 After the search come one `StudyFinished` for the winner of each study, and one `BlendFinished` for each blend, each
-after an `EvaluationBegun`. Every launch begins with a `Launched`. Before them is a `CheckpointLost` for each trial
-that would be among these if its models could be read.
+after an `EvaluationBegun`. Where fresh seeds change only the validation error of one later, it is recorded again with
+the same number of tests. Every launch begins with a `Launched`. Before them is a `CheckpointLost` for each trial that
+would be among these if its models could be read.
 """
 
 import dataclasses

@@ -71,9 +71,9 @@ def winner(study: Study, settings: SearchSettings) -> Trial | None:
 def score(study: Study, trial: Trial) -> float:
     """The validation RMSE that a trial is ranked by: its mean over fresh seeds if there are any.
 
-    Infinite if a trial failed.
+    Infinite if a trial on a fresh seed failed, whatever it reached before.
     """
-    fresh = [math.inf if again.value is None else again.value for again in _ended(study, trial)]
+    fresh = [_final_value(again) for again in _ended(study, trial)]
     if fresh:
         return fmean(fresh)
     return math.inf if trial.value is None else trial.value
@@ -116,13 +116,18 @@ def blend_candidates(study: Study, settings: SearchSettings) -> list[Trial]:
 
 
 def kept(study: Study, settings: SearchSettings) -> set[int]:
-    """Numbers of the ended trials whose checkpoints may still be needed."""
+    """Numbers of the ended trials whose checkpoints may still be needed.
+
+    What was trained again of a trial is kept with it: it is not trained a second time where the trial wins once more,
+    after others led in between.
+    """
     best = winner(study, settings)
-    models = [] if best is None else [*members(study, best, settings), *delivered(study, best, settings)]
+    found = [*_whole(study.ranking)[: max(1, settings.finalists)], *([best] if best else [])]
     if settings.final == "blend":
-        models += blend_candidates(study, settings)
-        models += [again for number in study.blended for again in delivered(study, study.trials[number], settings)]
-    return {trial.number for trial in [*_whole(study.ranking)[: max(1, settings.finalists)], *models]}
+        found += [*blend_candidates(study, settings), *(study.trials[number] for number in study.blended)]
+    purposes: tuple[Purpose, ...] = ("refit", "all-labels")
+    again = [one for trial in found for purpose in purposes for one in _complete(study, trial, purpose)]
+    return {trial.number for trial in [*found, *again]}
 
 
 def _whole(trials: list[Trial]) -> list[Trial]:
@@ -146,6 +151,11 @@ def _complete(study: Study, trial: Trial, purpose: Purpose) -> list[Trial]:
 def _again(study: Study, trial: Trial, purpose: Purpose, settings: SearchSettings) -> list[Repeat]:
     """What is missing of a trial's repetitions, one for each seed."""
     return [Repeat(trial, purpose)] * (settings.refit_seeds - len(_repeated(study, trial, purpose)))
+
+
+def _final_value(trial: Trial) -> float:
+    """What an ended trial reached; that of one that failed late is not its result."""
+    return trial.value if trial.state == "complete" and trial.value is not None else math.inf
 
 
 def _runs(study: Study, purpose: Purpose) -> bool:

@@ -78,7 +78,7 @@ class Study:
         trials: all trials, by number.
         searched: the trials of the search itself, in order.
         repeats: by number of a trial of the search, the trials that train it again.
-        finished: evaluations of its winner on the test part that were completed, oldest first.
+        finished: results of its winners, oldest first; the last one holds.
         evaluations: number of evaluations on the test part that were begun.
         versions: of the newest launch; empty before the first that recorded them.
         blended: numbers of its trials that are members of the newest blend of its pair and split.

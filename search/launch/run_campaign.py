@@ -18,7 +18,7 @@ from search.launch.source_check import say_doubtful_sources
 from search.plan.campaign_plan import CampaignPlan
 from search.plan.extension import extended_plan
 from search.results.finalize import deliver, judge_results
-from search.results.mlflow_records import MlflowRecords, history, joined_records
+from search.results.mlflow_records import MlflowRecords, final_records, history
 from search.runtime.connection import connected
 from search.runtime.resources import Slots
 from search.runtime.tune_run import Launch, Outcome, run_search
@@ -143,7 +143,7 @@ def _launch(
         outcome = search()  # of a done campaign nothing: it was resumed to test, export or register
         if outcome != "interrupted":
             judge_results(campaign, store, display.say)
-            recorder.tell(*joined_records(plan, data, store.folder))
+            recorder.tell(*final_records(plan, data, store.folder, campaign.newest_blends))
         if outcome == "done":
             outcome = search()  # of members of blends, chosen just now, on all labels
         if outcome != "interrupted":

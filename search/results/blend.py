@@ -36,6 +36,8 @@ __all__ = ["judge_blends"]
 def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], None]) -> None:
     """Choose and test the blend of every pair and split, unless an earlier launch did so with the same candidates.
 
+    Fresh seeds may have changed the errors of the winners since; then the blend is recorded with its new rank.
+
     Raises:
         StorageError: a checkpoint cannot be read, or predictions cannot be written.
     """
@@ -45,13 +47,19 @@ def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], 
     for (pair, split), studies in of_place.items():
         there = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
         blends = campaign.blends.get(f"{pair}.{split}.{BLEND}", ())
-        if _is_chosen(blends, there):  # without a look into their checkpoints
-            continue
-        candidates = [trial for trial in there if _is_whole(campaign, store, trial, say)]
-        if len(candidates) < 2:
-            say(f"{pair} {split}: no blend, since there are no two trials to choose from")
-        elif not _is_chosen(blends, candidates):
-            _choose(campaign, store, studies, candidates)
+        blend = _chosen(blends, there)
+        if blend is None:  # else nobody has to look into the checkpoints
+            candidates = [trial for trial in there if _is_whole(campaign, store, trial, say)]
+            if len(candidates) < 2:
+                say(f"{pair} {split}: no blend, since there are no two trials to choose from")
+                continue
+            blend = _chosen(blends, candidates)
+            if blend is None:
+                _choose(campaign, store, studies, candidates)
+                continue
+        rank = _rank(campaign, studies, blend.expected_rmse / blend.single_rmse)
+        if rank != blend.validation_rmse:
+            campaign.finish_blend(dataclasses.replace(blend, validation_rmse=rank))
 
 
 def _with_checkpoints(
@@ -76,9 +84,9 @@ def _is_whole(campaign: Campaign, store: CampaignStore, trial: Trial, say: Calla
     return not why
 
 
-def _is_chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> bool:
-    """Whether the newest of some blends was chosen among these candidates."""
-    return any(blend.candidates == _numbers(candidates) for blend in blends[-1:])
+def _chosen(blends: Sequence[BlendFinished], candidates: Sequence[Trial]) -> BlendFinished | None:
+    """The newest of some blends, if it was chosen among these candidates."""
+    return next((blend for blend in blends[-1:] if blend.candidates == _numbers(candidates)), None)
 
 
 def _numbers(trials: Sequence[Trial]) -> dict[str, list[int]]:
@@ -108,7 +116,7 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
         selected_rmse=chosen.rmse,
         expected_rmse=chosen.expected,
         single_rmse=chosen.single,
-        validation_rmse=_lowest(campaign, studies) * chosen.expected / chosen.single,
+        validation_rmse=_rank(campaign, studies, chosen.expected / chosen.single),
         split_hash=pair.split_hash,
         data_hash=pair.data_hash,
     )
@@ -116,11 +124,17 @@ def _choose(campaign: Campaign, store: CampaignStore, studies: Sequence[Study], 
     campaign.finish_blend(_tested(campaign, store, blend, ensembles, [alone[index] for index in counts]))
 
 
-def _lowest(campaign: Campaign, studies: Sequence[Study]) -> float:
-    """The validation RMSE of the best winner of some studies."""
+def _rank(campaign: Campaign, studies: Sequence[Study], ratio: float) -> float:
+    """The validation RMSE that a blend is ranked by: the lowest of the winners of some studies as they are now, scaled.
+
+    Args:
+        campaign: as it is now.
+        studies: of the blend's pair and split.
+        ratio: of the blend's error to that of the best single trial, by cross-validation.
+    """
     settings = campaign.plan.search
     winners = [(study, winner(study, settings)) for study in studies]
-    return min(score(study, best) for study, best in winners if best is not None)
+    return min(score(study, best) for study, best in winners if best is not None) * ratio
 
 
 def _tested(

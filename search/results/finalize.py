@@ -135,10 +135,16 @@ def _without_winner(study: Study) -> str:
 
 
 def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: Trial) -> None:
-    """Test the winner of a study and record its scores, unless that is recorded."""
+    """Test the winner of a study and record its scores, unless that is recorded.
+
+    Fresh seeds may have changed the validation error of a winner that was tested before; then only that is recorded.
+    """
     ensemble = members(study, best, campaign.plan.search)
     trials = [trial.number for trial in ensemble if trial is not best]
+    validation_rmse = score(study, best)
     if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
+        if last[0].validation_rmse != validation_rmse:
+            campaign.finish_study(dataclasses.replace(last[0], validation_rmse=validation_rmse))
         return
     with models(campaign, store, [(trial, 1.0) for trial in ensemble]) as found:
         alone = predict_all(found, store)
@@ -148,7 +154,7 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
     finished = StudyFinished(
         study=study.name,
         winner=best.number,
-        validation_rmse=score(study, best),
+        validation_rmse=validation_rmse,
         test_evaluations=evaluations,
         scores=scores,
         split_hash=found[0].pair.split_hash,

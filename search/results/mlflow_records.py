@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ from tracking.recording import messages
 from tracking.recording.messages import Record, Scalar
 from tracking.recording.recorder import Recorder
 
-__all__ = ["MlflowRecords", "history", "joined_records", "recorded", "story"]
+__all__ = ["MlflowRecords", "final_records", "history", "recorded", "story"]
 
 Hashes = Mapping[str, Mapping[str, str]]  # of the data of every "PAIR.SPLIT"
 
@@ -53,10 +54,7 @@ class MlflowRecords:
 
 def story(plan: CampaignPlan, hashes: Hashes, events: Iterable[Event]) -> Iterator[Record]:
     """All records of a campaign's events, from its beginning."""
-    translator = _Translator(plan, hashes)
-    yield from translator.beginning()
-    for event in events:
-        yield from translator.records_of(event)
+    yield from _Translator(plan, hashes).story(events)
 
 
 def history(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
@@ -75,18 +73,29 @@ def recorded(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterato
     Raises:
         StorageError: the campaign folder cannot be read.
     """
-    yield from story(plan, hashes, read_events(folder))
-    yield from joined_records(plan, hashes, folder)
+    translator = _Translator(plan, hashes)
+    yield from translator.story(read_events(folder))
+    yield from final_records(plan, hashes, folder, translator.blends.values())
 
 
-def joined_records(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> Iterator[Record]:
-    """The results over all folds of each cross-validation: each a study without trials.
+def final_records(
+    plan: CampaignPlan, hashes: Hashes, folder: StoragePath, blends: Iterable[BlendFinished]
+) -> Iterator[Record]:
+    """The results over all folds of each cross-validation, each a study without trials, and which of such studies hold.
+
+    Args:
+        plan: of the campaign.
+        hashes: of its data, by `PAIR.SPLIT`.
+        folder: of the campaign.
+        blends: the newest of each pair and split.
 
     Raises:
         StorageError: the campaign folder cannot be read.
     """
+    hold = {blend.name for blend in blends if blend.scores and plan.search.final == "blend"}
     pairs = {pair.id: pair for pair in plan.pairs}
     for joined in read_joined(plan, folder):
+        hold.add(joined.name)
         tags = _tags(StudyPlan(pairs[joined.pair], joined.split, joined.method))
         tags |= data_facts(hashes, joined.pair, joined.split)
         tags |= {"split_hash": joined.split_hash, "data_hash": joined.data_hash}
@@ -98,14 +107,26 @@ def joined_records(plan: CampaignPlan, hashes: Hashes, folder: StoragePath) -> I
             metrics=_of_winner(joined.numbers),
             tags={"folds": str(len(joined.parts)), "parts": joined.methods},
         )
+    yield messages.ResultsThatHold(frozenset(hold))
 
 
 class _Translator:
-    """Turns events into records. It must see every event once, in order: the end of a trial or study sums it up."""
+    """Turns events into records. It must see every event once, in order: the end of a trial or study sums it up.
+
+    `blends` has the newest of each pair and split, by name.
+    """
 
     def __init__(self, plan: CampaignPlan, hashes: Hashes) -> None:
         self._plan, self._hashes = plan, hashes
         self._studies = {s.name: Study(s, plan.search.trials, plan.search.replacements) for s in plan.studies}
+        self.blends: dict[str, BlendFinished] = {}
+        self._results: Counter[tuple[str, int]] = Counter()  # by name and number of tests
+
+    def story(self, events: Iterable[Event]) -> Iterator[Record]:
+        """The records of the studies and of all events, from the first."""
+        yield from self.beginning()
+        for event in events:
+            yield from self.records_of(event)
 
     def beginning(self) -> Iterator[Record]:
         """The records of the studies, before any event."""
@@ -124,6 +145,7 @@ class _Translator:
             study.apply(event)
         match event:
             case BlendFinished():
+                self.blends[event.name] = event
                 return self._blend(event)
             case TrialAsked(attempt=0):
                 tags = {"seed": str(event.config["seed"]), "origin": event.origin, "purpose": event.purpose}
@@ -135,8 +157,13 @@ class _Translator:
             case TrialEnded():
                 return self._end(self._studies[event.study], event)
             case StudyFinished():
-                return [_conclusion(self._studies[event.study], event)]
+                return [_conclusion(self._studies[event.study], event, self._revision(event.study, event))]
         return []
+
+    def _revision(self, name: str, result: StudyFinished | BlendFinished) -> int:
+        """How many results of this name with as many tests were told before this one."""
+        self._results[name, result.test_evaluations] += 1
+        return self._results[name, result.test_evaluations] - 1
 
     def _tags(self, study: StudyPlan) -> dict[str, str]:
         return _tags(study) | dict(self._hashes[f"{study.pair.id}.{study.split}"])
@@ -154,6 +181,7 @@ class _Translator:
                 tests=blend.test_evaluations,
                 metrics=_of_winner(blend.numbers),
                 tags={"members": members_words(self._studies, blend)},
+                revision=self._revision(blend.name, blend),
             ),
         ]
 
@@ -204,7 +232,7 @@ def _standing(study: Study) -> dict[str, float]:
     return {**counts, **best, "total_seconds": study.ended_seconds}
 
 
-def _conclusion(study: Study, event: StudyFinished) -> Record:
+def _conclusion(study: Study, event: StudyFinished, revision: int) -> Record:
     metrics = _of_winner(event.numbers)
     shares = importances(study.searched)
     metrics |= {f"importance/{path}": share for path, share in shares.items()}
@@ -214,6 +242,7 @@ def _conclusion(study: Study, event: StudyFinished) -> Record:
         metrics=metrics,
         tags={"winner": str(event.winner), "models": " ".join(map(str, event.trials or [event.winner]))},
         files={"importance.json": json.dumps(shares, indent=1)} if shares else {},
+        revision=revision,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from gear.results import State
 
-__all__ = ["Record", "Scalar", "Step", "StudyResult", "StudyStarted", "TrialResult", "TrialStarted"]
+__all__ = ["Record", "ResultsThatHold", "Scalar", "Step", "StudyResult", "StudyStarted", "TrialResult", "TrialStarted"]
 
 Scalar = str | int | float | bool | None
 
@@ -62,19 +62,29 @@ class TrialResult:
 class StudyResult:
     """The end of a study: its winner was evaluated on the test part, `tests` times so far, or no trial completed.
 
-    A study that is extended goes on after its end, and may end again with as many tests as before.
+    A study that is extended goes on after its end, and may end again with as many tests as before. A result without
+    trials, such as a blend, that does not hold any more is superseded.
 
     Attributes:
+        revision: how many results with as many tests and other numbers were recorded before it.
         derived: whether it is made of the results of others: its numbers may change with as many tests, or fewer.
     """
 
     study: str
     tests: int
-    state: Literal["complete", "failed"] = "complete"
+    state: Literal["complete", "failed", "superseded"] = "complete"
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
     derived: bool = False
 
 
-Record = StudyStarted | TrialStarted | Step | TrialResult | StudyResult
+@dataclass(frozen=True, slots=True)
+class ResultsThatHold:
+    """The names of the results without trials that hold now; others of the campaign are superseded."""
+
+    names: frozenset[str]
+
+
+Record = StudyStarted | TrialStarted | Step | TrialResult | StudyResult | ResultsThatHold

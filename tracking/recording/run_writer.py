@@ -5,7 +5,7 @@ one: a run is looked up before it is made again, and an epoch, the end of a tria
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,13 +14,23 @@ from tracking.experiments import open_experiment
 from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import Metric, MlflowClient, MlflowException, Param, RunTag
 from tracking.mlflow_page import add_view
-from tracking.recording.messages import Record, Scalar, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
-from tracking.runs import FILE_TAG, files_of
+from tracking.recording.messages import (
+    Record,
+    ResultsThatHold,
+    Scalar,
+    Step,
+    StudyResult,
+    StudyStarted,
+    TrialResult,
+    TrialStarted,
+)
+from tracking.runs import FILE_TAG, SUPERSEDED, files_of
 from tracking.stored_runs import StoredRun, run_reader
 
 __all__ = ["RunWriter"]
 
-STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}  # in MLflow's terms
+# in MLflow's terms
+STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", SUPERSEDED: "FINISHED"}
 MAX_METRICS, MAX_PARAMS = 1000, 100  # per request
 REJECTED = {
     "INVALID_PARAMETER_VALUE",
@@ -28,6 +38,7 @@ REJECTED = {
     "RESOURCE_ALREADY_EXISTS",
 }  # errors that a repeated request would get again
 RESULT_TAG = "gear.result"  # of a derived result: a digest of what is recorded
+BUDGET_TAG = "gear.budget"  # of a study, its trials; 0 of a result without trials
 STEP_OF_TRIAL, STEP_OF_STUDY = "epoch", "trials"  # metrics whose value is the last recorded step
 
 Key = tuple[str, int | None]  # a study's name, and a trial's number or None for the study's own run
@@ -42,6 +53,7 @@ class _Run:
         state: its tag `gear.status`; one of `STATUS` once its end is recorded.
         step: the last one recorded.
         tests: of a study, the number of recorded evaluations on the test part.
+        revision: of a study, how often its numbers changed without another evaluation.
         params: their names; a value stays as it was first written.
         tags: those of a study, which may change.
         metrics: received, and not yet written.
@@ -53,6 +65,7 @@ class _Run:
     state: str = "running"
     step: int = 0
     tests: int = 0
+    revision: int = 0
     params: set[str] = field(default_factory=set)
     tags: dict[str, str] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
@@ -126,13 +139,15 @@ class RunWriter:
                 self._end_trial(record, now)
             case StudyResult():
                 self._end_study(record, now)
+            case ResultsThatHold():
+                self._supersede(record.names, now)
 
     def _start_study(self, study: StudyStarted, now: int) -> None:
         self._studies[study.name] = study
         key = (study.name, None)
         tags = {**self._tags(study), "gear.kind": "study"}
         run = self._runs.get(key) or self._make_run(key, _name(study), tags, now)
-        self._set_tag(run, "gear.budget", str(study.budget))  # a tag: an extension raises it
+        self._set_tag(run, BUDGET_TAG, str(study.budget))  # a tag: an extension raises it
         self._log_params(run, study.params)
         self._log_files(run, study.files)
 
@@ -179,7 +194,7 @@ class RunWriter:
             self._write_derived(run, end, now)
         elif end.tests >= run.tests:
             self._log_files(run, end.files)
-            if end.tests > run.tests:
+            if (end.tests, end.revision) > (run.tests, run.revision):
                 self._write_result(run, end, _metrics(end.metrics, now, end.tests))
         run.verdict = end
 
@@ -191,8 +206,16 @@ class RunWriter:
             self._set_tag(run, RESULT_TAG, digest)
 
     def _write_result(self, run: _Run, end: StudyResult, metrics: Iterable[Metric]) -> None:
-        self._conclude(run, metrics, {"test_evaluations": str(end.tests), **end.tags})
-        run.tests = end.tests
+        counts = {"test_evaluations": str(end.tests), "revision": str(end.revision)}
+        self._conclude(run, metrics, {**counts, **end.tags})
+        run.tests, run.revision = end.tests, end.revision
+
+    def _supersede(self, names: Collection[str], now: int) -> None:
+        """Mark results without trials that hold no more, those of earlier launches included."""
+        for (name, number), run in self._runs.items():
+            if number is None and run.tags.get(BUDGET_TAG) == "0" and name not in names:
+                run.verdict = None
+                self._close_study(run, StudyResult(name, run.tests, SUPERSEDED), now)
 
     def _close_study(self, run: _Run, end: StudyResult, now: int) -> None:
         if run.state != end.state:
@@ -317,6 +340,7 @@ def _known(run: StoredRun) -> tuple[Key | None, _Run]:
         state=tags.get("gear.status", "running"),
         step=int(metrics.get(STEP_OF_STUDY if number is None else STEP_OF_TRIAL, 0)),
         tests=int(tags.get("gear.test_evaluations", 0)),
+        revision=int(tags.get("gear.revision", 0)),
         params=set(run.params),
         tags={} if number is not None else tags,
     )

@@ -19,7 +19,7 @@ from tracking.mlflow_api import Experiment, MlflowClient, MlflowException
 from tracking.references import KIND, NAME
 from tracking.report.campaigns import CampaignRecord, ReferenceRecord, StudyRecord, TrialRecord
 from tracking.report.thinning import room, thinned
-from tracking.runs import FILE_TAG, PREDICTIONS, files_of
+from tracking.runs import FILE_TAG, PREDICTIONS, SUPERSEDED, files_of
 from tracking.stored_runs import RunReader, StoredRun, run_reader
 
 __all__ = ["read_campaigns"]
@@ -79,6 +79,8 @@ def _sorted_runs(reader: RunReader, experiment: Experiment, say: Callable[[str],
             runs.references.append(run)
         if "gear.study" not in run.tags:
             continue  # a run that a user made, or a report
+        if run.tags.get("gear.status") == SUPERSEDED:
+            continue
         parent = run.tags.get("mlflow.parentRunId")
         if parent is None:
             runs.parents.append(run)

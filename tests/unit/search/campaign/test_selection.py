@@ -1,6 +1,8 @@
 """Who wins: by one look at the trials, on fresh seeds, or refitted; and nothing trained for it is counted as search."""
 
 import dataclasses
+import math
+from functools import partial
 from statistics import fmean
 
 import pytest
@@ -16,6 +18,7 @@ from search.campaign.selection import (
     unvalidated,
     winner,
 )
+from search.storage.checkpoint_cleanup import CheckpointCleanup
 from tests.support.fake_training import BrokenRun, FakeRun, Simulation, small_plan
 
 PLAN = {"methods": ["stl"], "trials": 9}
@@ -71,6 +74,82 @@ def test_finalists_that_fail_on_fresh_seeds_lose():
 
     study, search = only_study(Simulation(small_plan(**PLAN, finalists=2), factory=FailsForTheBest).run())
     assert winner(study, search).number == second.number
+
+
+def test_a_finalist_that_fails_late_on_a_fresh_seed_loses_whatever_it_reached_before():
+    plan = small_plan(**PLAN, pruner="none")
+    plain = Simulation(plan).run()
+    best, second = only_study(plain)[0].ranking[:2]
+    known = {trial.config["seed"] for trial in only_study(plain)[0].searched}
+
+    class FailsLateForTheBest(FakeRun):
+        def epochs(self):
+            mine = self.spec.config.training.learning_rate == best.config["training"]["learning_rate"]
+            for result in super().epochs():
+                if mine and self.spec.config.seed not in known:
+                    if result.epoch == 8:
+                        raise RuntimeError("CUDA out of memory")
+                    result = dataclasses.replace(result, best_validation_rmse=0.001)
+                yield result
+
+    study, search = only_study(
+        Simulation(small_plan(**PLAN, pruner="none", finalists=2), factory=FailsLateForTheBest).run()
+    )
+    assert [(again.state, again.value) for again in study.repeats[best.number]] == [("failed", 0.001)] * 2
+    assert score(study, study.best) == math.inf
+    assert winner(study, search).number == second.number
+
+
+class LuckyOnce(FakeRun):
+    """A configuration that is not known has a low error at first, and a high one on every other seed."""
+
+    def __init__(self, spec, known):
+        super().__init__(spec)
+        rate = spec.config.training.learning_rate
+        self.floor = 5.0 if rate in known else 0.01
+        known.add(rate)
+
+    def value(self, epoch):
+        return self.floor + math.exp(-epoch)
+
+
+class Removals:
+    """Stands in for a store; lists the trials whose checkpoints were removed."""
+
+    def __init__(self):
+        self.removed = set()
+
+    def write_trial(self, study, number, spec):
+        pass
+
+    def remove_checkpoints(self, study, number, keep=None):
+        if keep is None:
+            self.removed.add(number)
+
+
+@pytest.mark.parametrize("more", [{"final": "refit"}, {"final_labels": "all"}])
+def test_what_was_trained_again_of_a_winner_is_kept_while_luckier_trials_lead(more):
+    first = Simulation(small_plan(**PLAN, finalists=2, **more)).run()
+    before, _ = only_study(first)
+    known = {trial.config["training"]["learning_rate"] for trial in before.searched}
+    extended = small_plan(**(PLAN | {"trials": 10}), finalists=2, **more)
+    luck = set()
+
+    def run(spec):
+        return (FakeRun if spec.config.training.learning_rate in known else partial(LuckyOnce, known=luck))(spec)
+
+    again, store = Simulation(extended, first.steps, run), Removals()
+    again.campaign.listeners.append(CheckpointCleanup(again.campaign, store))
+    study, search = only_study(again)
+    best = winner(study, search)
+    again.run()
+    assert study.best is study.searched[-1] is not best
+    assert winner(study, search) is best
+    assert (
+        not {trial.number for trial in [*members(study, best, search), *delivered(study, best, search)]} & store.removed
+    )
+    assert study.best.number not in store.removed
+    assert {t.purpose for t in study.repeats[best.number]} == {"rescore", "refit" if "final" in more else "all-labels"}
 
 
 def test_the_winner_is_refitted_on_folds_and_seeds_and_its_models_are_the_result():

@@ -14,7 +14,7 @@ from gear.evaluation.held_out import HeldOutPredictions, predictions_table
 from gear.export import Member
 from gear.label_scaler import Scaler
 from search.campaign.campaign import Campaign
-from search.campaign.events import StudyFinished
+from search.campaign.events import StudyFinished, TrialAsked, TrialEnded
 from search.campaign.leaderboard import standings
 from search.campaign.selection import score, winner
 from search.plan.plan_file import plan_to_dict, plan_to_toml
@@ -215,6 +215,29 @@ def test_an_interrupted_campaign_does_not_choose_or_test_again_unless_the_candid
     judge_blends(again, store, pytest.fail)
     assert len(asked) == sum(len(study.ranking[:3]) for study in again.studies.values()) > 4
     assert [blend.test_evaluations for blend in again.blends[BLEND]] == [1, 2]
+
+
+def test_a_blend_is_ranked_anew_where_fresh_seeds_change_the_error_of_the_best_winner(store, models):
+    campaign, asked = searched(store), models(independent)
+    judge_blends(campaign, store, pytest.fail)
+    (first,) = campaign.tested_blends
+    asked.clear()
+    study = min(campaign.studies.values(), key=lambda study: study.best.value)
+    number = len(study.trials)
+    campaign._record(
+        TrialAsked(study.name, number, 0, {}, {}, study.best.config, purpose="rescore", of=study.best.number),
+        TrialEnded(study.name, number, "complete", "last epoch", study.best.value + 0.01, 9),
+    )
+    for _ in range(2):
+        judge_blends(campaign, store, pytest.fail)
+    assert asked == []
+    assert campaign.blends[BLEND][0] == first
+    (last,) = campaign.blends[BLEND][1:]
+    assert last == dataclasses.replace(
+        first, validation_rmse=pytest.approx(lowest(campaign) * last.expected_rmse / last.single_rmse)
+    )
+    assert last.validation_rmse > first.validation_rmse
+    assert [row.test_evaluations for row in standings(campaign) if row.study == BLEND] == [1]
 
 
 def test_a_blend_that_was_tested_and_lost_counts_as_tested(store, models, monkeypatch):

@@ -23,7 +23,7 @@ from search.plan.plan_file import plan_to_dict, plan_to_toml
 from search.results import cross_validation as module
 from search.results.cross_validation import judge_cross_validations, read_joined
 from search.results.intervals import with_intervals
-from search.results.mlflow_records import joined_records
+from search.results.mlflow_records import final_records
 from search.results.references import read_references, reference_predictions_name
 from search.results.shares import joined_shares
 from search.results.winners import leaderboard
@@ -215,7 +215,7 @@ def test_models_of_all_folds_count_alike(store, data):
 def test_mlflow_has_a_study_without_trials_for_each(store, data):
     campaign = searched(store)
     judge_cross_validations(campaign, store, pytest.fail)
-    started, ended, *_ = joined_records(PLAN, HEAD["data"], store.folder)
+    started, ended, *_ = final_records(PLAN, HEAD["data"], store.folder, ())
     assert isinstance(started, StudyStarted)
     assert isinstance(ended, StudyResult)
     assert (started.name, started.tags["split"], started.tags["method"]) == (f"{PLACE}.gear", "random-cv", "gear")

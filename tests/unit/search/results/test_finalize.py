@@ -1,6 +1,7 @@
 """After the search: an evaluation on the test part counts from its beginning, and evidence is gathered once."""
 
 import contextlib
+import dataclasses
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 
 from gear.export import Member
 from search.campaign.campaign import Campaign
-from search.campaign.events import EvaluationBegun
+from search.campaign.events import EvaluationBegun, TrialAsked, TrialEnded
 from search.campaign.leaderboard import standings
 from search.campaign.selection import winner
 from search.plan.plan_file import plan_from_dict, plan_to_dict, plan_to_toml
@@ -100,6 +101,28 @@ def test_what_was_tested_is_not_tested_again(store, judged):
     judge_results(resumed(store), store, pytest.fail)
     judged.append(lambda: pytest.fail("it was tested"))
     judge_results(resumed(store), store, pytest.fail)
+
+
+def test_a_winner_that_fresh_seeds_confirm_is_recorded_with_their_error_and_not_tested_again(store, judged):
+    judge_results(resumed(store), store, pytest.fail)
+    judged.append(lambda: pytest.fail("it was tested"))
+    finalists = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, finalists=1))
+    campaign = Campaign(finalists, store.append, store.events())
+    study = campaign.studies[GEAR]
+    first, number = study.finished[-1], len(study.trials)
+    config = {**study.best.config, "seed": 7}
+    campaign._record(TrialAsked(GEAR, number, 0, {}, {}, config, purpose="rescore", of=study.best.number))
+    campaign._record(TrialEnded(GEAR, number, "complete", "last epoch", first.validation_rmse + 0.5, 9))
+    for _ in range(2):
+        judge_results(campaign, store, pytest.fail)
+    for one in (campaign, Campaign(finalists, events=store.events())):
+        earlier, last = one.studies[GEAR].finished
+        assert earlier == first
+        assert last == dataclasses.replace(first, validation_rmse=first.validation_rmse + 0.5)
+        assert len(one.studies[STL].finished) == 1
+        row = next(row for row in standings(one) if row.study == GEAR)
+        assert (row.validation_rmse, row.test_evaluations) == (last.validation_rmse, 1)
+    assert winner_of(read_board(campaign, HEAD, store.folder), study).scores["validation_rmse"] == last.validation_rmse
 
 
 def test_an_earlier_version_recorded_only_the_results_and_counting_goes_on_from_there():

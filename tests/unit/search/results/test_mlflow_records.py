@@ -4,6 +4,8 @@ import dataclasses
 import json
 import tomllib
 
+import pytest
+
 from gear.results import EpochResult
 from search.campaign.events import (
     AttemptLost,
@@ -16,12 +18,15 @@ from search.campaign.events import (
     TrialEnded,
 )
 from search.plan.plan_file import plan_from_dict
-from search.results.mlflow_records import MlflowRecords, story
+from search.results.mlflow_records import MlflowRecords, recorded, story
+from search.storage.campaign_store import CampaignStore
+from search.storage.local import LocalPath
 from tests.support.fake_training import Simulation, small_plan
-from tracking.recording.messages import Step, StudyResult, StudyStarted, TrialResult, TrialStarted
+from tracking.recording.messages import ResultsThatHold, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 
 EPOCH = EpochResult(1, 0.5, 0.5, 1, {"reg": 0.2, "curv": 0.0}, {"target": 0.2}, 2.0, 100.0, 0.0, 0, 900.0)
 STUDY = "hv_from_ds.random.gear"
+TWO = [BlendMember(STUDY, 0, 1), BlendMember(STUDY, 1, 1)]
 HASHES = {"hv_from_ds.random": {"split_hash": "s", "data_hash": "d", "unit": "kJ/mol"}}
 
 
@@ -144,6 +149,30 @@ def test_a_winner_is_told_with_its_numbers_on_test():
     assert end.metrics == {**numbers, "winner_validation_rmse": 0.5}
     assert (end.tests, end.state, end.tags["winner"]) == (2, "complete", "0")
     assert end.files == {}
+
+
+def test_a_result_whose_validation_error_changed_is_told_as_a_revision():
+    finished = StudyFinished(STUDY, 0, 0.5, 1, {"rmse": 0.6})
+    blend = BlendFinished("hv_from_ds", "random", TWO, {STUDY: [0, 1]}, 0.3, 0.4, 0.5, 0.4, 1, {"rmse": 0.45})
+    results = [finished, blend, *(dataclasses.replace(one, validation_rmse=0.7) for one in (finished, blend))]
+    results.append(dataclasses.replace(finished, test_evaluations=2))
+    ends = [record for record in told(*life(0), *life(1), *results) if isinstance(record, StudyResult)]
+    assert [(end.tests, end.revision) for end in ends] == [(1, 0), (1, 0), (1, 1), (1, 1), (2, 0)]
+    assert [end.metrics["winner_validation_rmse"] for end in ends] == [0.5, 0.4, 0.7, 0.7, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("final", "scores", "hold"),
+    [("blend", [{"rmse": 0.4}], True), ("blend", [{"rmse": 0.4}, {}], False), ("refit", [{"rmse": 0.4}], False)],
+)
+def test_what_a_campaign_does_not_deliver_does_not_hold(final, scores, hold, tmp_path):
+    plan = small_plan("quick-1", methods=["gear"], final=final)
+    with CampaignStore.create(LocalPath(tmp_path / "quick-1"), {"plan": {}}, "") as store:
+        store.append(*life(0), *life(1))
+        for found in scores:
+            store.append(BlendFinished("hv_from_ds", "random", TWO, {}, 0.3, 0.4, 0.5, 0.4, 1, found))
+        *_, last = recorded(plan, HASHES, store.folder)
+    assert last == ResultsThatHold(frozenset({"hv_from_ds.random.blend"} if hold else ()))
 
 
 def test_errors_on_validation_are_those_that_chose_the_winner():

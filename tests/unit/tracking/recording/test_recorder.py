@@ -24,7 +24,7 @@ from tests.support.mlflow_story import (
 from tracking.identity import CampaignIdentity
 from tracking.recording import recorder as module
 from tracking.recording import run_writer
-from tracking.recording.messages import Step, StudyResult, TrialResult, TrialStarted
+from tracking.recording.messages import ResultsThatHold, Step, StudyResult, StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
 
 
@@ -162,6 +162,34 @@ def test_a_derived_result_is_written_whenever_it_differs(uri, client):
     record(uri, history=[STUDY, result])
     assert everything(client) == before
     assert len(curve(client, runs(client)[RUN], "test_rmse")) == 3
+
+
+def test_a_revised_result_is_written_once(uri, client):
+    told = [*story(), StudyResult(NAME, 1, metrics={"test_rmse": 0.5, "winner_validation_rmse": 0.2}, revision=1)]
+    record(uri, history=[*told[:-1], StudyResult(NAME, 1)])
+    record(uri, history=told)
+    assert runs(client)[RUN].data.metrics["winner_validation_rmse"] == 0.2
+    before, times = everything(client), stamps(client)
+    record(uri, history=told)
+    assert (everything(client), stamps(client)) == (before, times)
+
+
+def test_a_result_without_trials_that_holds_no_more_is_superseded_until_it_holds_again(uri, client):
+    blend, joined = (StudyStarted(f"p.s.{name}", 0, {"method": name}) for name in ("blend", "champion"))
+    told = [*story(), blend, StudyResult(blend.name, 1, metrics={"test_rmse": 0.4})]
+    record(uri, history=[*told, joined, StudyResult(joined.name, 1, derived=True)])
+
+    def states():
+        return {name: (run.info.status, run.data.tags["gear.status"]) for name, run in runs(client).items()}
+
+    whole = states()
+    for hold, blend_state in ((set(), "superseded"), ({blend.name}, "complete")):
+        record(uri, history=[*told, ResultsThatHold(frozenset(hold))])
+        changed = {"blend": ("FINISHED", blend_state), "champion": ("FINISHED", "superseded")}
+        assert states() == {**whole, **changed}
+        before, times = everything(client), stamps(client)
+        record(uri, history=[*told, ResultsThatHold(frozenset(hold))])
+        assert (everything(client), stamps(client)) == (before, times)
 
 
 def test_study_that_was_interrupted_after_its_end_is_not_ended_again_by_telling_it(uri, client):

@@ -65,6 +65,15 @@ def test_neither_a_classical_method_nor_a_blend_answers_whether_transfer_helps(r
     assert "Classical methods and blends beside them" in words(page_of([campaign]))
 
 
+def test_a_result_that_its_campaign_delivers_no_more_is_not_shown(recorded, client):
+    (campaign,) = recorded(Study(), Study(method="blend", validation=0.1))
+    (blend,) = (study for study in campaign.studies if study.method == "blend")
+    client.set_tag(blend.run_id, "gear.status", "superseded")
+    (campaign,) = read_campaigns(client, [])
+    assert [study.method for study in campaign.studies] == ["gear"]
+    assert "blend" not in words(page_of([campaign]))
+
+
 def test_a_target_without_a_source_is_no_transfer(recorded):
     (campaign,) = recorded(Study(pair="hv", method="mine", test=0.4), Study(pair="hv", method="stl", test=0.5))
     assert best_transfer(changes(campaign.studies)) == []
