@@ -41,6 +41,7 @@ class Winner:
             where its own model predicts. Of a blend its members.
         labels: `all` if its models were trained again on all labels of the target, whose errors are then estimates by
             those of the models that were tested; else empty.
+        models: a digest of the trials whose models are exported, and of their shares.
         scores: its numbers by name, with `validation_rmse` and `test_rmse` (both standardised by the target's training
             part); `X_low` and `X_high` are the 95 % interval of X.
         test_evaluations: how often the study was evaluated on the test part.
@@ -68,6 +69,7 @@ class Winner:
     data_hash: str = ""
     trials: str = ""
     labels: str = ""
+    models: str = ""
     test_evaluations: int = 1
     unit: str = ""
     created: str = ""

@@ -2,7 +2,8 @@
 
 A model is named `gear.PAIR.SPLIT` and has the aliases `best_METHOD`, `champion` and `challenger`. Versions with the
 same split and data hash are ranked by their validation RMSE; the test part never decides. An alias moves only after the
-new version was loaded and has predicted. A version carries its evidence, see `tracking.evidence_file`.
+new version was loaded and has predicted. A version carries its evidence, see `tracking.evidence_file`, which is brought
+up to date at each resume. What its campaign does not deliver any more is superseded and has no alias.
 
 `gear-search models` lists the champions, see `tracking.models`.
 """
@@ -11,7 +12,7 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from gear.errors import GearError, StorageError, UnknownNameError
 from gear.plugins import source_of
 from tracking.client import open_client
 from tracking.evidence import RegisteredVersion, Winner, description, evidence
-from tracking.evidence_file import evidence_tags, read_evidence, write_evidence
+from tracking.evidence_file import evidence_tags, read_evidence, update_evidence, write_evidence
+from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import (
     AnyType,
     ColSpec,
@@ -36,12 +38,22 @@ from tracking.mlflow_api import (
     get_artifact_repository,
     mlflow,
 )
-from tracking.runs import find_run
+from tracking.runs import SUPERSEDED, find_run
 
-__all__ = ["RegisteredVersion", "Winner", "champion_export", "champions", "model_name", "register_winner", "rivals"]
+__all__ = [
+    "RegisteredVersion",
+    "Winner",
+    "champion_export",
+    "champions",
+    "model_name",
+    "register_winner",
+    "rivals",
+    "supersede_others",
+]
 
 REQUIREMENTS = ("torch", "chemprop", "rdkit", "numpy", "pyarrow", "safetensors", "platformdirs", "chemicals", "thermo")
 EXAMPLE = ("CCO", "c1ccccc1")
+STATUS, READY = "status", "ready"  # the tag of a version that says whether it competes, and its value where it does
 
 
 def model_name(pair: str, split: str) -> str:
@@ -50,9 +62,10 @@ def model_name(pair: str, split: str) -> str:
 
 
 def register_winner(tracking_uri: str, export: Path, winner: Winner) -> RegisteredVersion:
-    """Register a winner's export folder and move the aliases. Registering the same trial again changes nothing.
+    """Register a winner's export folder and move the aliases.
 
-    Where the files of its version are gone, that is withdrawn for a new one.
+    Registering the same models again brings the evidence of their version up to date. A version whose files are gone is
+    withdrawn for a new one.
 
     Raises:
         StorageError: MLflow cannot be written.
@@ -60,11 +73,40 @@ def register_winner(tracking_uri: str, export: Path, winner: Winner) -> Register
     client = open_client(tracking_uri)
     name = model_name(winner.pair, winner.split)
     try:
-        version = _registered(client, name, winner) or _register(client, name, export, winner)
+        there = _registered(client, name, winner)
+        if there is not None:
+            _renew(client, there, winner)
+        version = _register(client, name, export, winner) if there is None else str(there.version)
         _move_aliases(client, name, winner, version)
         return _described(client, name, version)
     except (MlflowException, OSError) as error:
         raise StorageError(f"cannot register {name} in {tracking_uri}: {error}") from error
+
+
+def supersede_others(
+    tracking_uri: str, campaign: CampaignIdentity, models: Iterable[str], delivered: Mapping[str, str]
+) -> None:
+    """Mark the versions of a campaign that it does not deliver any more, and pass their aliases on.
+
+    Args:
+        tracking_uri: of MLflow.
+        campaign: whose versions they are; those of others stay as they are.
+        models: names of the models that it may have registered.
+        delivered: by study, blend or joined result that the campaign delivers, its version; empty where it could not be
+            registered now, and what was registered of it stays.
+
+    Raises:
+        StorageError: MLflow cannot be read or written.
+    """
+    client = open_client(tracking_uri)
+    try:
+        for name in models:
+            own = [version for version in _versions(client, name) if _is_from(version, campaign)]
+            for version in own:
+                if delivered.get(version.tags.get("study", "")) not in ("", str(version.version)):
+                    _supersede(client, version)
+    except (MlflowException, OSError) as error:
+        raise StorageError(f"cannot bring the registered models in {tracking_uri} up to date: {error}") from error
 
 
 def champion_export(tracking_uri: str, pair: str, split: str, method: str | None, to: Path) -> RegisteredVersion:
@@ -140,17 +182,37 @@ def _models(client: MlflowClient) -> list[RegisteredModel]:
     return found
 
 
-def _registered(client: MlflowClient, name: str, winner: Winner) -> str | None:
-    """The version that an earlier launch registered for this result."""
+def _registered(client: MlflowClient, name: str, winner: Winner) -> ModelVersion | None:
+    """The version that an earlier launch registered for this result; it competes again if it was superseded."""
+    for version in _versions(client, name, (READY, SUPERSEDED)):
+        if _holds(version, winner) and _is_from(version, winner.identity):
+            if not _has_files(version):
+                _withdraw(client, version, "lost")
+                continue
+            if version.tags[STATUS] != READY:
+                client.set_model_version_tag(name, version.version, STATUS, READY)
+            return version
+    return None
+
+
+def _holds(version: ModelVersion, winner: Winner) -> bool:
+    """Whether a version has the models of a result."""
     names = ("study", "number", "trials", "labels")
     own = ["" if (value := getattr(winner, name)) is None else str(value) for name in names]
-    same = [v for v in _versions(client, name) if [v.tags.get(name, "") for name in names] == own]
-    for version in same:
-        if _is_from(version, winner):
-            if _has_files(version):
-                return str(version.version)
-            _withdraw(client, version)
-    return None
+    if [version.tags.get(name, "") for name in names] != own:
+        return False
+    if "models" in version.tags:
+        return bool(version.tags["models"] == winner.models)
+    return not (winner.models and winner.labels)  # of an earlier version, which may have had some of all labels only
+
+
+def _renew(client: MlflowClient, version: ModelVersion, winner: Winner) -> None:
+    """Bring the evidence of a version up to date; the champion before it stays the one of that time."""
+    before = read_evidence(version)
+    known = evidence(winner, None) | {name: before[name] for name in before if name.startswith("champion_before")}
+    update_evidence(client, version, known)
+    if version.description != (told := description(known)):
+        client.update_model_version(version.name, version.version, told)
 
 
 def _has_files(version: ModelVersion) -> bool:
@@ -166,24 +228,44 @@ def _missing(version: ModelVersion) -> str:
     )
 
 
-def _withdraw(client: MlflowClient, version: ModelVersion) -> None:
-    """Take a version without files out of the competition."""
-    client.set_model_version_tag(version.name, version.version, "status", "lost")
-    for alias, holder in client.get_registered_model(version.name).aliases.items():
-        if str(holder) == str(version.version):
-            client.delete_registered_model_alias(version.name, alias)
+def _withdraw(client: MlflowClient, version: ModelVersion, status: str) -> list[str]:
+    """Take a version out of the competition, and return the aliases that it had."""
+    client.set_model_version_tag(version.name, version.version, STATUS, status)
+    aliases = client.get_registered_model(version.name).aliases
+    held = [alias for alias, holder in aliases.items() if str(holder) == str(version.version)]
+    for alias in held:
+        client.delete_registered_model_alias(version.name, alias)
+    return held
 
 
-def _is_from(version: ModelVersion, winner: Winner) -> bool:
-    """Whether a version comes from the winner's campaign."""
+def _supersede(client: MlflowClient, version: ModelVersion) -> None:
+    """Take a version out of the competition, and give its aliases to the next best on its split and data."""
+    name = version.name
+    for alias in _withdraw(client, version, SUPERSEDED):
+        rivals = _comparable(client, name, _judged_on(version.tags))
+        heirs = [v for v in rivals if alias in ("champion", f"best_{v.tags['method']}")]
+        if (best := _best(client, heirs)) is not None:
+            client.set_registered_model_alias(name, alias, best)
+    aliases = client.get_registered_model(name).aliases
+    if "challenger" in aliases and aliases["challenger"] == aliases.get("champion"):
+        client.delete_registered_model_alias(name, "challenger")
+
+
+def _is_from(version: ModelVersion, campaign: CampaignIdentity) -> bool:
+    """Whether a version comes from a campaign."""
     if "campaign_id" in version.tags:
-        return bool(version.tags["campaign_id"] == winner.campaign_id)
+        return bool(version.tags["campaign_id"] == campaign.id)
     known = version.tags.get("campaign", ""), version.tags.get("created", "")  # to an earlier version
-    return known == (winner.campaign, winner.created)
+    return known == (campaign.name, campaign.created)
 
 
-def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
-    return [v for v in client.search_model_versions(f"name = '{name}'") if v.tags.get("status") == "ready"]
+def _versions(client: MlflowClient, name: str, statuses: Collection[str] = (READY,)) -> list[ModelVersion]:
+    return [v for v in client.search_model_versions(f"name = '{name}'") if v.tags.get(STATUS) in statuses]
+
+
+def _comparable(client: MlflowClient, name: str, judged_on: tuple[str, str]) -> list[ModelVersion]:
+    """The versions that compete and were judged on this split and these data, by their hashes."""
+    return [version for version in _versions(client, name) if _judged_on(version.tags) == judged_on]
 
 
 def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> str:
@@ -208,14 +290,14 @@ def _register(client: MlflowClient, name: str, export: Path, winner: Winner) -> 
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
     known = evidence(winner, _champion_on(client, name, winner))
-    write_evidence(client, logged.model_id, known)
     place, told = logged.artifact_location, description(known)
+    write_evidence(place, known)
     tags = evidence_tags(known)
     made = client.create_model_version(name, place, run.info.run_id, tags, model_id=logged.model_id, description=told)
     predicted = np.asarray(mlflow.pyfunc.load_model(f"models:/{name}/{made.version}").predict(example))
     if not np.isfinite(predicted).all():
         raise GearError(f"{name} version {made.version} does not predict: {predicted}")
-    client.set_model_version_tag(name, made.version, "status", "ready")
+    client.set_model_version_tag(name, made.version, STATUS, READY)
     return str(made.version)
 
 
@@ -253,27 +335,27 @@ def _version(package: str) -> str:
 
 def _move_aliases(client: MlflowClient, name: str, winner: Winner, version: str) -> None:
     """Give `best_METHOD` and `champion` to the lowest validation RMSE on the winner's split, else `challenger`."""
-    comparable = [v for v in _versions(client, name) if _judged_on(v.tags) == (winner.split_hash, winner.data_hash)]
+    comparable = _comparable(client, name, (winner.split_hash, winner.data_hash))
     best_of_method = _best(client, [v for v in comparable if v.tags["method"] == winner.method])
-    client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     best = _best(client, comparable)
+    if best is None or best_of_method is None:
+        raise StorageError("no version has files")  # not even the one that was registered just now
+    client.set_registered_model_alias(name, f"best_{winner.method}", best_of_method)
     aliases = client.get_registered_model(name).aliases
     champion = aliases.get("champion")
-    same_split = champion is None or str(champion) in {str(v.version) for v in comparable}
-    if champion is None or (same_split and best == version):
+    if champion is None or str(champion) in {str(v.version) for v in comparable}:  # not one of another split or data
         champion = best
         client.set_registered_model_alias(name, "champion", champion)
-    if str(champion) == version:
-        if str(aliases.get("challenger")) == version:
-            client.delete_registered_model_alias(name, "challenger")
-    else:
+    if str(champion) != version:
         client.set_registered_model_alias(name, "challenger", version)
+    elif str(aliases.get("challenger")) == version:
+        client.delete_registered_model_alias(name, "challenger")
 
 
-def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
+def _best(client: MlflowClient, versions: list[ModelVersion]) -> str | None:
     """The version with the lowest validation RMSE; of equal ones that on all labels, then a refit, then the older.
 
-    One whose files are gone is withdrawn.
+    One whose files are gone is withdrawn; None where no other is left.
     """
 
     def rank(version: ModelVersion) -> tuple[float, bool, bool, int]:
@@ -283,8 +365,8 @@ def _best(client: MlflowClient, versions: list[ModelVersion]) -> str:
     for version in sorted(versions, key=rank):
         if _has_files(version):
             return str(version.version)
-        _withdraw(client, version)
-    raise StorageError("no version has files")  # not even the one that was registered just now
+        _withdraw(client, version, "lost")
+    return None
 
 
 def _described(client: MlflowClient, name: str, version: str) -> RegisteredVersion:

@@ -1,5 +1,6 @@
 """What a campaign delivers: the tested winners of studies, blends and joined results, each in the same terms."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from search.results.blend_evidence import blend_card, winner_of_blend
 from search.results.cross_validation import JoinedResult
 from search.results.cross_validation_evidence import joined_card, winner_of_joined
 from search.results.evidence import Board, study_card, winner_of
-from search.results.shares import Shares, joined_shares, shares_of
+from search.results.shares import Shares, joined_shares, models_digest, shares_of
 from tracking.evidence import Winner
 
 __all__ = ["Delivered", "delivered_results"]
@@ -25,7 +26,7 @@ class Delivered:
         name: of the study, blend or joined result.
         tested: the trials whose models were tested, and their shares.
         taken: the trials whose models are exported, and their shares.
-        evidence: finds out what a reviewer wants to know of it; raises StorageError if predictions cannot be read.
+        find_evidence: finds out what a reviewer wants to know of it; raises StorageError if predictions cannot be read.
         card: what its card says, from that evidence.
         split: name and hash of the split that it was tested on, if that is not the split of each of its models.
     """
@@ -33,9 +34,17 @@ class Delivered:
     name: str
     tested: Shares
     taken: Shares
-    evidence: Callable[[], Winner]
+    find_evidence: Callable[[], Winner]
     card: Callable[[Winner], dict[str, Any]]
     split: tuple[str, str] | None = None
+
+    def evidence(self) -> Winner:
+        """What a reviewer wants to know of it, and which models are exported.
+
+        Raises:
+            StorageError: predictions cannot be read.
+        """
+        return dataclasses.replace(self.find_evidence(), models=models_digest(self.taken))
 
 
 def delivered_results(board: Board) -> list[Delivered]:

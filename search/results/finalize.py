@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import gear
+from gear.data.splits.split_name import cross_validations
 from gear.errors import CheckpointError, GearError, StorageError
 from search.campaign.campaign import Campaign
 from search.campaign.events import StudyFinished
@@ -31,7 +32,8 @@ from search.storage.base import StoragePath
 from search.storage.campaign_store import EXPORTS, CampaignStore
 from search.storage.layout import predictions_file
 from tracking.evidence import Winner
-from tracking.registry import register_winner
+from tracking.identity import CampaignIdentity
+from tracking.registry import model_name, register_winner, supersede_others
 from tracking.runs import PREDICTIONS, attach
 
 __all__ = ["deliver", "judge_results", "register_results"]
@@ -85,7 +87,8 @@ def register_results(
 ) -> None:
     """Register the exported winner of every study, the exported blends and joined results.
 
-    The references that they are compared with are recorded beside them.
+    The references that they are compared with are recorded beside them. What an earlier launch registered and the
+    campaign does not deliver any more is marked.
 
     Args:
         board: the campaign, and what its results are compared by.
@@ -94,28 +97,48 @@ def register_results(
         evidence: for results by name, as far as it is known.
     """
     record_references(board, tracking_uri, say)
-    for result in delivered_results(board):
-        _register(board.folder, tracking_uri, result, evidence.get(result.name), say)
+    registered = {
+        result.name: _register(board.folder, tracking_uri, result, evidence.get(result.name), say)
+        for result in delivered_results(board)
+    }
+    _supersede_others(board, tracking_uri, registered, say)
+
+
+def _supersede_others(
+    board: Board, tracking_uri: str, registered: Mapping[str, str], say: Callable[[str], None]
+) -> None:
+    """Mark what the campaign registered before and does not deliver any more; where that fails it is said."""
+    plan = board.campaign.plan
+    splits = [*plan.splits, *cross_validations(plan.splits)]
+    models = [model_name(pair.id, split) for pair in plan.pairs for split in splits]
+    try:
+        supersede_others(tracking_uri, CampaignIdentity.of(plan.name, board.head), models, registered)
+    except GearError as error:
+        say(str(error))
 
 
 def _register(
     folder: StoragePath, tracking_uri: str, result: Delivered, won: Winner | None, say: Callable[[str], None]
-) -> None:
+) -> str:
     """Register an export, and attach its predictions to the run of its study or blend, for the report.
 
     What the folder lacks is said.
+
+    Returns:
+        The version; empty where it is not registered now.
     """
     name = result.name
     place, predictions = folder / EXPORTS / name, folder / predictions_file(name)
     for what, file in {"not registered": place, "without predictions in the report": predictions}.items():
         if not file.exists():
             say(f"{name}: {what}, since there is no {file}")
+    version = ""
     try:
         if not place.exists():
-            return
+            return version
         won = won or result.evidence()
         with place.local() as export:
-            register_winner(tracking_uri, export, won)
+            version = register_winner(tracking_uri, export, won).version
         if predictions.exists():
             with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
                 copy = Path(scratch) / PREDICTIONS
@@ -123,6 +146,7 @@ def _register(
                 attach(tracking_uri, won.identity, name, copy)
     except (GearError, OSError) as error:
         say(f"{name}: exported, but not registered: {error}")
+    return version
 
 
 def _without_winner(study: Study) -> str:

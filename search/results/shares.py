@@ -1,5 +1,6 @@
 """Which trials' models are a result, and how much each counts in their mean: of a study, a blend or a joined result."""
 
+import hashlib
 from collections.abc import Sequence
 
 from search.campaign.campaign import Campaign
@@ -7,7 +8,7 @@ from search.campaign.selection import delivered, members
 from search.campaign.study import Trial
 from search.results.blend_evidence import blend_of, delivered_members
 
-__all__ = ["Shares", "joined_shares", "shares_of"]
+__all__ = ["Shares", "joined_shares", "models_digest", "shares_of"]
 
 Shares = list[tuple[Trial, float]]  # relative to each other
 
@@ -34,6 +35,13 @@ def joined_shares(campaign: Campaign, parts: Sequence[str]) -> tuple[Shares, Sha
     found = [shares_of(campaign, part) for part in parts]
     tested, taken = ([share for of_part in each for share in _of_one(of_part)] for each in zip(*found, strict=True))
     return tested, taken
+
+
+def models_digest(shares: Shares) -> str:
+    """A short text that differs where the trials or their shares in the mean differ, whatever their order."""
+    total = sum(share for _, share in shares)
+    told = sorted((trial.study, trial.number, round(share / total, 6)) for trial, share in shares)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 def _evenly(trials: Sequence[Trial]) -> Shares:

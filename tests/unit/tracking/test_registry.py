@@ -26,7 +26,7 @@ from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient
 from tracking.recording.messages import StudyStarted, TrialResult, TrialStarted
 from tracking.recording.recorder import Recorder
-from tracking.registry import Winner, champion_export, champions, register_winner, rivals
+from tracking.registry import Winner, champion_export, champions, register_winner, rivals, supersede_others
 from tracking.runs import attach, find_run
 
 NAME = "gear.hv_from_ds.random"
@@ -294,6 +294,63 @@ def test_same_trial_is_registered_once(recorded, export, client):
     for _ in range(2):
         assert register_winner(recorded, export, winner()).version == "1"
     assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
+
+
+def test_evidence_of_a_version_follows_its_campaign_and_so_does_the_champion(recorded, export, client):
+    register_winner(recorded, export, winner("stl", 0.45))
+    first = register_winner(
+        recorded, export, winner("gear", 0.4, warnings=["one thing"], single_task={"test_rmse": 0.9})
+    )
+    register_winner(recorded, export, winner("stl", 0.45))
+    assert holders(client) == {"best_gear": 2, "best_stl": 1, "champion": 2, "challenger": 1}
+    later = register_winner(recorded, export, winner("gear", 0.5, single_task={"test_rmse": 0.6}))
+    assert (first.version, later.version) == ("2", "2")
+    assert holders(client) == {"best_gear": 2, "best_stl": 1, "champion": 1, "challenger": 2}
+    assert (later.evidence["validation_rmse"], later.evidence["stl_test_rmse"]) == ("0.5", "0.6")
+    assert "warnings" not in later.evidence
+    assert later.evidence["champion_before"] == "1"
+    version = client.get_model_version(NAME, "2")
+    assert "| this version | 0.5000 | 0.6000 |" in version.description
+    assert "| single-task |  | 0.6000 |" in version.description
+    again = register_winner(recorded, export, winner("gear", 0.5, single_task={"test_rmse": 0.6}))
+    assert again == later
+    assert client.get_model_version(NAME, "2").last_updated_timestamp == version.last_updated_timestamp
+
+
+def test_other_models_under_the_same_numbers_are_another_version(recorded, export, client):
+    half, whole = (winner("blend", 0.4, None, trials="all", labels="all", models=digest) for digest in ("one", "two"))
+    half, whole = (dataclasses.replace(one, study="hv_from_ds.random.gear") for one in (half, whole))
+    assert [register_winner(recorded, export, one).version for one in (half, half, whole, whole)] == list("1122")
+    client.delete_model_version_tag(NAME, "1", "models")  # as an earlier version left it
+    client.delete_model_version_tag(NAME, "2", "models")
+    assert register_winner(recorded, export, whole).version == "3"
+    plain = dataclasses.replace(whole, labels="", models="")
+    assert register_winner(recorded, export, plain).version == "4"
+    assert register_winner(recorded, export, dataclasses.replace(plain, models="four")).version == "4"
+    assert client.get_model_version(NAME, "4").tags["models"] == "four"
+
+
+def test_what_a_campaign_delivers_no_more_loses_its_aliases_until_it_is_delivered_again(recorded, export, client):
+    tell(recorded, "other", "", ["gear"], 1)
+    for found in (winner("stl", 0.45), winner("gear", 0.3), winner("gear", 0.35, 1)):
+        register_winner(recorded, export, found)
+    register_winner(recorded, export, dataclasses.replace(winner("gear", 0.4), campaign="other"))
+    assert holders(client) == {"best_gear": 2, "best_stl": 1, "champion": 2, "challenger": 4}
+    delivered = {"hv_from_ds.random.gear": "3", "hv_from_ds.random.stl": ""}
+    for _ in range(2):
+        supersede_others(recorded, CampaignIdentity("quick-1"), [NAME, "gear.no.model"], delivered)
+        assert holders(client) == {"best_gear": 3, "best_stl": 1, "champion": 3, "challenger": 4}
+        statuses = {v.version: v.tags["status"] for v in client.search_model_versions(f"name = '{NAME}'")}
+        assert {str(version): status for version, status in statuses.items()} == {
+            "1": "ready",
+            "2": "superseded",
+            "3": "ready",
+            "4": "ready",
+        }
+    supersede_others(recorded, CampaignIdentity("quick-1"), [NAME], {})
+    assert holders(client) == {"best_gear": 4, "champion": 4}
+    assert register_winner(recorded, export, winner("gear", 0.3)).aliases == ("best_gear", "champion")
+    assert holders(client) == {"best_gear": 2, "champion": 2}
 
 
 def test_version_that_does_not_predict_gets_no_alias(recorded, export, client, monkeypatch):

@@ -21,6 +21,7 @@ from search.results.finalize import deliver, judge_results, register_results
 from search.storage.campaign_store import CampaignStore, read_campaign, read_events
 from search.storage.local import LocalPath
 from tests.support.fake_training import recorded_search, small_plan
+from tracking.identity import CampaignIdentity
 
 PLAN = small_plan("quick-1")
 GEAR, STL = (f"hv_from_ds.random.{method}" for method in ("gear", "stl"))
@@ -156,7 +157,13 @@ def delivered(store, judged, monkeypatch):
         counting(name)
     monkeypatch.setattr(delivery, "study_card", lambda *_: {})
     monkeypatch.setattr(finalize, "_export", export)
-    monkeypatch.setattr(finalize, "register_winner", lambda uri, export, won: registered.append(won))
+
+    def register(uri, export, won):
+        registered.append(won)
+        return SimpleNamespace(version=str(len(registered)))
+
+    monkeypatch.setattr(finalize, "register_winner", register)
+    monkeypatch.setattr(finalize, "supersede_others", lambda *arguments: calls.update({str(arguments[1:]): 1}))
     monkeypatch.setattr(finalize, "attach", lambda *_: None)
     deliver(campaign, store, "sqlite:///none.db", pytest.fail)
     return campaign, calls, registered
@@ -164,10 +171,13 @@ def delivered(store, judged, monkeypatch):
 
 def test_standings_are_read_once_and_each_winner_is_compared_once(delivered):
     _, calls, registered = delivered
+    others = CampaignIdentity.of(PLAN.name, HEAD), ["gear.hv_from_ds.random"], {GEAR: "1", STL: "2"}
+    assert calls.pop(str(others)) == 1
     assert [won.study for won in registered] == [GEAR, STL]
     assert calls == {"standings": 1, "read_references": 1, "change_of": 2, "reference_change": 2}
     assert (registered[0].campaign_id, registered[0].created) == (HEAD["id"], HEAD["created"])
     assert registered[0].change is not None
+    assert registered[0].models != registered[1].models
 
 
 def test_what_a_folder_lacks_is_named(delivered, store):

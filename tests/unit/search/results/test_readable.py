@@ -15,6 +15,7 @@ from search.results.readable import readable_winner
 from search.storage.campaign_store import CampaignStore
 from search.storage.local import LocalPath
 from tests.support.fake_training import recorded_search, small_plan
+from tracking.evidence import Winner
 
 GEAR, STL = "hv_from_ds.random.gear", "hv_from_ds.random.stl"
 
@@ -114,10 +115,11 @@ def quiet(monkeypatch):
     for module, name in (
         (finalize, "judge_references"),
         (finalize, "register_results"),
-        (delivery, "winner_of"),
         (delivery, "study_card"),
     ):
         monkeypatch.setattr(module, name, lambda *_: None)
+    known = Winner("hv_from_ds", "random", "gear", GEAR, "quick-1", 0, "s", {})
+    monkeypatch.setattr(delivery, "winner_of", lambda *_: known)
     return done
 
 
