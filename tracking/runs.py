@@ -10,9 +10,10 @@ from tracking.experiments import find_experiment
 from tracking.identity import CampaignIdentity
 from tracking.mlflow_api import MlflowClient, MlflowException, Run
 
-__all__ = ["FILE_TAG", "PREDICTIONS", "SUPERSEDED", "attach", "files_of", "find_run", "log_file"]
+__all__ = ["FILE_TAG", "PLAN", "PREDICTIONS", "SUPERSEDED", "attach", "files_of", "find_run", "log_file"]
 
 FILE_TAG = "gear.file."  # and the name of an artifact: the digest of its content
+PLAN = "plan.toml"  # artifact of the run of a study: the plan of its campaign
 SUPERSEDED: Final = "superseded"  # status of a result that its campaign does not deliver any more
 PREDICTIONS = "predictions.parquet"  # artifact of the run of a study or reference: predictions for held-out molecules
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gear.results import STATES
 from search.campaign.campaign import Campaign
-from search.campaign.events import AttemptLost, Event, TrialAsked, TrialEnded
+from search.campaign.events import AttemptLost, Event, TrialEnded
 from search.campaign.study import Study, Trial
 from search.launch.durations import duration
 from search.launch.launch_options import Listener, attempt_lost_line, trial_ended_line
@@ -26,7 +26,7 @@ ROWS_KEPT_FREE = 9  # of the terminal, for what was printed before and the table
 class Progress:
     """Follows a campaign: a live table on a terminal, elsewhere one line per finished trial.
 
-    Give it every event as it happens. `slots`: trials that the cluster runs at once, as it is now.
+    Give it every event as it happens. `slots`: workers that the cluster runs at once, as it is now.
     """
 
     def __init__(self, campaign: Campaign, slots: Callable[[], int], console: Console) -> None:
@@ -34,7 +34,7 @@ class Progress:
         self.slots = slots
         self.console = console
         self._started = self._seen = time.monotonic()
-        self._running: set[tuple[str, int]] = set()  # trials handed out in this launch
+        self._busy = 0  # workers that had trials when the time was last looked at
         self._busy_seconds = self._slot_seconds = 0.0  # of all slots together
 
     def shown(self) -> AbstractContextManager[object]:
@@ -45,8 +45,8 @@ class Progress:
 
     def __call__(self, *events: Event) -> None:
         """Take the events of a step."""
+        self._pass_time()
         for event in events:
-            self._tally(event)
             if self.console.is_terminal:
                 continue
             if isinstance(event, TrialEnded):
@@ -71,17 +71,9 @@ class Progress:
 
     def _pass_time(self) -> None:
         now, slots = time.monotonic(), self.slots()
-        self._busy_seconds += min(len(self._running), slots) * (now - self._seen)
+        self._busy_seconds += min(self._busy, slots) * (now - self._seen)
         self._slot_seconds += slots * (now - self._seen)
-        self._seen = now
-
-    def _tally(self, event: Event) -> None:
-        self._pass_time()
-        match event:
-            case TrialAsked():
-                self._running.add((event.study, event.number))
-            case TrialEnded() | AttemptLost():
-                self._running.discard((event.study, event.number))
+        self._seen, self._busy = now, self.campaign.live
 
 
 class ConsoleDisplay:

@@ -24,6 +24,7 @@ from search.storage.campaign_store import read_events
 from tracking.recording import messages
 from tracking.recording.messages import Record, Scalar
 from tracking.recording.recorder import Recorder
+from tracking.runs import PLAN
 
 __all__ = ["MlflowRecords", "final_records", "history", "recorded", "story"]
 
@@ -136,7 +137,7 @@ class _Translator:
                 budget=self._plan.search.trials,
                 tags=self._tags(study),
                 params={"epochs": self._plan.epochs, **to_dict(self._plan.search)},
-                files={"plan.toml": plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
+                files={PLAN: plan_to_toml(self._plan), "space.json": _space(self._plan, study)},
             )
 
     def records_of(self, event: Event) -> list[Record]:

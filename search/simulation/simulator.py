@@ -97,6 +97,7 @@ class Policy:
             grace_steps=grace_epochs * recorded.config.training.epoch_steps,
             finalists=0,  # only the search: nothing is trained again
             final="best",
+            final_labels="train",
             seed=seed,
         )
         return dataclasses.replace(recorded, search=search)

@@ -3,6 +3,7 @@
 import json
 import math
 import tempfile
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from tracking.mlflow_api import Experiment, MlflowClient, MlflowException
 from tracking.references import KIND, NAME
 from tracking.report.campaigns import CampaignRecord, ReferenceRecord, StudyRecord, TrialRecord
 from tracking.report.thinning import room, thinned
-from tracking.runs import FILE_TAG, PREDICTIONS, SUPERSEDED, files_of
+from tracking.runs import FILE_TAG, PLAN, PREDICTIONS, SUPERSEDED, files_of
 from tracking.stored_runs import RunReader, StoredRun, run_reader
 
 __all__ = ["read_campaigns"]
@@ -106,12 +107,22 @@ def _campaign(
         name=name,
         experiment_id=str(runs.experiment.experiment_id),
         studies=tuple(studies),
-        settings=dict(runs.parents[0].params),
+        settings=_settings(client, runs.parents[0]),
         versions=_versions(client, studies),
         started=min(start for start, _ in times) / 1000,
         ended=max(end or start for start, end in times) / 1000,
         references=tuple(sorted(references, key=lambda found: (found.pair, found.split, found.name))),
     )
+
+
+def _settings(client: MlflowClient, run: StoredRun) -> dict[str, str]:
+    """The settings of a search as they are now, by a study's run: its params stay as the first launch wrote them."""
+    if PLAN not in files_of(client, run.id):
+        return run.params
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = tomllib.loads(Path(client.download_artifacts(run.id, PLAN, scratch)).read_text(encoding="utf-8"))
+    now = {name: tuple(value) if isinstance(value, list) else value for name, value in plan.get("search", {}).items()}
+    return run.params | {name: str(value) for name, value in now.items()}
 
 
 def _study(

@@ -12,7 +12,7 @@ from gear.config import EmbeddingConfig, TrialConfig
 from gear.evaluation.comparison import Change
 from gear.evaluation.diagnostics import Finding
 from gear.evaluation.uncertainty import Interval
-from search.campaign.events import AttemptLost, TrialAsked, TrialEnded
+from search.campaign.events import AttemptLost, TrialEnded
 from search.campaign.leaderboard import Standing
 from search.cli import progress as cli_progress
 from search.cli.console import make_console, plan_text
@@ -42,12 +42,15 @@ def test_the_table_shows_every_study_its_trials_and_what_runs():
 def test_the_table_says_what_share_of_the_slots_was_busy(monkeypatch):
     clock = iter(range(100))
     monkeypatch.setattr(cli_progress.time, "monotonic", lambda: next(clock))
-    campaign = Simulation(small_plan()).campaign
+    campaign = Simulation(small_plan(methods=["stl"], fuse="4", sampler="random")).campaign
     progress = Progress(campaign, lambda: 2, console(terminal=True))
-    asked = TrialAsked(next(iter(campaign.studies)), 0, 0, {}, {}, {})
-    progress(asked, asked)  # at second 1 and, as after a lost worker, at 2
-    progress(AttemptLost(asked.study, 0, 0, "gone"))  # at 3
-    assert progress.busy_share() == pytest.approx((3 - 1) / (2 * 4))
+    campaign.next_jobs("first", 2)  # the defaults
+    assert progress.busy_share() == 0  # at second 1
+    assert len(campaign.next_jobs("array", 2)) > 1
+    assert progress.busy_share() == pytest.approx(1 / (2 * 2))
+    campaign.lose("first", "gone")  # an array is one worker, whatever trials it has
+    assert progress.busy_share() == pytest.approx((1 + 2) / (2 * 3))
+    assert progress.busy_share() == pytest.approx((1 + 2 + 1) / (2 * 4))
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])

@@ -205,7 +205,9 @@ def test_a_comparison_is_of_whole_studies_and_early_stopping_saves_epochs(curves
 
 
 def test_what_follows_the_search_of_a_recorded_campaign_is_not_compared(curves):
-    again = dataclasses.replace(PLAN, search=dataclasses.replace(PLAN.search, finalists=3, final="refit"))
+    again = dataclasses.replace(
+        PLAN, search=dataclasses.replace(PLAN.search, finalists=3, final="refit", final_labels="all")
+    )
     ways = [Policy("random")]
     assert compare(Nearest(Curves(again, curves.trials)), ways, 8, 1, 2) == compare(Nearest(curves), ways, 8, 1, 2)
 

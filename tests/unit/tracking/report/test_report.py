@@ -20,6 +20,15 @@ def test_a_study_is_compared_with_single_task_training_on_the_same_split(recorde
     assert (change.study.method, change.baseline.method) == ("gear", "stl")
 
 
+def test_settings_are_those_of_the_newest_launch(recorded, client):
+    (campaign,) = recorded(Study())
+    assert campaign.settings == {"epochs": "3", "sampler": "tpe"}  # an earlier version recorded no plan
+    plan = 'name = "one"\n[search]\nsampler = "tpe"\nfinalists = 3\nvary = ["a", "b"]\n'
+    client.log_text(campaign.studies[0].run_id, plan, "plan.toml")
+    (campaign,) = read_campaigns(client, [])
+    assert campaign.settings == {"epochs": "3", "sampler": "tpe", "finalists": "3", "vary": "('a', 'b')"}
+
+
 def test_studies_on_other_molecules_are_not_compared(recorded):
     (campaign,) = recorded(Study(), Study(method="stl", hash="another"))
     assert changes(campaign.studies) == []
