@@ -1,6 +1,7 @@
-"""Models of small synthetic pairs, trained and exported."""
+"""Models of small synthetic pairs, trained and exported; an empty MLflow database; what every test begins with."""
 
 import os
+import zlib
 
 import pytest
 import torch
@@ -25,6 +26,23 @@ def no_tracking_uri():
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     yield
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@pytest.fixture(autouse=True)
+def own_seed(request):
+    """The numbers that torch draws in a test do not depend on the tests before it."""
+    torch.manual_seed(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """An empty MLflow database, to be copied; it is made once a session, since its schema takes seconds."""
+    from tracking.client import open_client  # MLflow, seconds that most tests do not need
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    open_client(f"sqlite:///{path}", create=True)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # or a search in a fixture of a module would be recorded there
+    return path
 
 
 @pytest.fixture(scope="session")

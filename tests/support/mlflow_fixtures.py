@@ -1,4 +1,4 @@
-"""A MLflow database a test; its schema is made once a session, since that takes seconds."""
+"""A MLflow database a test, and its server."""
 
 import shutil
 
@@ -11,15 +11,9 @@ from tracking.recording import recorder
 from tracking.report.reading import read_campaigns
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory):
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    open_client(f"sqlite:///{path}", create=True)
-    return path
-
-
 @pytest.fixture
 def uri(template, tmp_path):
+    """Of an empty database, where a search in this folder would make its own."""
     shutil.copy(template, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 

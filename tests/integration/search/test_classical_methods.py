@@ -15,6 +15,7 @@ SMALL = "--pairs st_from_ri --splits random-n60 --validation-folds 2 --trials 2 
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_a_search_of_classical_methods_ends_in_exports_that_predict(tmp_path):
     command = [sys.executable, "-m", "search.run", "--methods", *METHODS, *SMALL]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

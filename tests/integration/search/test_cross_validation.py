@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,10 @@ SMALL = "--splits random-cv --methods svr gp --trials 1 --validation-folds 2 --f
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(template, tmp_path_factory):
     """Runs commands in a folder where a search has ended; gives what they print."""
     folder = tmp_path_factory.mktemp("cross_validation")
+    shutil.copy(template, folder / "mlflow.db")
 
     def called(module, *arguments):
         command = [sys.executable, "-m", module, *arguments]

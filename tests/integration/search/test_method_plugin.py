@@ -23,10 +23,11 @@ def run(folder, *words):
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory):
+def campaign(template, tmp_path_factory):
     """A user's folder with the example in it, where a small search has run."""
     folder = tmp_path_factory.mktemp("mine")
     shutil.copy(ROOT / "examples/plugins/my_method.py", folder)
+    shutil.copy(template, folder / "mlflow.db")
     (folder / "molecules.csv").write_text("smiles\nCCO\nc1ccccc1\n")
     done = run(folder, "-m", "search.run", "--methods", "my_method:Corrected", *SMALL)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ SMALLER = {"trials=4": "trials=1", "epochs=20": "epochs=1"}
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_the_notebook_runs_and_shows_what_it_promises(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

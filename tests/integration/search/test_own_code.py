@@ -50,6 +50,7 @@ def run(folder, monkeypatch):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_own_embedding_and_split_are_searched_exported_and_predicted_with(run, folder):
     done = run(f"{SEARCH} --embedding {KIND} --source-embedding dmpnn")
     assert done.returncode == 0, done.stderr

@@ -35,6 +35,7 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_trials_begin_with_the_weights_and_the_export_has_its_own(run, tmp_path):
     done = run(SEARCH)
     assert done.returncode == 0, done.stderr

@@ -11,11 +11,11 @@ from search.runtime import resources
 
 
 @pytest.mark.ray
-def test_a_campaign_is_run_read_and_resumed_without_a_command_line(tmp_path, monkeypatch):
+def test_a_campaign_is_run_read_and_resumed_without_a_command_line(uri, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     monkeypatch.setattr("sys.argv", ["notebook", "--not-a-flag-of-ours"])
     lines = []
-    options = search.LaunchOptions(str(tmp_path / "campaigns"), f"sqlite:///{tmp_path}/mlflow.db")
+    options = search.LaunchOptions(str(tmp_path / "campaigns"), uri)
     display = search.PlainDisplay(lines.append)
     plan = search.make_plan(["ef_from_hv"], ["random-n30"], ["stl"], name="mine", epochs=1, trials=1)
 

@@ -29,6 +29,7 @@ from search.storage.campaign_store import read_events
 from search.storage.locate import open_folder
 from tests.support.fake_training import small_plan
 from tracking.client import open_client
+from tracking.recording import recorder
 from tracking.registry import champions, rivals
 
 
@@ -271,7 +272,7 @@ def test_a_search_ends_with_tested_registered_winners_and_a_resume_tests_nothing
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     what = ["--pairs", "hv_from_ds", "--splits", "random", "--methods", "gear", "stl", "--final", "best"]
     flags = [*what, "--trials", "2", "--epochs", "2", "--name", "mine"]
-    code, out, _ = call(*flags)
+    code, out, _ = call(*flags)  # no database is there: this search makes it
     assert code == 0
     split_hash = load_pair("hv_from_ds", "random").split_hash
     assert re.search(rf"hv_from_ds\.random\.gear .* kJ/mol │ .* │ +1 │ {split_hash[:8]} │", out)
@@ -293,6 +294,7 @@ def out_of_folds(pair, folds):
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_ensemble(call, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     small = ["--pairs", "st_from_ri", "--methods", "stl", "--splits", "random", "--trials", "2", "--epochs", "1"]
@@ -317,11 +319,10 @@ def test_a_winner_of_folds_and_finalists_is_refitted_later_and_exported_as_an_en
 
 @pytest.mark.ray
 def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_from_all_labels(
-    call, tmp_path, monkeypatch
+    call, uri, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     few = "--pairs ct_from_bp --methods svr gp --splits random --labels 60 --trials 2 --name mine"
-    uri = f"sqlite:///{tmp_path}/mlflow.db"  # MLflow keeps the database that a relative path was first opened at
     code, out, _ = call(*few.split(), "--validation-folds", "3", "--final", "blend", "--tracking-uri", uri)
     assert code == 0
     assert re.search(r"ct_from_bp random-n60: blend of \d+ % (svr|gp) #\d, .*(the blend is|stays) the champion", out)
@@ -344,8 +345,9 @@ def test_a_blend_is_tested_once_and_registered_and_what_is_taken_home_may_learn_
 
 
 @pytest.mark.ray
-def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(call, tmp_path, monkeypatch):
+def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(call, uri, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
+    monkeypatch.setattr(recorder, "AWAY_SECONDS", 1.0)
     away = f"http://127.0.0.1:{closed_port()}"
     flags = "--pairs hv_from_ds --splits random --methods stl --trials 1 --epochs 1 --validation-folds 1 --name mine"
     code, out, _ = call(*flags.split(), "--tracking-uri", away)
@@ -354,10 +356,9 @@ def test_a_search_without_mlflow_ends_well_and_its_record_is_completed_later(cal
     assert f"MLflow at {away} does not answer: the search goes on" in out
     assert later in out
     assert f"hv_from_ds.random.stl: exported, but not registered: MLflow at {away} does not answer" in out
-    back = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, back))[1:])
+    monkeypatch.setattr("sys.argv", shlex.split(later.replace(away, uri))[1:])
     assert record.main() == 0
-    (found,) = champions(back)
+    (found,) = champions(uri)
     assert found.aliases == ("best_stl", "champion")
     for error in ("validation_rmse", "validation_mae", "test_rmse", "test_mae"):
         low, value, high = (float(found.evidence[f"{error}{end}"]) for end in ("_low", "", "_high"))
@@ -368,6 +369,7 @@ EARLIER = Path(__file__).parents[2] / "campaigns" / "format2"  # finished, of tw
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_a_copy_of_a_campaign_is_resumed_in_its_own_place_and_leaves_the_original_alone(call, tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)
     first, copy = tmp_path / "campaigns/first", tmp_path / "more/first"

@@ -54,6 +54,7 @@ def test_a_campaign_whose_driver_is_killed_goes_on_from_s3_alone(s3, server, ray
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("uri")
 def test_a_whole_search_lives_on_s3_and_shows_no_secret(s3, server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(resources, "machine_cpus", lambda: 2)

@@ -6,6 +6,5 @@ from tests.support.mlflow_fixtures import (  # noqa: F401
     one_server,
     recorded,
     server,
-    template,
     uri,
 )
