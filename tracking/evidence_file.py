@@ -38,7 +38,7 @@ def write_evidence(place: str, evidence: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix="gear-") as scratch:
         file = Path(scratch) / FILE
         file.write_text(json.dumps({"format": FORMAT, "evidence": dict(evidence)}, indent=1, sort_keys=True))
-        get_artifact_repository(place).log_artifact(str(file))
+        get_artifact_repository(place).log_artifact(str(file))  # type: ignore[no-untyped-call]
 
 
 def read_evidence(version: ModelVersion) -> dict[str, str]:
