@@ -351,12 +351,10 @@ class TrialConfig:
         _require_range("encoder.depth", self.encoder.depth, 0, DEEPEST)
         _require_range("training.source_molecules", self.training.source_molecules, 0, LARGEST)
         _require_range("training.patience", self.training.patience, 0, LARGEST)
-        weights = {
-            f"weights.{term.name}": getattr(self.weights, term.name) for term in dataclasses.fields(self.weights)
-        }
-        for name, weight in {**weights, "training.weight_decay": self.training.weight_decay}.items():
-            if not 0 <= weight < float("inf"):
-                raise InputDataError(f"{name} must be zero or positive, got {weight}")
+        named = [(f"weights.{term.name}", getattr(self.weights, term.name)) for term in dataclasses.fields(self.weights)]
+        for name, value in (*named, ("training.weight_decay", self.training.weight_decay)):
+            if not 0 <= value < float("inf"):
+                raise InputDataError(f"{name} must be zero or positive, got {value}")
         if not 0 <= self.embedding.dropout < 1:
             raise InputDataError(f"embedding.dropout must lie in [0, 1), got {self.embedding.dropout}")
         if not 0 <= self.training.ema < 1:
