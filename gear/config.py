@@ -351,8 +351,9 @@ class TrialConfig:
         _require_range("encoder.depth", self.encoder.depth, 0, DEEPEST)
         _require_range("training.source_molecules", self.training.source_molecules, 0, LARGEST)
         _require_range("training.patience", self.training.patience, 0, LARGEST)
-        named = [(f"weights.{term.name}", getattr(self.weights, term.name)) for term in dataclasses.fields(self.weights)]
-        for name, value in (*named, ("training.weight_decay", self.training.weight_decay)):
+        terms = [field.name for field in dataclasses.fields(self.weights)]
+        known = [(f"weights.{term}", getattr(self.weights, term)) for term in terms]
+        for name, value in (*known, ("training.weight_decay", self.training.weight_decay)):
             if not 0 <= value < float("inf"):
                 raise InputDataError(f"{name} must be zero or positive, got {value}")
         if not 0 <= self.embedding.dropout < 1:
