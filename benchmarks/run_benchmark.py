@@ -13,6 +13,7 @@ stopped as Ctrl-C stops it, so that no winner of an unfinished study is tested.
 `--dry-run` prints what it takes.
 """
 
+import itertools
 import shlex
 import signal
 import subprocess
@@ -55,8 +56,8 @@ def pieces(size: str) -> Iterator[tuple[str, list[str]]]:
         if (size, part) != ("cpu", "benchmark"):
             yield part, ["--preset", part]
             continue
-        for target in dict.fromkeys(pair.split("_")[0] for pair in PAIRS):
-            yield f"{part}-{target}", ["--preset", part, "--pairs", *(p for p in PAIRS if p.split("_")[0] == target)]
+        for target, pairs in itertools.groupby(PAIRS, key=lambda pair: pair.partition("_from_")[0]):
+            yield f"{part}-{target}", ["--preset", part, "--pairs", *pairs]
 
 
 def is_delivered(folder: StoragePath) -> bool:

@@ -92,11 +92,12 @@ def rows_of(found: Read) -> Iterator[Row]:
 
     def row(kind: str, of: Standing | Reference, name: str, numbers: Mapping[str, float], study: str = "") -> Row:
         trials = campaign.studies[study].trials if study in campaign.studies else ()
+        split, labels = group_of(of.split)
         return Row(
             experiment=found.experiment,
             pair=of.pair,
-            split=without(of.split, ["labels"]),
-            labels=parse_split(of.split).labels or 0,
+            split=split,
+            labels=labels,
             split_seed=found.seed,
             method=name,
             kind=kind,
@@ -119,6 +120,11 @@ def rows_of(found: Read) -> Iterator[Row]:
             yield row("blend" if one.method == BLEND else "method", one, one.method, scores[one.study], one.study)
     for one in found.references:
         yield row("reference", one, one.title, one.numbers)
+
+
+def group_of(split: str) -> tuple[str, int]:
+    """A split without its number of labels, and that number, 0 for all."""
+    return without(split, ["labels"]), parse_split(split).labels or 0
 
 
 def leading(campaign: Campaign) -> str | None:
@@ -156,8 +162,7 @@ def _change(found: Read, row: Standing, other: str, change: Change) -> CellChang
     return CellChange(
         found.experiment,
         row.pair,
-        without(row.split, ["labels"]),
-        parse_split(row.split).labels or 0,
+        *group_of(row.split),
         found.seed,
         row.method,
         other,
@@ -180,7 +185,7 @@ def _savings(found: Read) -> Iterator[LabelSaving]:
 def _expectations(found: Read) -> Iterator[Expectation]:
     for pair, split in itertools.product(found.campaign.plan.pairs, found.campaign.plan.splits):
         (best, *_) = rank_sources(pair.target, pair.sources, split, found.seed)
-        where = (found.experiment, pair.id, without(split, ["labels"]), parse_split(split).labels or 0, found.seed)
+        where = (found.experiment, pair.id, *group_of(split), found.seed)
         yield Expectation(*where, best.change.ratio.value - 1, best.may_help)
 
 
@@ -190,7 +195,7 @@ def _losses(found: Read) -> Iterator[Loss]:
     for event in read_events(found.folder):
         if isinstance(event, EpochReported) and event.number == 0:
             plan = plans[event.study]
-            where = (plan.pair.id, without(plan.split, ["labels"]), parse_split(plan.split).labels or 0)
+            where = (plan.pair.id, *group_of(plan.split))
             for term in TERMS:
                 if term in event.metrics:
                     value = float(event.metrics[term])

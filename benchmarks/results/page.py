@@ -8,6 +8,7 @@ import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,16 +158,9 @@ def _campaigns(found: Tables) -> Iterator[str]:
         yield from ("", f"With {versions}.")
 
 
-def _label_figures(rows: Sequence[Row]) -> Iterator[Drawing]:
+def _of_each_split(figure: Callable[[Sequence[Any], str], Drawing | None], rows: Sequence[Any]) -> Iterator[Drawing]:
     for split in dict.fromkeys(row.split for row in rows):
-        drawing = figures.labels_figure(rows, split)
-        if drawing is not None:
-            yield drawing
-
-
-def _pairs_figures(changes: Sequence[CellChange]) -> Iterator[Drawing]:
-    for split in dict.fromkeys(change.split for change in changes):
-        drawing = figures.pairs_figure(changes, split)
+        drawing = figure(rows, split)
         if drawing is not None:
             yield drawing
 
@@ -208,9 +202,9 @@ BLOCKS: dict[str, Block] = {
     "methods": _of("errors", MAIN, tables.methods_table),
     "ratios_figure": _of("errors", MAIN, _ratios_figure),
     "wins": _wins,
-    "pairs_figures": _of("changes", MAIN, _pairs_figures),
+    "pairs_figures": _of("changes", MAIN, partial(_of_each_split, figures.pairs_figure)),
     "expectations": _expectations,
-    "labels_figures": _of("errors", MAIN, _label_figures),
+    "labels_figures": _of("errors", MAIN, partial(_of_each_split, figures.labels_figure)),
     "savings": _of("savings", MAIN, tables.savings_table),
     "blend": _of("errors", MAIN, tables.blend_table),
     "cost": _of("errors", MAIN, tables.cost_table),

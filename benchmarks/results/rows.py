@@ -89,6 +89,11 @@ class Expectation:
     change: float
     gain: bool
 
+    @property
+    def group(self) -> tuple[str, int]:
+        """Kind of split and number of labels."""
+        return self.split, self.labels
+
 
 @dataclass(frozen=True, slots=True)
 class LabelSaving:

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from gear.evaluation.comparison import BASELINE, REFERENCES, STRONGEST
 from gear.evaluation.learning_curve import CLASSICAL
@@ -46,9 +47,19 @@ def name_of(method: str) -> str:
     return f"`{method}`" if method_of(method).method in METHODS else method
 
 
-def groups_of(rows: Iterable[Row], *, pooled: bool = False) -> dict[str, list[Row]]:
+class Grouped(Protocol):
+    """What has a kind of split and a number of labels."""
+
+    @property
+    def group(self) -> tuple[str, int]: ...
+
+
+G = TypeVar("G", bound=Grouped)
+
+
+def groups_of(rows: Iterable[G], *, pooled: bool = False) -> dict[str, list[G]]:
     """The rows by kind of split and number of labels; `pooled` adds all limited numbers of a split together."""
-    found: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    found: dict[tuple[str, int], list[G]] = defaultdict(list)
     for row in rows:
         found[row.group].append(row)
     order = sorted(found, key=lambda group: (group[0], group[1] or math.inf))
@@ -202,19 +213,17 @@ def expectations_table(
         for change in changes
         if (change.method, change.other) == (lead, BASELINE)
     }
-    groups: dict[tuple[str, int], list[tuple[Expectation, float]]] = defaultdict(list)
-    for one in expectations:
-        cell = (one.experiment, one.pair, one.split, one.labels, one.split_seed)
-        if cell in reached:
-            groups[one.split, one.labels].append((one, reached[cell]))
     lines = []
-    for group in sorted(groups, key=lambda group: (group[0], group[1] or math.inf)):
-        found = groups[group]
+    for title, group in groups_of(expectations).items():
+        cells = ((one, (one.experiment, one.pair, one.split, one.labels, one.split_seed)) for one in group)
+        found = [(one, reached[cell]) for one, cell in cells if cell in reached]
+        if not found:
+            continue
         logs = [(math.log1p(one.change), math.log1p(value)) for one, value in found]
         varied = len(logs) > 2 and all(len(set(values)) > 1 for values in zip(*logs, strict=True))
         correlation = f"{statistics.correlation(*zip(*logs, strict=True)):.2f}".replace("-", "−") if varied else ""
         told = [_reached([value for one, value in found if one.gain is gain]) for gain in (True, False)]
-        lines.append([title_of(*group), len(found), *told, correlation])
+        lines.append([title, len(found), *told, correlation])
     heads = ["split, labels", "cells", "a gain is expected", "none is expected", "correlation of the logarithms"]
     yield from grid(heads, lines)
 

@@ -19,7 +19,7 @@ from typing import Any, get_args
 from gear.parsing import to_dict
 from gear.recorded import complete
 from gear.results import State
-from search.plan.campaign_plan import BLEND
+from search.plan.campaign_plan import blend_name
 from search.plan.purpose import Purpose
 
 __all__ = [
@@ -197,8 +197,8 @@ class BlendFinished:
 
     @property
     def name(self) -> str:
-        """The blend's name, made like that of a study."""
-        return f"{self.pair}.{self.split}.{BLEND}"
+        """The blend's name."""
+        return blend_name(self.pair, self.split)
 
     @property
     def better(self) -> bool:

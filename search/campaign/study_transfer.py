@@ -17,7 +17,7 @@ from search.plan.campaign_plan import StudyPlan
 from search.plan.settings import SearchSettings
 from search.plan.space import space
 
-__all__ = ["Start", "taken_from", "transferred_start"]
+__all__ = ["Start", "transferred_start"]
 
 MAX_STARTS = 2  # that a study takes over
 ORIGIN = "study "  # the origin of a transferred start begins with this
@@ -48,14 +48,6 @@ def transferred_start(
         if params and not any(params.items() <= own.params.items() for own in study.searched):
             return Start(params, f"{ORIGIN}{trial.study} #{trial.number}")
     return None
-
-
-def taken_from(origin: str) -> tuple[str, int] | None:
-    """The study and number of the trial whose configuration was taken over; None for an origin of another kind."""
-    if not origin.startswith(ORIGIN):
-        return None
-    study, _, number = origin.removeprefix(ORIGIN).rpartition(" #")
-    return study, int(number)
 
 
 def _candidates(study: Study, others: Iterable[Study]) -> Iterator[Trial]:

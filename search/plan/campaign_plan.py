@@ -27,6 +27,7 @@ __all__ = [
     "FEW_LABELS",
     "CampaignPlan",
     "StudyPlan",
+    "blend_name",
     "check_settings",
     "expand_methods",
     "expand_pairs",
@@ -39,6 +40,11 @@ BLEND = "blend"  # stands for a method in the name of a mean of trials of severa
 CHAMPION = "champion"  # the same for the best of each fold of a cross-validation, whichever method that is
 LONGEST_NAME = 200  # characters of a study's, which are names of folders
 FEW_LABELS = 240  # the maximum at which a study has several validation folds by default
+
+
+def blend_name(pair: str, split: str) -> str:
+    """The name of a pair's blend, made like that of a study."""
+    return f"{pair}.{split}.{BLEND}"
 
 
 @dataclass(frozen=True, slots=True)

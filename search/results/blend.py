@@ -20,7 +20,7 @@ from search.campaign.campaign import Campaign
 from search.campaign.events import BlendFinished, BlendMember
 from search.campaign.selection import blend_candidates, score, winner
 from search.campaign.study import Study, Trial
-from search.plan.campaign_plan import BLEND
+from search.plan.campaign_plan import blend_name
 from search.results.ensemble import trained
 from search.results.held_out_cache import predict_all
 from search.results.intervals import judge_with_intervals
@@ -46,7 +46,7 @@ def judge_blends(campaign: Campaign, store: CampaignStore, say: Callable[[str], 
         of_place.setdefault((study.plan.pair.id, study.plan.split), []).append(study)
     for (pair, split), studies in of_place.items():
         there = [trial for study in studies for trial in _with_checkpoints(campaign, store, study, say)]
-        blends = campaign.blends.get(f"{pair}.{split}.{BLEND}", ())
+        blends = campaign.blends.get(blend_name(pair, split), ())
         blend = _chosen(blends, there)
         if blend is None:  # else nobody has to look into the checkpoints
             candidates = [trial for trial in there if _is_whole(campaign, store, trial, say)]

@@ -25,7 +25,7 @@ from search.results.ensemble import models, tested_on
 from search.results.evidence import Board, read_board
 from search.results.held_out_cache import predict_all
 from search.results.intervals import calibration_of, judge_with_intervals
-from search.results.readable import readable_winner
+from search.results.readable import is_tested, readable_winner
 from search.results.reference_records import record_references
 from search.results.references import judge_references
 from search.storage.base import StoragePath
@@ -166,9 +166,10 @@ def _judge_winner(campaign: Campaign, store: CampaignStore, study: Study, best: 
     ensemble = members(study, best, campaign.plan.search)
     trials = [trial.number for trial in ensemble if trial is not best]
     validation_rmse = score(study, best)
-    if (last := study.finished[-1:]) and (last[0].winner, last[0].trials) == (best.number, trials):
-        if last[0].validation_rmse != validation_rmse:
-            campaign.finish_study(dataclasses.replace(last[0], validation_rmse=validation_rmse))
+    if is_tested(study, best, ensemble):
+        last = study.finished[-1]
+        if last.validation_rmse != validation_rmse:
+            campaign.finish_study(dataclasses.replace(last, validation_rmse=validation_rmse))
         return
     with models(campaign, store, [(trial, 1.0) for trial in ensemble]) as found:
         alone = predict_all(found, store)

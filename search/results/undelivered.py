@@ -5,7 +5,7 @@ from typing import Any
 
 from search.campaign.campaign import Campaign
 from search.campaign.selection import blend_candidates, members, winner
-from search.plan.campaign_plan import BLEND
+from search.plan.campaign_plan import blend_name
 from search.results.delivery import delivered_results
 from search.results.evidence import Board, rows_and_joined
 from search.results.readable import is_tested
@@ -48,7 +48,7 @@ def _missing_blends(campaign: Campaign, folder: StoragePath) -> int:
         return 0
     candidates: dict[str, list[str]] = {}  # their checkpoints, by the blend's name
     for study in campaign.studies.values():
-        found = candidates.setdefault(f"{study.plan.pair.id}.{study.plan.split}.{BLEND}", [])
+        found = candidates.setdefault(blend_name(study.plan.pair.id, study.plan.split), [])
         found += [trial.checkpoint for trial in blend_candidates(study, campaign.plan.search) if trial.checkpoint]
     without = [found for name, found in candidates.items() if name not in campaign.blends]
     return sum(sum((folder / checkpoint).exists() for checkpoint in found) > 1 for found in without)
